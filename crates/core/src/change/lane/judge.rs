@@ -1,0 +1,125 @@
+//! Judging: in the identity's order, once, when the password is known.
+
+use std::collections::BTreeSet;
+
+use super::{Delivery, Lane, LaneEvent, Now};
+use crate::change::{Change, ChangeState, Target, TargetKey, TargetState};
+use crate::id::{AccountId, ChangeId, SourceId};
+
+/// What was found out about a change by opening its payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// Nothing is written, for these reasons.
+    Refused(Vec<String>),
+    /// It passed. These accounts get the password.
+    Passed(Vec<NewTarget>),
+    /// It passed, and the password is that of the change [`Lane::joinable`] named.
+    Joined(ChangeId),
+}
+
+/// An account that is to get the new password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTarget {
+    /// Which account.
+    pub account: AccountId,
+    /// Where it is.
+    pub source: SourceId,
+    /// How the connector addresses it.
+    pub native_id: String,
+    /// What people read for it.
+    pub name: String,
+    /// Whether it is on the identity's sign-in source.
+    pub sign_in: bool,
+}
+
+impl Lane {
+    /// The change that is judged next: the oldest that is not, since order is kept per identity.
+    pub fn unjudged(&self) -> Option<&Change> {
+        self.changes.values().find(|change| change.state == ChangeState::Accepted)
+    }
+
+    /// The unfinished change that one with the same password and these targets may join: the newest judged one, if it
+    /// writes exactly these accounts. An older one may not be joined: a password in between would come after it.
+    pub fn joinable(&self, targets: &[NewTarget]) -> Option<ChangeId> {
+        let newest = self.changes.values().rev().find(|c| c.state == ChangeState::Judged && c.joined.is_none())?;
+        let wanted: BTreeSet<AccountId> = targets.iter().map(|target| target.account).collect();
+        let written: BTreeSet<AccountId> = self.targets_of(newest.id).map(|target| target.key.account).collect();
+        let superseded = self.targets_of(newest.id).any(|target| target.state == TargetState::Superseded);
+        (wanted == written && !superseded).then_some(newest.id)
+    }
+
+    /// Writes down what became of judging `id`.
+    pub fn judged(&mut self, id: ChangeId, judgement: Judgement, now: Now) {
+        let Some(change) = self.changes.values().find(|change| change.id == id) else { return };
+        if change.state != ChangeState::Accepted {
+            return;
+        }
+        let seq = change.seq;
+        if change.expires_at <= now.utc {
+            return self.refuse(seq, vec!["the request expired before it could be carried out".to_owned()], now);
+        }
+        match judgement {
+            Judgement::Refused(reasons) => self.refuse(seq, reasons, now),
+            Judgement::Passed(targets) if targets.is_empty() => {
+                self.refuse(seq, vec!["there is no account left to change".to_owned()], now);
+            }
+            Judgement::Passed(targets) => self.deliver_to(seq, id, targets, now),
+            // Asked for and told in one breath, so the leader cannot have ended in between. Should it have, the change
+            // stays unjudged and is judged again: nothing is lost.
+            Judgement::Joined(leader) => {
+                if self.change(leader).is_some_and(|leader| leader.state == ChangeState::Judged) {
+                    self.mark(seq, |change| {
+                        change.state = ChangeState::Judged;
+                        change.joined = Some(leader);
+                    });
+                }
+            }
+        }
+    }
+
+    fn deliver_to(&mut self, seq: i64, id: ChangeId, targets: Vec<NewTarget>, now: Now) {
+        self.mark(seq, |change| change.state = ChangeState::Judged);
+        let held_back = targets.iter().any(|target| target.sign_in);
+        for new in targets {
+            let key = TargetKey { change: id, account: new.account };
+            let state = match held_back && !new.sign_in {
+                true => TargetState::Waiting,
+                false => TargetState::Pending,
+            };
+            let target = Target {
+                key,
+                source: new.source,
+                native_id: new.native_id,
+                name: new.name,
+                seq,
+                sign_in: new.sign_in,
+                state,
+                attempts: 0,
+                probed: false,
+                unsure: false,
+                reason: None,
+                settled_at: None,
+            };
+            self.targets.push(Delivery::new(target, now));
+            self.dirty_targets.insert(key);
+        }
+    }
+
+    fn refuse(&mut self, seq: i64, reasons: Vec<String>, now: Now) {
+        self.mark(seq, |change| {
+            change.state = ChangeState::Failed;
+            change.refusals = reasons;
+            change.settled_at = Some(now.utc);
+        });
+        if let Some(change) = self.changes.get(&seq) {
+            self.delta.events.push(LaneEvent::Settled(change.id, ChangeState::Failed));
+        }
+    }
+
+    fn mark(&mut self, seq: i64, update: impl FnOnce(&mut Change)) {
+        if let Some(change) = self.changes.get_mut(&seq) {
+            update(change);
+            self.dirty_changes.insert(seq);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The rules of Lockstep: what a password change is, which policy binds, who may do what, and what becomes of each
+//! target.
+//!
+//! Nothing here does I/O, awaits, reads a clock or draws a random number: time and randomness are arguments, so every
+//! rule is a function of values and can be tested as one. Nothing here knows of HTTP, SQL or a connector's protocol
+//! either; those live in the sibling crates.
+
+pub mod account;
+pub mod application;
+pub mod audit;
+pub mod change;
+pub mod digit_token;
+pub mod id;
+pub mod identity;
+pub mod org_config;
+pub mod password;
+pub mod password_policy;
+pub mod scope;
+pub mod source;
+pub mod sync_group;
