@@ -186,6 +186,11 @@ impl Lane {
         self.targets.iter().map(|delivery| &delivery.target).filter(move |target| target.key.change == change)
     }
 
+    /// The target that each unfinished change named; the others are there because they share its password.
+    pub fn named(&self) -> impl Iterator<Item = TargetKey> {
+        self.changes.values().map(|change| TargetKey { change: change.id, account: change.account })
+    }
+
     /// Whether nothing is left to do or to wait for.
     pub fn is_idle(&self) -> bool {
         self.changes.is_empty() && self.doubts.is_empty()

@@ -12,9 +12,7 @@ pub(super) fn is_common(password: &str) -> bool {
     let repeats_a_common_one = |unit: usize| {
         let part = password.get(..unit);
         part.is_some_and(|part| {
-            password.len().is_multiple_of(unit)
-                && password.as_bytes().chunks(unit).all(|chunk| chunk == part.as_bytes())
-                && is_listed(part)
+            password.as_bytes().chunks(unit).all(|chunk| chunk == part.as_bytes()) && is_listed(part)
         })
     };
     (SHORTEST..=password.len()).any(repeats_a_common_one)
@@ -77,5 +75,6 @@ mod tests {
         assert!(is_common("iloveyouiloveyouiloveyou"));
         assert!(!is_common("passwordpasswor"));
         assert!(!is_common("passwordqpasswordq"));
+        assert!(!is_common("passwordhorsecar"));
     }
 }

@@ -138,6 +138,30 @@ mod tests {
     }
 
     #[test]
+    fn the_bounds_of_the_policy_force_the_length() {
+        let dictionary = Dictionary::default();
+        for (min_length, max_length, length) in [(0, 10, 10), (30, 0, 30), (0, 0, 20), (20, 20, 20), (245, 0, 245)] {
+            let policy = PasswordPolicy { min_length, max_length, ..PasswordPolicy::unrestricted() };
+            let password = generate(&policy, &nobody(&dictionary), &mut seeded(3)).expect("a password");
+            assert_eq!(password.expose().len(), length);
+        }
+    }
+
+    #[test]
+    fn what_must_occur_is_at_any_place() {
+        let policy = PasswordPolicy { min_upper: 1, min_lower: 1, max_length: 2, ..PasswordPolicy::unrestricted() };
+        let dictionary = Dictionary::default();
+        let mut random = seeded(5);
+        let upper_first = (0..2000).filter(|_| {
+            let password = generate(&policy, &nobody(&dictionary), &mut random).expect("a password");
+            password.expose().starts_with(char::is_uppercase)
+        });
+        // Six standard deviations around 1000.
+        let upper_first = upper_first.count();
+        assert!((866..=1134).contains(&upper_first), "{upper_first}");
+    }
+
+    #[test]
     fn every_number_below_a_bound_is_as_likely_as_any_other() {
         for bound in [1, 7, 10, 57, 200, 255] {
             let mut random = seeded(42);

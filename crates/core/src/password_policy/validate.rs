@@ -205,6 +205,8 @@ mod tests {
         ] {
             assert_eq!(refusal(fields).as_deref(), Some(message));
         }
+        let same_day = json!({"enablePasswdExpiration": true, "passwordExpiration": 90, "firstExpirationReminder": 90});
+        assert_eq!(refusal(same_day), None);
         // Upper-case and lower-case letters are letters: they are not counted twice.
         assert_eq!(refusal(json!({"minAlpha": 4, "minUpper": 2, "minLower": 2, "maxLength": 4})), None);
     }

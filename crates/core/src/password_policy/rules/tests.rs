@@ -147,7 +147,8 @@ fn repetition_is_counted_per_character_and_case() {
 fn attribute_values_of_three_characters_may_not_be_inside() {
     let policy = only(|policy| policy.use_identity_attributes = true);
     let passing = ["abby", "nl-nl", "ottaw", "0ttawa", "jan", "ze-d", "Room 217"];
-    let failing = ["xABBY.smithx", "abby smith", "my-OTTAWA", "aZED1", "j\u{30c}an", "J\u{30c}AN", "abby@example.test1"];
+    let failing =
+        ["xABBY.smithx", "abby smith", "my-OTTAWA", "aZED1", "j\u{30c}an", "J\u{30c}AN", "abby@example.test1"];
     holds("useIdentityAttributes", &policy, &passing, &failing);
 
     let policy = only(|policy| policy.use_account_attributes = true);

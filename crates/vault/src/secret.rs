@@ -1,0 +1,84 @@
+//! Drawing secrets and ids from the operating system.
+//!
+//! This is the only place of the vault that draws randomness by itself (the libraries draw their own for RSA keys and
+//! blinding). What a secret is for, and how its hash is kept, is not decided here.
+
+use std::fmt;
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// A secret that is shown to its owner once: wiped when dropped, redacted in `Debug`, neither displayed nor serialised
+/// by itself.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a secret that somebody presented, for example to compare its keyed hash.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The secret itself, for the one reply that shows it or for its keyed hash.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(redacted)")
+    }
+}
+
+/// The secret of an API client or of a personal access token: 32 random bytes as 64 lower-case hexadecimal digits,
+/// the shape that the contract gives both (section 3).
+pub fn draw_client_secret() -> Secret {
+    let bytes = Zeroizing::new(random::<32>());
+    Secret::new(hex::encode(*bytes))
+}
+
+/// A random id: a UUID of version 4 (122 random bits, RFC 9562 section 5.4). Written without dashes it is the 32
+/// hexadecimal digits that the contract shows for a personal access token.
+pub fn draw_id() -> Uuid {
+    uuid::Builder::from_random_bytes(random()).into_uuid()
+}
+
+/// `N` random bytes, for whoever turns randomness into something of its own, such as the digits of a digit token.
+pub fn draw_bytes<const N: usize>() -> Zeroizing<[u8; N]> {
+    Zeroizing::new(random())
+}
+
+/// Random bytes of the operating system's quality.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).expect("AWS-LC ends the process rather than go on without randomness");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_secret_has_64_hexadecimal_digits_and_is_new_each_time() {
+        let (one, two) = (draw_client_secret(), draw_client_secret());
+        assert_eq!(one.expose().len(), 64);
+        assert!(one.expose().bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
+        assert_ne!(one.expose(), two.expose());
+    }
+
+    #[test]
+    fn an_id_is_a_random_uuid() {
+        let id = draw_id();
+        assert_eq!(id.get_version_num(), 4);
+        assert_eq!(id.simple().to_string().len(), 32);
+        assert_ne!(id, draw_id());
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(format!("{:?}", Secret::new("c0ffee".to_owned())), "Secret(redacted)");
+    }
+}
