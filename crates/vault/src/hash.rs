@@ -144,22 +144,27 @@ impl PasswordHasher {
         hash.cost != self.cost
     }
 
-    /// Which of `history`, by position, is the hash of `password`. One evaluation for each different cost among them,
-    /// which is one in all unless the cost was raised lately.
-    pub fn find(&self, password: &Password, salt: &Salt, history: &[PasswordHash]) -> Option<usize> {
-        let mut evaluated: Vec<(HashCost, Zeroizing<[u8; 32]>)> = Vec::new();
+    /// The hash of a new password, at today's cost, and which of `history`, by position, is that same password. One
+    /// evaluation for each different cost, which is one in all unless the cost was raised lately.
+    pub fn hash_and_find(
+        &self,
+        password: &Password,
+        salt: &Salt,
+        history: &[PasswordHash],
+    ) -> (PasswordHash, Option<usize>) {
+        let hash = self.hash(password, salt);
+        let mut evaluated = vec![(self.cost, Zeroizing::new(hash.digest))];
         let mut found = None;
-        for (position, hash) in history.iter().enumerate() {
-            if !evaluated.iter().any(|(cost, _)| *cost == hash.cost) {
-                evaluated.push((hash.cost, self.evaluate(password, salt, hash.cost)));
+        for (position, old) in history.iter().enumerate() {
+            if !evaluated.iter().any(|(cost, _)| *cost == old.cost) {
+                evaluated.push((old.cost, self.evaluate(password, salt, old.cost)));
             }
-            let is_equal =
-                evaluated.iter().any(|(cost, digest)| *cost == hash.cost && digest.ct_eq(&hash.digest).into());
+            let is_equal = evaluated.iter().any(|(cost, digest)| *cost == old.cost && digest.ct_eq(&old.digest).into());
             if is_equal && found.is_none() {
                 found = Some(position);
             }
         }
-        found
+        (hash, found)
     }
 
     /// Spends what [`PasswordHasher::verify`] would spend at today's cost: for a sign-in with a name that does not
@@ -378,11 +383,11 @@ mod tests {
             old.hash(&password("first"), &salt),
         ];
         for (position, text) in ["third", "second", "first"].iter().enumerate() {
-            assert_eq!(new.find(&password(text), &salt, &history), Some(position));
+            assert_eq!(new.hash_and_find(&password(text), &salt, &history).1, Some(position));
         }
-        assert_eq!(new.find(&password("fourth"), &salt, &history), None);
-        assert_eq!(new.find(&password("third"), &Salt::draw(), &history), None);
-        assert_eq!(new.find(&password("third"), &salt, &[]), None);
+        assert_eq!(new.hash_and_find(&password("fourth"), &salt, &history).1, None);
+        assert_eq!(new.hash_and_find(&password("third"), &Salt::draw(), &history).1, None);
+        assert_eq!(new.hash_and_find(&password("third"), &salt, &[]).1, None);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! A policy in the words of query-password-info: one line for every constraint that binds.
 //!
-//! These lines are read by programs and are spelled exactly so. Sentences for people are [`super::rules::Violation`]'s.
-//! History, a list of common passwords and the contract's other rules are told; what is no constraint on the password
-//! itself, such as expiry, is not.
+//! Programs read these lines, so they are spelled exactly so. Sentences for people are [`super::rules::Violation`]'s, and
+//! what is no constraint on the password itself, such as expiry, is not told.
 
 use super::PasswordPolicy;
 
