@@ -1,0 +1,8 @@
+//! The connectors against real servers: slapd, PostgreSQL, MariaDB and SQLite files, and against servers that are
+//! stopped, silent or broken on purpose. `cargo xtask test` starts the servers and tells where they are.
+
+mod ldap;
+mod ldap_failures;
+mod sql;
+mod sql_failures;
+mod support;

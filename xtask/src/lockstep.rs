@@ -1,0 +1,155 @@
+//! A `lockstep serve` of its own for one step: built, initialised, filled with one source and a few people, started.
+//!
+//! Only the command line and the two files are used, as an administrator would use them. The source is the slapd of
+//! [`crate::servers`]; each step that changes passwords has a person of its own, so that steps do not meet.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::http;
+use crate::process::{Service, as_user, free_port, run};
+use crate::servers::Slapd;
+use crate::steps::{Bench, cargo};
+
+/// The source's name, as a caller of query-password-info spells it.
+pub(crate) const SOURCE: &str = "Corporate Directory";
+/// The people of the directory who are also identities of this server; alias and uid are the same word.
+pub(crate) const PEOPLE: [&str; 4] = ["user00142", "user00200", "user00300", "user00400"];
+
+const CLIENT_ID: &str = "5f3c1b0e-7d42-4a0a-9a43-0c9a6f2c8e11";
+/// A test's own secret for a server that lives for seconds on loopback.
+const CLIENT_SECRET: &str = "9d1f0c7ab35e4862a4c1e07f3b96d85217e4a90c6bd3f8512c7e06a4b9d8f3e1";
+
+/// A running server; dropping it stops it and removes its folder.
+#[derive(Debug)]
+pub(crate) struct Lockstep {
+    _service: Service,
+    pub(crate) base_url: String,
+    pub(crate) client_id: &'static str,
+    pub(crate) client_secret: &'static str,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Lockstep {
+    /// Builds the binary if needed and brings a server up; everything it says goes to `log`.
+    pub(crate) fn start(bench: &Bench<'_>, log: &Path) -> Result<Self> {
+        let stop = bench.stop;
+        run(cargo().args(["build", "--package", "lockstep", "--locked"]).current_dir(&bench.paths.root), log, stop)?;
+        let binary = bench.paths.root.join("target/debug/lockstep");
+
+        let folder = tempfile::Builder::new().prefix("lockstep-serve-").tempdir().context("creating a folder")?;
+        let port = free_port()?;
+        write_files(folder.path(), port, &bench.servers()?.slapd)?;
+        let lockstep = |arguments: &[&str]| {
+            let mut command = Command::new(&binary);
+            run(command.args(["--config", "lockstep.toml"]).args(arguments).current_dir(folder.path()), log, stop)
+        };
+        lockstep(&["init"]).context("lockstep init")?;
+        lockstep(&["apply", "state.toml"]).context("lockstep apply")?;
+
+        let mut command = as_user("root", &binary);
+        command.args(["--config", "lockstep.toml", "serve"]).current_dir(folder.path());
+        let mut service = Service::start("lockstep", &mut command, Signal::TERM, log)?;
+        service.wait_until(stop, || http::get(port, "/readyz").is_ok_and(|reply| reply.status == 200))?;
+        Ok(Self {
+            _service: service,
+            base_url: format!("http://127.0.0.1:{port}"),
+            client_id: CLIENT_ID,
+            client_secret: CLIENT_SECRET,
+            port,
+            _folder: folder,
+        })
+    }
+
+    /// An access token of the API client.
+    pub(crate) fn token(&self) -> Result<String> {
+        let form =
+            format!("grant_type=client_credentials&client_id={}&client_secret={}", self.client_id, self.client_secret);
+        let reply = http::post_form(self.port, "/oauth/token", &form).context("asking for a token")?;
+        let body: serde_json::Value = serde_json::from_str(&reply.body)
+            .with_context(|| format!("the token endpoint answered {}: {}", reply.status, reply.body))?;
+        let token = body["access_token"].as_str();
+        Ok(token.with_context(|| format!("the token endpoint answered {}: {}", reply.status, reply.body))?.to_owned())
+    }
+}
+
+/// The configuration, the wanted state and the secrets it refers to, as `lockstep init` and `lockstep apply` read them.
+fn write_files(folder: &Path, port: u16, slapd: &Slapd) -> Result<()> {
+    let secret = |name: &str, value: &str| -> Result<()> {
+        let path = folder.join(name);
+        fs::write(&path, value).with_context(|| format!("writing {name}"))?;
+        Ok(fs::set_permissions(&path, Permissions::from_mode(0o600))?)
+    };
+    secret("client.secret", CLIENT_SECRET)?;
+    secret("directory.password", "svcsecret")?;
+    fs::write(folder.join("lockstep.toml"), configuration(port)).context("writing lockstep.toml")?;
+    fs::write(folder.join("state.toml"), state(slapd)).context("writing state.toml")
+}
+
+/// The rate limit is out of the way: the fuzzer is meant to reach the handlers, not the limiter.
+fn configuration(port: u16) -> String {
+    format!(
+        r#"listen = "127.0.0.1:{port}"
+
+[store]
+url = "sqlite:lockstep.db"
+
+[master-key]
+file = "master.key"
+
+[limits]
+requests = 1000000
+"#
+    )
+}
+
+fn state(slapd: &Slapd) -> String {
+    let mut state = format!(
+        r#"[org_config]
+digit_token_enabled = true
+
+[[clients]]
+id = "{CLIENT_ID}"
+name = "xtask"
+secret_file = "client.secret"
+scopes = ["sp:scopes:all"]
+
+[[sources]]
+name = "{SOURCE}"
+connector = "ldap"
+features = ["PASSWORD", "UNLOCK", "AUTHENTICATE"]
+
+[sources.ldap]
+url = "{url}"
+ca_file = "{authority}"
+bind_dn = "cn=svc,dc=example,dc=test"
+bind_password_file = "directory.password"
+"#,
+        url = slapd.ldaps_url,
+        authority = slapd.authority().display(),
+    );
+    for uid in PEOPLE {
+        state.push_str(&format!(
+            r#"
+[[identities]]
+alias = "{uid}"
+name = "{uid}"
+
+[[accounts]]
+identity = "{uid}"
+source = "{SOURCE}"
+native_id = "{native_id}"
+name = "{uid}"
+"#,
+            native_id = Slapd::person(uid),
+        ));
+    }
+    state
+}

@@ -1,0 +1,33 @@
+//! Bad input by the thousand: Schemathesis reads our own OpenAPI document and looks for answers that it does not name.
+//!
+//! What it checks, and how much, is in `xtask/schemathesis.toml`. Address and token reach it as environment variables,
+//! so that the token is on no command line.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::lockstep::Lockstep;
+use crate::process;
+use crate::steps::Bench;
+
+/// Fuzzes a server of its own.
+pub(crate) fn run(bench: &Bench<'_>, log: &Path) -> Result<()> {
+    let lockstep = Lockstep::start(bench, log)?;
+    let mut command = Command::new(bench.paths.tools.join("venv-tools/bin/schemathesis"));
+    command
+        .arg("--config-file")
+        .arg(bench.paths.root.join("xtask/schemathesis.toml"))
+        .args(["--no-color", "run"])
+        .arg(bench.paths.root.join("openapi/lockstep.json"))
+        .args(["--include-path-regex", OPERATIONS])
+        .env("LOCKSTEP_TEST_BASE_URL", &lockstep.base_url)
+        .env("LOCKSTEP_TEST_TOKEN", lockstep.token()?)
+        .current_dir(&bench.paths.tools);
+    process::run(&mut command, log, bench.stop)
+}
+
+/// The four operations under whatever addresses the document gives them, and the token.
+const OPERATIONS: &str =
+    "query-password-info|set-password|password-change-status|generate-password-reset-token|/oauth/token";
