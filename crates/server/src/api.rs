@@ -1,0 +1,128 @@
+//! The HTTP API: every address there is, in one table, and what surrounds every request.
+//!
+//! Handlers parse, call one use case of [`crate::app`] and render; they hold no rule and no SQL. The table is also where
+//! our OpenAPI document comes from, so an address cannot be served without being described. Pages for people are not
+//! here.
+
+mod accept;
+pub mod address;
+mod boundary;
+mod caller;
+pub mod error;
+pub mod extract;
+mod limit;
+pub mod oauth;
+pub mod openapi;
+pub mod password_management;
+mod prefer;
+mod system;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::extract::connect_info::ConnectInfo;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use error::Error;
+use limit::{Failures, Requests};
+use oauth::{jwks, token};
+use password_management::{digit, query, set, status};
+use prefer::Waits;
+
+/// What handlers share: the application, and what is counted for the length of a process.
+#[derive(Clone)]
+pub struct Api {
+    app: App,
+    requests: Arc<Requests>,
+    failures: Arc<Failures>,
+    waits: Waits,
+}
+
+/// The operations of the contract. Those with a version are at every address that the contract has for them.
+fn contract() -> OpenApiRouter<Api> {
+    let mut table = OpenApiRouter::with_openapi(openapi::head());
+
+    // Tokens, for whoever holds credentials.
+    table = table.routes(routes!(token::issue));
+
+    // Password management, for programs and for people by their tokens.
+    for (version, path) in address::forms("query-password-info", "") {
+        table = table.routes(openapi::at(&path, version, routes!(query::query_password_info)));
+    }
+    for (version, path) in address::forms("set-password", "") {
+        table = table.routes(openapi::at(&path, version, routes!(set::set_password)));
+    }
+    for (version, path) in address::forms("password-change-status", "/{id}") {
+        table = table.routes(openapi::at(&path, version, routes!(status::password_change_status)));
+    }
+    for (version, path) in address::forms("generate-password-reset-token", "/digit") {
+        table = table.routes(match digit::is_experimental(version) {
+            true => openapi::at(&path, version, digit::experimental(routes!(digit::generate_digit_token))),
+            false => openapi::at(&path, version, routes!(digit::generate_digit_token)),
+        });
+    }
+    table.route_layer(from_fn(accept::json))
+}
+
+/// What operators and other programs read, without a token.
+fn system() -> Router<Api> {
+    Router::new()
+        // Keys for verifying our tokens, and our own description.
+        .route("/oauth/jwks", get(jwks::jwks))
+        .route("/.well-known/jwks.json", get(jwks::jwks))
+        .route("/openapi.json", get(openapi::serve))
+        // Health and counters.
+        .route("/healthz", get(system::healthz))
+        .route("/readyz", get(system::readyz))
+        .route("/metrics", get(system::metrics))
+}
+
+/// The whole API of `app`. It must be served with the peer's address ([`serve`] does), which the token endpoint counts
+/// failures by.
+pub fn router(app: App) -> Router {
+    let api = Api {
+        requests: Arc::new(Requests::new(&app.config.limits)),
+        failures: Arc::default(),
+        waits: Waits::default(),
+        app,
+    };
+    let (contract, _) = contract().split_for_parts();
+    let routed = contract
+        .merge(system())
+        .fallback(async || Error::NoRoute)
+        .method_not_allowed_fallback(async || Error::Method)
+        .layer(DefaultBodyLimit::max(extract::LARGEST_BODY))
+        .layer(CatchPanicLayer::custom(boundary::Panics))
+        .layer(from_fn_with_state(api.clone(), boundary::around))
+        .with_state(api);
+    // Routing sees the address only after the slashes are made single, so this stands outside.
+    Router::new().fallback_service(routed.map_request(address::single_slashes))
+}
+
+/// Serves the API of `app` on `listener` until `stop` is there, then lets what was begun come to its end.
+///
+/// # Errors
+/// Whatever the listener gives.
+pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}
+
+/// Our OpenAPI document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    openapi::finish(contract().into_openapi())
+}
+
+/// The peer of a request, as [`serve`] tells it.
+type Peer = ConnectInfo<SocketAddr>;

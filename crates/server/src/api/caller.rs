@@ -1,0 +1,34 @@
+//! How an endpoint gets its [`Caller`]: the bearer token of the request (RFC 6750 section 2.1), verified, and the request
+//! counted.
+//!
+//! A token is taken from the header only: in a query it would reach logs, in a form it could be posted by a page.
+
+use axum::extract::{FromRequestParts, MatchedPath};
+use axum::http::header;
+use axum::http::request::Parts;
+
+use super::boundary::CallerName;
+use super::error::Error;
+use super::{Api, address};
+use crate::auth::{self, Caller, Refusal};
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Error> {
+        let token = bearer(parts).ok_or(Refusal::Missing)?;
+        let caller = auth::authenticate(&api.app, token).await?;
+        if let Some(name) = parts.extensions.get::<CallerName>() {
+            name.set(caller.name());
+        }
+        let pattern = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        api.requests.count(caller.name(), address::version(pattern))?;
+        Ok(caller)
+    }
+}
+
+fn bearer(parts: &Parts) -> Option<&str> {
+    let (scheme, token) = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

@@ -1,0 +1,124 @@
+//! How much one client may ask, counted in this process.
+//!
+//! Requests are counted by caller and version of the API, whatever the operation. At the token endpoint only failures
+//! are counted, by client id and address of the peer, so that nobody can be kept out by somebody elsewhere who guesses.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::error::Error;
+use crate::config::Limits;
+
+/// How many failures at the token endpoint are answered as such, within [`FAILURES_PER`].
+const FAILURES: u32 = 20;
+
+/// The time that [`FAILURES`] counts for.
+const FAILURES_PER: Duration = Duration::from_secs(60);
+
+/// Above so many keys, those whose time is over are dropped.
+const MANY: usize = 10_000;
+
+/// The requests of each caller.
+pub(super) struct Requests {
+    limiter: DefaultKeyedRateLimiter<(String, &'static str)>,
+    clock: DefaultClock,
+}
+
+impl Requests {
+    /// Counts against these limits. They are checked when the configuration is read: neither is nothing.
+    pub(super) fn new(limits: &Limits) -> Self {
+        let requests = NonZeroU32::new(limits.requests).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(limits.per / requests.get()).unwrap_or(Quota::per_second(requests));
+        Self { limiter: RateLimiter::keyed(quota.allow_burst(requests)), clock: DefaultClock::default() }
+    }
+
+    /// Counts a request, or says when there is room again.
+    pub(super) fn count(&self, caller: String, version: &'static str) -> Result<(), Error> {
+        if self.limiter.len() > MANY {
+            self.limiter.retain_recent();
+        }
+        self.limiter.check_key(&(caller, version)).map_err(|not_until| {
+            let wait = not_until.wait_time_from(self.clock.now());
+            Error::TooMany { retry_after: whole_seconds(wait) }
+        })
+    }
+}
+
+/// The failures at the token endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Failures(Mutex<HashMap<(IpAddr, String), Window>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    ends: Duration,
+    failures: u32,
+}
+
+impl Failures {
+    /// Refuses whoever failed too often. `now` is the monotonic time of the process.
+    pub(super) fn check(&self, peer: IpAddr, client: &str, now: Duration) -> Result<(), Error> {
+        let windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match windows.get(&(peer, client.to_owned())) {
+            Some(window) if window.ends > now && window.failures >= FAILURES => {
+                Err(Error::TooMany { retry_after: whole_seconds(window.ends - now) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a failure.
+    pub(super) fn count(&self, peer: IpAddr, client: &str, now: Duration) {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.len() > MANY {
+            windows.retain(|_, window| window.ends > now);
+        }
+        let fresh = Window { ends: now + FAILURES_PER, failures: 0 };
+        let window = windows.entry((peer, client.to_owned())).or_insert(fresh);
+        if window.ends <= now {
+            *window = fresh;
+        }
+        window.failures += 1;
+    }
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_caller_and_version_is_counted_by_itself() {
+        let requests = Requests::new(&Limits { requests: 3, per: Duration::from_secs(3600) });
+        for _ in 0..3 {
+            assert!(requests.count("a".to_owned(), "v3").is_ok());
+        }
+        let refused = requests.count("a".to_owned(), "v3").expect_err("the fourth");
+        assert!(matches!(refused, Error::TooMany { retry_after: 1190..=1200 }), "{refused:?}");
+        assert!(requests.count("a".to_owned(), "beta").is_ok());
+        assert!(requests.count("b".to_owned(), "v3").is_ok());
+    }
+
+    #[test]
+    fn who_fails_too_often_is_refused_for_a_while() {
+        let failures = Failures::default();
+        let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
+        let now = Duration::from_secs(5);
+        for _ in 0..FAILURES {
+            assert!(failures.check(here, "a", now).is_ok());
+            failures.count(here, "a", now);
+        }
+        assert!(matches!(failures.check(here, "a", now), Err(Error::TooMany { retry_after: 60 })));
+        assert!(failures.check(there, "a", now).is_ok(), "the same client elsewhere");
+        assert!(failures.check(here, "b", now).is_ok(), "another client here");
+        assert!(failures.check(here, "a", now + FAILURES_PER).is_ok(), "later");
+    }
+}

@@ -1,0 +1,138 @@
+//! `POST /oauth/token`: exchanges the credentials of an API client or of a personal access token for an access token.
+
+use axum::Json;
+use axum::extract::State;
+use lockstep_core::id::ClientId;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::parameters::Parameters;
+use super::{OAuthError, OAuthErrorBody};
+use crate::api::error::{Error, ErrorResponse, MessageError, ProtocolError};
+use crate::api::{Api, Peer};
+use crate::app::issue_token::{self, IssuedToken, NoToken};
+
+/// What a client asks for. The parameters may stand in the body or in the query, and the credentials in an
+/// `Authorization: Basic` header instead.
+#[derive(ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes parameters that are read from several places")]
+pub struct TokenRequest {
+    /// `client_credentials`.
+    #[schema(examples("client_credentials"))]
+    grant_type: Option<String>,
+    /// The id of an API client or of a personal access token.
+    client_id: Option<String>,
+    /// Its secret.
+    client_secret: Option<String>,
+    /// The scopes wanted, with spaces between them; left out: all that the client has.
+    scope: Option<String>,
+}
+
+/// An access token, and whose it is.
+#[derive(Serialize, ToSchema)]
+pub struct TokenResponse {
+    /// The token, for `Authorization: Bearer`.
+    access_token: String,
+    /// Always `bearer`.
+    token_type: &'static str,
+    /// How many seconds it lives.
+    expires_in: i64,
+    /// Its scopes, with spaces between them.
+    scope: String,
+    /// The installation.
+    tenant_id: String,
+    /// The place it runs in.
+    pod: String,
+    /// The organisation.
+    org: String,
+    /// The person whose token it is; null for a program that acts for nobody.
+    identity_id: Option<String>,
+    /// That person's login name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_name: Option<String>,
+    /// Whether its owner proved more than a password.
+    strong_auth: bool,
+    /// Whether its owner could.
+    strong_auth_supported: bool,
+    /// Whether it belongs to Lockstep itself.
+    internal: bool,
+    /// The token's own id.
+    jti: String,
+}
+
+/// Get an access token
+///
+/// Takes the credentials of an API client or of a personal access token, in a urlencoded or multipart body, in the
+/// query, or as HTTP Basic. Wrong credentials are answered without saying which half is wrong; who fails too often
+/// waits.
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    operation_id = "issueToken",
+    tag = "Tokens",
+    params(TokenRequest),
+    request_body(content(
+        (Option<TokenRequest> = "application/x-www-form-urlencoded"),
+        (Option<TokenRequest> = "multipart/form-data"),
+    )),
+    responses(
+        (status = 200, description = "The token.", body = TokenResponse),
+        (status = 400, description = "A parameter is missing, wrong or there twice.", body = OAuthErrorBody),
+        (status = 401, description = "The credentials are wrong.", body = OAuthErrorBody),
+        (status = 406, description = "The `Accept` header leaves JSON out.", body = ProtocolError),
+        (status = 413, description = "The body is larger than 1 MiB.", body = ProtocolError),
+        (status = 415, description = "The body is no form.", body = ProtocolError),
+        (status = 429, description = "Too many failures; the header `Retry-After` says how many seconds to wait.",
+            body = MessageError),
+        (status = 500, description = "Something failed on the server.", body = ErrorResponse),
+    ),
+    security(()),
+)]
+pub(in crate::api) async fn issue(
+    State(api): State<Api>,
+    axum::extract::ConnectInfo(peer): Peer,
+    parameters: Parameters,
+) -> Result<Json<TokenResponse>, Error> {
+    let grant = parameters.grant_type.ok_or(OAuthError::invalid_request("grant_type is required"))?;
+    if grant != "client_credentials" {
+        return Err(OAuthError::UNSUPPORTED_GRANT_TYPE.into());
+    }
+    let id = parameters.client_id.ok_or(OAuthError::invalid_request("client_id is required"))?;
+    let secret = parameters.client_secret.ok_or(OAuthError::invalid_request("client_secret is required"))?;
+
+    // What is no id is counted under one name, so that nobody fills the memory with names.
+    let counted = id.parse::<ClientId>().map_or_else(|_| "no id".to_owned(), |id| id.to_string());
+    let now = api.app.clock.monotonic();
+    api.failures.check(peer.ip(), &counted, now)?;
+    match issue_token::issue_token(&api.app, &id, &secret, parameters.scope.as_deref()).await {
+        Ok(issued) => Ok(Json(issued.into())),
+        Err(NoToken::WrongCredentials) => {
+            api.failures.count(peer.ip(), &counted, now);
+            Err(OAuthError::INVALID_CLIENT.into())
+        }
+        Err(NoToken::Scope) => Err(OAuthError::INVALID_SCOPE.into()),
+        Err(NoToken::Failed(error)) => Err(error.into()),
+    }
+}
+
+impl From<IssuedToken> for TokenResponse {
+    fn from(issued: IssuedToken) -> Self {
+        let claims = issued.claims;
+        Self {
+            access_token: issued.token,
+            token_type: "bearer",
+            expires_in: issued.seconds,
+            scope: claims.scope.join(" "),
+            tenant_id: claims.tenant_id,
+            pod: claims.pod,
+            org: claims.org,
+            identity_id: claims.identity_id,
+            user_name: claims.user_name,
+            strong_auth: claims.strong_auth,
+            strong_auth_supported: false,
+            internal: false,
+            jti: claims.jti,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Our own OpenAPI document, from the table of addresses and the descriptions beside the handlers.
+//!
+//! The same document is committed as `openapi/lockstep.json`, printed by `lockstep openapi` and served at
+//! `/openapi.json`; a test compares them.
+
+use axum::Json;
+use utoipa::openapi::path::{Operation, Paths};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use super::error::{ErrorResponse, MessageError, PlainError, ProtocolError};
+
+/// The name of the security scheme of every operation but the token endpoint.
+const BEARER: &str = "bearer";
+
+/// How any operation may refuse a request, whatever it is about.
+#[derive(utoipa::IntoResponses)]
+pub enum Refused {
+    /// No token, or one that does not live.
+    #[response(status = 401)]
+    Unauthorised(PlainError),
+    /// The token does not allow it; `causes` names the scope, level or ownership that is missing.
+    #[response(status = 403)]
+    Forbidden(ErrorResponse),
+    /// The `Accept` header leaves JSON out.
+    #[response(status = 406)]
+    NotAcceptable(ProtocolError),
+    /// The body is larger than 1 MiB.
+    #[response(status = 413)]
+    TooLarge(ProtocolError),
+    /// The body is not JSON.
+    #[response(status = 415)]
+    MediaType(ProtocolError),
+    /// Too many requests of this client; the header `Retry-After` says how many seconds to wait.
+    #[response(status = 429)]
+    TooMany(MessageError),
+    /// Something failed on the server.
+    #[response(status = 500)]
+    Internal(ErrorResponse),
+}
+
+/// Puts an operation at `path`, and its version behind its id, which must be unique.
+pub(super) fn at<S>(
+    path: &str,
+    version: &str,
+    (schemas, mut paths, methods): UtoipaMethodRouter<S>,
+) -> UtoipaMethodRouter<S> {
+    for operation in operations(&mut paths) {
+        let mut suffix = version.to_owned();
+        suffix[..1].make_ascii_uppercase();
+        operation.operation_id = operation.operation_id.take().map(|id| id + &suffix);
+    }
+    let items = std::mem::take(&mut paths.paths);
+    paths.paths.extend(items.into_values().map(|item| (path.to_owned(), item)));
+    (schemas, paths, methods)
+}
+
+/// Every operation of these paths.
+pub(super) fn operations(paths: &mut Paths) -> impl Iterator<Item = &mut Operation> {
+    paths.paths.values_mut().flat_map(|item| [item.get.as_mut(), item.post.as_mut()]).flatten()
+}
+
+/// The document without its paths.
+pub(super) fn head() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Lockstep")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Changes passwords on every system that shares them. Each operation has one address for each version of the \
+             contract that clients are written for; all of them do the same.",
+        ))
+        .license(Some(License::new("Apache-2.0 OR MIT")))
+        .contact(Some(ContactBuilder::new().url(Some(env!("CARGO_PKG_REPOSITORY"))).build()))
+        .build();
+    OpenApiBuilder::new().info(info).build()
+}
+
+/// The document with what concerns all of it.
+pub(super) fn finish(mut document: OpenApi) -> OpenApi {
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("The access token that `/oauth/token` gives."))
+        .build();
+    document.components.get_or_insert_with(Components::new).add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    document
+}
+
+/// `GET /openapi.json`.
+pub(super) async fn serve() -> Json<OpenApi> {
+    Json(super::document())
+}

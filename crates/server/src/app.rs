@@ -1,0 +1,77 @@
+//! What the server can do: one file a use case, and the one value they all share.
+//!
+//! A use case is read top to bottom: load, decide in `lockstep_core`, write in one transaction, return. It holds no HTTP
+//! and no SQL.
+
+pub mod apply;
+pub mod error;
+pub mod generate_digit_token;
+pub mod issue_token;
+mod open;
+pub mod password_change_status;
+pub mod query_password_info;
+pub mod readiness;
+pub mod set_password;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use lockstep_store::Store;
+use lockstep_vault::Vault;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::worker::{Sources, Waker};
+
+pub use error::Error;
+pub use open::{OpenError, Role};
+
+/// Everything that is shared, passed down from `main`. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+/// What an [`App`] holds.
+pub struct Shared {
+    /// The configuration file.
+    pub config: Config,
+    /// The present.
+    pub clock: Clock,
+    /// The database.
+    pub store: Arc<Store>,
+    /// The keys.
+    pub vault: Vault,
+    /// The connectors and their limits.
+    pub sources: Sources,
+    /// How the worker is told of new work.
+    pub waker: Waker,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// How many threads compute at once.
+    computing: Arc<Semaphore>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl App {
+    /// Computes something that takes long (RSA, Argon2) away from the threads that answer requests, no more of them at
+    /// once than there are processors.
+    ///
+    /// # Errors
+    /// When the computation panics.
+    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+        let permit = Arc::clone(&self.computing).acquire_owned().await.context("the process is stopping")?;
+        let computed = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        computed.await.context("a computation ended with a fault")
+    }
+}

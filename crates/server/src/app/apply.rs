@@ -1,0 +1,154 @@
+//! Brings about what a file wants: people, systems, rules and callers, in one transaction, all or nothing.
+//!
+//! What is wanted is compared with what there is; every problem is found before anything is written, and what is so
+//! already is not written again. Nothing is deleted here, and no account is taken from one person and given to another:
+//! changes may be under way for it. Reading files and following references is the command line's part.
+
+mod existing;
+mod plan;
+mod reference;
+pub mod wanted;
+mod write;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::App;
+use existing::Existing;
+use futures_util::future::try_join_all;
+use lockstep_core::source::Source;
+use lockstep_store::Tx;
+use lockstep_vault::hash::Salt;
+pub use plan::{Drawn, Entry, Plan};
+use plan::{FirstPasswords, Planner};
+pub use reference::{Follow, Reference};
+use wanted::Wanted;
+use write::FirstPassword;
+
+/// Something in the file that stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, as an offset in bytes from the beginning of the file.
+    pub at: usize,
+    /// What is wrong and what to do. Never a secret.
+    pub text: String,
+}
+
+/// Why nothing was brought about.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file wants what cannot be; here is all of it, in the order of the file.
+    #[error("there are {} problems", .0.len())]
+    Problems(Vec<Problem>),
+    /// The database failed.
+    #[error("the database failed")]
+    Store(#[from] lockstep_store::Error),
+    /// A stored secret of a source cannot be opened.
+    #[error("a stored secret of a source cannot be opened")]
+    Sealed(#[from] lockstep_vault::seal::OpenError),
+    /// A first password could not be hashed.
+    #[error("a password could not be hashed")]
+    Hash(#[source] anyhow::Error),
+}
+
+/// Says what would be written, and writes nothing.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn plan(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Plan, Error> {
+    let work = Work { app: app.clone(), wanted, follow, passwords: FirstPasswords::default() };
+    app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { work.plan(tx).await })).await
+}
+
+/// Brings it about and says what was written.
+///
+/// # Errors
+/// See [`Error`]. Nothing was written then.
+pub async fn apply(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Plan, Error> {
+    // Judged once before the one writer is asked for: a file with problems disturbs nobody, and passwords are hashed,
+    // which takes its time, before the transaction begins.
+    let draft = plan(app, Arc::clone(&wanted), Arc::clone(&follow)).await?;
+    if draft.entries.is_empty() {
+        return Ok(draft);
+    }
+    let passwords = hash_first_passwords(app, draft).await?;
+    let work = Work { app: app.clone(), wanted, follow, passwords };
+    app.store
+        .write(move |tx: &mut Tx<'_>| {
+            Box::pin(async move {
+                let plan = work.plan(tx).await?;
+                if !plan.passwords.is_empty() {
+                    let text = "somebody else changed the database meanwhile; run this again".to_owned();
+                    return Err(Error::Problems(vec![Problem { at: 0, text }]));
+                }
+                write::all(tx, &plan.writes, work.app.clock.utc()).await?;
+                Ok(plan)
+            })
+        })
+        .await
+}
+
+/// The form in which two native ids of a source are compared: distinguished names without regard to case and to spaces
+/// around their parts, everything else exactly.
+pub fn native_key(source: &Source, native_id: &str) -> String {
+    match source.connector.as_str() {
+        "ldap" => native_id.split(',').map(str::trim).collect::<Vec<_>>().join(",").to_lowercase(),
+        _ => native_id.to_owned(),
+    }
+}
+
+/// What planning in a transaction needs.
+struct Work {
+    app: App,
+    wanted: Arc<Wanted>,
+    follow: Follow,
+    passwords: FirstPasswords,
+}
+
+impl Work {
+    async fn plan(&self, tx: &mut Tx<'_>) -> Result<Plan, Error> {
+        let existing = Existing::load(tx, &self.app.vault, &self.wanted).await?;
+        let clock = self.app.clock.clone();
+        let planner = Planner::new(
+            existing,
+            &self.app.vault,
+            Arc::new(move || clock.utc()),
+            &self.follow,
+            &self.passwords,
+            self.app.clock.utc(),
+        );
+        planner.plan(&self.wanted).map_err(Error::Problems)
+    }
+}
+
+async fn hash_first_passwords(app: &App, draft: Plan) -> Result<FirstPasswords, Error> {
+    let hashing = draft.passwords.into_iter().map(|(alias, password)| async move {
+        let (vault, salt) = (app.vault.clone(), Salt::draw());
+        let hash = app.compute(move || vault.passwords().hash(&password, &salt)).await?;
+        anyhow::Ok((alias, FirstPassword { salt: salt.0, hash: hash.to_bytes() }))
+    });
+    let hashed: HashMap<_, _> = try_join_all(hashing).await.map_err(Error::Hash)?.into_iter().collect();
+    Ok(FirstPasswords(hashed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distinguished_names_are_compared_without_case_and_spacing() {
+        let mut source = Source {
+            id: lockstep_core::id::SourceId::IDENTITY_NOW,
+            name: "Directory".to_owned(),
+            description: String::new(),
+            connector: "ldap".to_owned(),
+            config: serde_json::Value::Null,
+            features: Default::default(),
+            policy_holders: vec![],
+            concurrency: 1,
+        };
+        assert_eq!(native_key(&source, "uid=Abby, OU=People"), native_key(&source, "UID=abby,ou=people"));
+        source.connector = "sql".to_owned();
+        assert_ne!(native_key(&source, "Abby"), native_key(&source, "abby"));
+    }
+}

@@ -1,0 +1,147 @@
+//! The plan: what must be done so that what is wanted is so.
+//!
+//! Pure but for the references it follows and the secrets it draws: it takes what there is, what is wanted, and gives
+//! either every problem there is or every write, in an order that the database's own rules allow. Nothing is written
+//! here.
+
+mod access;
+mod fields;
+mod identity;
+mod password_policy;
+mod source;
+mod sync_group;
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use lockstep_core::audit::Action;
+use lockstep_core::password::Password;
+use lockstep_vault::Vault;
+use lockstep_vault::secret::Secret;
+use serde::Serialize;
+
+use super::Problem;
+use super::existing::Existing;
+use super::reference::Follow;
+use super::wanted::{Name, Wanted};
+use super::write::{FirstPassword, Write};
+
+/// What would be, or was, brought about.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What people are told, in the order it is done.
+    pub entries: Vec<Entry>,
+    /// The secrets that were drawn for new clients and tokens. They are shown once and kept only as hashes.
+    pub drawn: Vec<Drawn>,
+    /// The writes themselves.
+    pub(super) writes: Vec<Write>,
+    /// The first passwords of new identities that are not hashed yet, by alias.
+    pub(super) passwords: Vec<(String, Password)>,
+}
+
+/// One thing that is created or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The noun: `source`, `identity`, ….
+    pub kind: &'static str,
+    /// The thing's name.
+    pub name: String,
+    /// Its fields that change; none where the whole thing is new. Never a value: it may be a secret.
+    pub changes: Option<Vec<String>>,
+}
+
+/// A secret that was drawn.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The noun: `client` or `personal access token`.
+    pub kind: &'static str,
+    /// The thing's name.
+    pub name: String,
+    /// The id to sign in with.
+    pub id: String,
+    /// The secret to sign in with.
+    pub secret: Secret,
+}
+
+/// The hashed first passwords of new identities, by alias.
+#[derive(Debug, Default)]
+pub(super) struct FirstPasswords(pub(super) HashMap<String, FirstPassword>);
+
+/// What planning needs, and what it has found so far.
+pub(super) struct Planner<'a> {
+    /// What there is; every step leaves it as it will be, so that later ones refer to what earlier ones create.
+    existing: Existing,
+    vault: &'a Vault,
+    clock: lockstep_connectors::Clock,
+    follow: &'a Follow,
+    passwords: &'a FirstPasswords,
+    now: DateTime<Utc>,
+    plan: Plan,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(
+        existing: Existing,
+        vault: &'a Vault,
+        clock: lockstep_connectors::Clock,
+        follow: &'a Follow,
+        passwords: &'a FirstPasswords,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self { existing, vault, clock, follow, passwords, now, plan: Plan::default(), problems: Vec::new() }
+    }
+
+    /// Every write that is needed, or every problem, in the order of the file.
+    pub(super) fn plan(mut self, wanted: &Wanted) -> Result<Plan, Vec<Problem>> {
+        // What is referred to comes before what refers to it.
+        self.dictionary(wanted);
+        self.org_config(wanted);
+        self.password_policies(wanted);
+        self.sources(wanted);
+        self.sync_groups(wanted);
+        self.applications(wanted);
+        self.identities(wanted);
+        self.clients(wanted);
+        self.tokens(wanted);
+        if self.problems.is_empty() {
+            return Ok(self.plan);
+        }
+        self.problems.sort_by_key(|problem| problem.at);
+        Err(self.problems)
+    }
+
+    fn problem(&mut self, at: usize, text: impl Into<String>) {
+        self.problems.push(Problem { at, text: text.into() });
+    }
+
+    fn created(&mut self, kind: &'static str, name: &str) {
+        self.plan.entries.push(Entry { kind, name: name.to_owned(), changes: None });
+    }
+
+    fn changed(&mut self, kind: &'static str, name: &str, fields: Vec<String>) {
+        self.plan.entries.push(Entry { kind, name: name.to_owned(), changes: Some(fields) });
+    }
+
+    fn write(&mut self, write: Write) {
+        self.plan.writes.push(write);
+    }
+
+    fn audit(&mut self, action: Action) {
+        self.write(Write::Audit(action));
+    }
+
+    /// Refuses the second of two things with one name, and a name that is blank.
+    fn once(&mut self, seen: &mut HashSet<String>, kind: &str, name: &Name, key: String) -> bool {
+        let at = name.span().start;
+        if name.get_ref().trim().is_empty() {
+            self.problem(at, format!("the {kind} needs a name"));
+            return false;
+        }
+        if !seen.insert(key) {
+            self.problem(at, format!("the {kind} {:?} is in this file twice", name.get_ref()));
+            return false;
+        }
+        true
+    }
+}

@@ -1,0 +1,245 @@
+//! Identities and their accounts.
+
+use std::collections::{BTreeMap, HashSet};
+
+use lockstep_core::account::Account;
+use lockstep_core::id::{AccountId, IdentityId, SourceId};
+use lockstep_core::identity::Identity;
+use lockstep_core::password::Password;
+use lockstep_core::source::{Feature, Source};
+use lockstep_vault::secret::draw_id;
+use toml::Spanned;
+
+use super::Planner;
+use super::fields::differing;
+use crate::app::apply::native_key;
+use crate::app::apply::wanted::{Wanted, WantedAccount, WantedIdentity};
+use crate::app::apply::write::Write;
+
+/// The longest texts; what a page or a mail can still show.
+const LONGEST: usize = 255;
+
+impl Planner<'_> {
+    pub(super) fn identities(&mut self, wanted: &Wanted) {
+        let mut seen = HashSet::new();
+        let mut accounts = HashSet::new();
+        for identity in wanted.identity.iter().map(Spanned::get_ref) {
+            let key = Identity::alias_key(identity.alias.get_ref());
+            if self.once(&mut seen, "identity", &identity.alias, key) {
+                self.identity(identity, &mut accounts);
+            }
+        }
+    }
+
+    fn identity(&mut self, wanted: &WantedIdentity, seen: &mut HashSet<(SourceId, String)>) {
+        let alias = wanted.alias.get_ref();
+        let problems = self.problems.len();
+        let base = self.existing.identities.get(&Identity::alias_key(alias)).cloned();
+        let Some(identity) = self.described_identity(wanted, base.as_ref()) else { return };
+        let levels_before = self.existing.levels.get(&identity.id).cloned().unwrap_or_default();
+        let levels = wanted.levels.clone().unwrap_or_else(|| levels_before.clone());
+        if self.problems.len() > problems {
+            return;
+        }
+
+        let built_in = built_in_account(&identity);
+        let mut fields = Vec::new();
+        match &base {
+            None => {
+                self.write(Write::Identity(identity.clone()));
+                self.write(built_in);
+                if !levels.is_empty() {
+                    self.write(Write::Levels(identity.id, levels));
+                }
+                self.first_password(wanted, identity.id);
+            }
+            Some(base) => {
+                fields = differing(base, &identity);
+                if !fields.is_empty() {
+                    self.write(Write::Identity(identity.clone()));
+                }
+                if base.alias != identity.alias {
+                    self.write(built_in);
+                }
+                if levels != levels_before {
+                    fields.push("levels".to_owned());
+                    self.write(Write::Levels(identity.id, levels));
+                }
+            }
+        }
+        let from = self.plan.entries.len();
+        for account in &wanted.account {
+            self.account(account, &identity, seen);
+        }
+        // The person is told before the accounts that are this person's.
+        let accounts = self.plan.entries.split_off(from);
+        match base {
+            None => self.created("identity", alias),
+            Some(_) if !fields.is_empty() => self.changed("identity", alias, fields),
+            Some(_) => {}
+        }
+        self.plan.entries.extend(accounts);
+        self.existing.identities.insert(Identity::alias_key(alias), identity);
+    }
+
+    fn described_identity(&mut self, wanted: &WantedIdentity, base: Option<&Identity>) -> Option<Identity> {
+        let alias = wanted.alias.get_ref();
+        if alias.chars().count() > LONGEST || alias.chars().any(char::is_control) {
+            let text = format!("an alias has at most {LONGEST} characters and no control characters");
+            self.problem(wanted.alias.span().start, text);
+            return None;
+        }
+        let id = match (&wanted.id, base) {
+            (Some(id), Some(base)) if *id.get_ref() != base.id => {
+                self.problem(id.span().start, format!("{alias:?} exists already, under the id {}", base.id));
+                return None;
+            }
+            (Some(id), None) if self.existing.identity_ids.contains(id.get_ref()) => {
+                self.problem(id.span().start, "this id is another identity's");
+                return None;
+            }
+            (Some(id), _) => *id.get_ref(),
+            (None, Some(base)) => base.id,
+            (None, None) => IdentityId(draw_id()),
+        };
+        self.existing.identity_ids.insert(id);
+        let mut identity = base.cloned().unwrap_or_else(|| Identity {
+            id,
+            alias: alias.clone(),
+            display_name: alias.clone(),
+            email: None,
+            attributes: BTreeMap::new(),
+            sign_in_source: SourceId::IDENTITY_NOW,
+            enabled: true,
+        });
+        identity.alias.clone_from(alias);
+        if let Some(display_name) = &wanted.display_name {
+            identity.display_name.clone_from(display_name);
+        }
+        if let Some(email) = &wanted.email {
+            identity.email = Some(email.clone());
+        }
+        if let Some(attributes) = &wanted.attributes {
+            identity.attributes.clone_from(attributes);
+        }
+        if let Some(enabled) = wanted.enabled {
+            identity.enabled = enabled;
+        }
+        if let Some(name) = &wanted.sign_in_source {
+            let source = self.source_named(name)?;
+            if !source.features.contains(&Feature::Authenticate) {
+                let text = format!("{:?} cannot sign anybody in: it lacks the feature AUTHENTICATE", source.name);
+                self.problem(name.span().start, text);
+            }
+            identity.sign_in_source = source.id;
+        }
+        Some(identity)
+    }
+
+    /// Writes the hash where it is made already; where not, gives the password away to be hashed.
+    fn first_password(&mut self, wanted: &WantedIdentity, id: IdentityId) {
+        let Some(reference) = &wanted.password else { return };
+        let alias = wanted.alias.get_ref();
+        if let Some(hashed) = self.passwords.0.get(alias) {
+            return self.write(Write::FirstPassword(id, hashed.clone()));
+        }
+        let Some(text) = self.secret(reference) else { return };
+        match Password::try_from(text.as_str()) {
+            Ok(password) => self.plan.passwords.push((alias.clone(), password)),
+            Err(_) => {
+                let origin = reference.get_ref();
+                let text = format!("{origin} holds no password: there are control characters, or it is too long");
+                self.problem(reference.span().start, text);
+            }
+        }
+    }
+
+    fn account(
+        &mut self,
+        wanted: &Spanned<WantedAccount>,
+        identity: &Identity,
+        seen: &mut HashSet<(SourceId, String)>,
+    ) {
+        let at = wanted.span().start;
+        let wanted = wanted.get_ref();
+        let Some(source) = self.source_named(&wanted.source) else { return };
+        if source.is_built_in() {
+            let text = format!("the account on {} is made with the identity; leave it out", Source::IDENTITY_NOW);
+            return self.problem(wanted.source.span().start, text);
+        }
+        let native_id = wanted.native_id.get_ref();
+        let stable_id = wanted.stable_id.as_ref().unwrap_or(&wanted.native_id).get_ref();
+        if native_id.is_empty() || stable_id.is_empty() {
+            return self.problem(wanted.native_id.span().start, "an account needs a native id");
+        }
+        let key = (source.id, stable_id.clone());
+        if !seen.insert(key.clone()) {
+            let text = format!("the account {stable_id:?} on {:?} is in this file twice", source.name);
+            return self.problem(at, text);
+        }
+        let native_key = native_key(&source, native_id);
+        let other = self.existing.natives.insert((source.id, native_key.clone()), stable_id.clone());
+        if other.is_some_and(|other| other != *stable_id) {
+            let text = format!("another account on {:?} has the native id {native_id:?}", source.name);
+            return self.problem(wanted.native_id.span().start, text);
+        }
+        let base = self.existing.accounts.get(&key).cloned();
+        if let Some(other) = base.as_ref().and_then(|base| base.identity).filter(|owner| *owner != identity.id) {
+            let text = format!(
+                "the account {stable_id:?} on {:?} belongs to the identity {other}; it is not given to another here",
+                source.name
+            );
+            return self.problem(at, text);
+        }
+        let mut account = base.clone().unwrap_or_else(|| Account {
+            id: AccountId(draw_id()),
+            identity: Some(identity.id),
+            source: source.id,
+            stable_id: stable_id.clone(),
+            native_id: native_id.clone(),
+            name: identity.alias.clone(),
+            password_sync: true,
+            attributes: BTreeMap::new(),
+            vanished: false,
+        });
+        account.identity = Some(identity.id);
+        account.native_id.clone_from(native_id);
+        if let Some(name) = &wanted.name {
+            account.name.clone_from(name);
+        }
+        if let Some(password_sync) = wanted.password_sync {
+            account.password_sync = password_sync;
+        }
+        if let Some(attributes) = &wanted.attributes {
+            account.attributes.clone_from(attributes);
+        }
+        let called = format!("{} on {}", account.native_id, source.name);
+        match base {
+            Some(base) if base == account => {}
+            Some(base) => {
+                self.changed("account", &called, differing(&base, &account));
+                self.write(Write::Account { account, native_key });
+            }
+            None => {
+                self.created("account", &called);
+                self.write(Write::Account { account, native_key });
+            }
+        }
+    }
+}
+
+/// The account that stands for the sign-in password in Lockstep itself.
+fn built_in_account(identity: &Identity) -> Write {
+    let account = Account {
+        id: AccountId(identity.id.0),
+        identity: Some(identity.id),
+        source: SourceId::IDENTITY_NOW,
+        stable_id: identity.id.to_string(),
+        native_id: identity.alias.clone(),
+        name: identity.alias.clone(),
+        password_sync: true,
+        attributes: BTreeMap::new(),
+        vanished: false,
+    };
+    Write::Account { account, native_key: Identity::alias_key(&identity.alias) }
+}

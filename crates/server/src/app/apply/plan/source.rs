@@ -1,0 +1,257 @@
+//! Sources and applications.
+
+use std::collections::{BTreeMap, HashSet};
+
+use lockstep_connectors::{ConfigError, Secrets};
+use lockstep_core::application::Application;
+use lockstep_core::audit::Action;
+use lockstep_core::id::{ApplicationId, SourceId};
+use lockstep_core::password_policy::holder::{PolicyHolder, Selector, Selectors};
+use lockstep_core::source::{Feature, Source};
+use lockstep_vault::seal::Binding;
+use lockstep_vault::secret::draw_id;
+use toml::Spanned;
+use zeroize::Zeroizing;
+
+use super::Planner;
+use super::fields::{differing, place_of, to_json};
+use crate::app::apply::reference::Reference;
+use crate::app::apply::wanted::{Name, Wanted, WantedApplication, WantedHolder, WantedSource};
+use crate::app::apply::write::Write;
+
+impl Planner<'_> {
+    pub(super) fn sources(&mut self, wanted: &Wanted) {
+        let mut seen = HashSet::new();
+        for source in wanted.source.iter().map(Spanned::get_ref) {
+            if self.once(&mut seen, "source", &source.name, source.name.get_ref().to_lowercase()) {
+                self.source(source);
+            }
+        }
+    }
+
+    pub(super) fn applications(&mut self, wanted: &Wanted) {
+        let mut seen = HashSet::new();
+        for application in wanted.application.iter().map(Spanned::get_ref) {
+            if self.once(&mut seen, "application", &application.name, application.name.get_ref().clone()) {
+                self.application(application);
+            }
+        }
+    }
+
+    /// The source of that name, once this file is applied.
+    pub(super) fn source_named(&mut self, name: &Name) -> Option<Source> {
+        let found = self.existing.source(name.get_ref()).cloned();
+        if found.is_none() {
+            self.problem(name.span().start, format!("there is no source {:?}", name.get_ref()));
+        }
+        found
+    }
+
+    fn source(&mut self, wanted: &WantedSource) {
+        let problems = self.problems.len();
+        let name = wanted.name.get_ref();
+        let index = self.existing.sources.iter().position(|source| source.name.to_lowercase() == name.to_lowercase());
+        let base = index.map(|index| self.existing.sources[index].clone());
+        let Some(mut source) = self.described(wanted, base.as_ref()) else { return };
+
+        let secrets = self.secrets(wanted);
+        if source.is_built_in() {
+            let at = wanted.connector.as_ref().map(Spanned::span).or(wanted.config.as_ref().map(Spanned::span));
+            if let Some(at) = at.or(wanted.secrets.values().next().map(Spanned::span)) {
+                let text = format!("{} is built in: it has no connector, configuration or secrets", source.name);
+                return self.problem(at.start, text);
+            }
+        } else {
+            self.connect(wanted, base.as_ref(), &mut source, &secrets);
+        }
+        if let Some(holders) = &wanted.policies {
+            source.policy_holders = holders.iter().filter_map(|holder| self.holder(holder.get_ref())).collect();
+        }
+        if self.problems.len() > problems {
+            return;
+        }
+
+        let stored = base.as_ref().and_then(|base| self.existing.secrets.get(&base.id)).cloned().unwrap_or_default();
+        let new_secrets: Vec<_> = secrets.iter().filter(|(name, value)| stored.get(*name) != Some(*value)).collect();
+        let secret_fields = new_secrets.iter().map(|(name, _)| format!("secrets.{name}"));
+        match &base {
+            Some(base) => {
+                let mut fields = differing(base, &source);
+                fields.extend(secret_fields);
+                if fields.is_empty() {
+                    return;
+                }
+                if base.policy_holders != source.policy_holders {
+                    self.audit(Action::SourcePasswordPolicyAssigned);
+                }
+                self.changed("source", name, fields);
+                self.write(Write::Source(source.clone()));
+            }
+            None => {
+                self.created("source", name);
+                self.write(Write::Source(source.clone()));
+            }
+        }
+        for (name, value) in new_secrets {
+            let sealed = self.vault.seal(&Binding::ConnectorSecret { source: source.id, name }, value.as_bytes());
+            self.write(Write::SourceSecret { source: source.id, name: name.clone(), sealed });
+        }
+        match index {
+            Some(index) => self.existing.sources[index] = source,
+            None => self.existing.sources.push(source),
+        }
+    }
+
+    /// The source with everything that the file says about it, but for what its connector must judge.
+    fn described(&mut self, wanted: &WantedSource, base: Option<&Source>) -> Option<Source> {
+        let mut source = match (base, &wanted.connector) {
+            (Some(base), _) => base.clone(),
+            (None, Some(connector)) => Source {
+                id: SourceId(draw_id()),
+                name: wanted.name.get_ref().clone(),
+                description: String::new(),
+                connector: connector.get_ref().clone(),
+                config: serde_json::Value::Object(serde_json::Map::new()),
+                features: [Feature::Password].into(),
+                policy_holders: Vec::new(),
+                concurrency: Source::CONCURRENCY,
+            },
+            (None, None) => {
+                self.problem(wanted.name.span().start, "a new source needs a connector: \"ldap\" or \"sql\"");
+                return None;
+            }
+        };
+        source.name.clone_from(wanted.name.get_ref());
+        if let Some(description) = &wanted.description {
+            source.description.clone_from(description);
+        }
+        if let Some(connector) = &wanted.connector {
+            source.connector.clone_from(connector.get_ref());
+        }
+        if let Some(config) = &wanted.config {
+            source.config = to_json(config.get_ref());
+        }
+        if let Some(features) = &wanted.features {
+            source.features.clone_from(features.get_ref());
+        }
+        if let Some(concurrency) = &wanted.concurrency {
+            source.concurrency = *concurrency.get_ref();
+            if source.concurrency == 0 {
+                self.problem(concurrency.span().start, "concurrency must be at least 1");
+            }
+        }
+        Some(source)
+    }
+
+    /// Asks the connector whether it can work with the configuration, and what it can do.
+    fn connect(
+        &mut self,
+        wanted: &WantedSource,
+        base: Option<&Source>,
+        source: &mut Source,
+        secrets: &BTreeMap<String, Zeroizing<String>>,
+    ) {
+        let stored = base.and_then(|base| self.existing.secrets.get(&base.id)).cloned().unwrap_or_default();
+        // Whoever changes where passwords go would otherwise have the service account's password sent there too.
+        let moved = base.is_some_and(|base| base.config != source.config || base.connector != source.connector);
+        for name in stored.keys().filter(|name| moved && !secrets.contains_key(*name)) {
+            let at = wanted.config.as_ref().map_or(wanted.name.span(), Spanned::span).start;
+            self.problem(
+                at,
+                format!("the connection changes, so the secret {name:?} must be given again under secrets"),
+            );
+        }
+        let mut all = if moved { BTreeMap::new() } else { stored };
+        all.extend(secrets.clone());
+        let all: Secrets = all.into_iter().collect();
+        match lockstep_connectors::build(&source.connector, &source.config, &all, self.clock.clone()) {
+            Ok(connector) if wanted.features.is_none() && base.is_none() => {
+                let can = connector.capabilities();
+                source.features.extend(can.sign_in.then_some(Feature::Authenticate));
+                source.features.extend(can.unlock.then_some(Feature::Unlock));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let source_at = wanted.name.span().start;
+                let (at, text) = match (&error, &wanted.config, &wanted.connector) {
+                    (ConfigError::UnknownKind { .. }, _, Some(connector)) => {
+                        (connector.span().start, error.to_string())
+                    }
+                    (ConfigError::Field { field, problem }, Some(config), _) => {
+                        let first = field.split('.').next().unwrap_or_default();
+                        (place_of(config, first), format!("config.{field}: {problem}"))
+                    }
+                    _ => (source_at, error.to_string()),
+                };
+                self.problem(at, text);
+            }
+        }
+    }
+
+    fn secrets(&mut self, wanted: &WantedSource) -> BTreeMap<String, Zeroizing<String>> {
+        let read = |(name, reference): (&String, &Spanned<Reference>)| Some((name.clone(), self.secret(reference)?));
+        wanted.secrets.iter().filter_map(read).collect()
+    }
+
+    /// The text that a reference leads to, without the line end that editors add.
+    pub(super) fn secret(&mut self, reference: &Spanned<Reference>) -> Option<Zeroizing<String>> {
+        let read = (self.follow)(reference.get_ref()).and_then(|bytes| {
+            let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+            let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+            match std::str::from_utf8(bytes) {
+                Ok("") => Err(format!("{} is empty", reference.get_ref())),
+                Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+                Err(_) => Err(format!("{} does not hold UTF-8 text", reference.get_ref())),
+            }
+        });
+        read.map_err(|problem| self.problem(reference.span().start, problem)).ok()
+    }
+
+    fn holder(&mut self, wanted: &WantedHolder) -> Option<PolicyHolder> {
+        let policy_id = self.policy_named(&wanted.policy)?;
+        let selector = |(name, value): (&String, &String)| Selector { name: name.clone(), value: value.clone() };
+        let identity_attr: Vec<_> = wanted.when.iter().map(selector).collect();
+        let selectors = (!identity_attr.is_empty()).then_some(Selectors { identity_attr });
+        Some(PolicyHolder { policy_id, selectors })
+    }
+
+    fn application(&mut self, wanted: &WantedApplication) {
+        let name = wanted.name.get_ref();
+        let index = self.existing.applications.iter().position(|application| application.name == *name);
+        let base = index.map(|index| self.existing.applications[index].clone());
+        let source = match (&wanted.source, &base) {
+            (Some(source), _) => self.source_named(source).map(|source| source.id),
+            (None, Some(base)) => Some(base.source),
+            (None, None) => return self.problem(wanted.name.span().start, "a new application needs a source"),
+        };
+        let Some(source) = source else { return };
+        let mut application = base.clone().unwrap_or_else(|| Application {
+            id: ApplicationId(draw_id()),
+            name: name.clone(),
+            description: String::new(),
+            source,
+            use_for_password_management: true,
+        });
+        application.source = source;
+        if let Some(description) = &wanted.description {
+            application.description.clone_from(description);
+        }
+        if let Some(shown) = wanted.use_for_password_management {
+            application.use_for_password_management = shown;
+        }
+        if let Err(error) = application.validate() {
+            return self.problem(wanted.name.span().start, error.to_string());
+        }
+        match base {
+            Some(base) if base == application => {}
+            Some(base) => {
+                self.changed("application", name, differing(&base, &application));
+                self.write(Write::Application(application));
+            }
+            None => {
+                self.created("application", name);
+                self.write(Write::Application(application));
+            }
+        }
+    }
+}

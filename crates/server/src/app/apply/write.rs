@@ -1,0 +1,119 @@
+//! The writes of a plan, one statement or a few each, in the plan's order.
+
+use chrono::{DateTime, Utc};
+use lockstep_core::account::Account;
+use lockstep_core::application::Application;
+use lockstep_core::audit::{Action, Actor, Event, Outcome};
+use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::identity::Identity;
+use lockstep_core::org_config::PasswordOrgConfig;
+use lockstep_core::password_policy::PasswordPolicy;
+use lockstep_core::password_policy::dictionary::Dictionary;
+use lockstep_core::scope::UserLevel;
+use lockstep_core::source::Source;
+use lockstep_core::sync_group::SyncGroup;
+use lockstep_store::client::Client;
+use lockstep_store::history::Holder;
+use lockstep_store::personal_access_token::PersonalAccessToken;
+use lockstep_store::sign_in_password::SignInPassword;
+use lockstep_store::{Result, Tx};
+use lockstep_store::{
+    account, application, audit, client, dictionary, history, identity, org_config, password_policy,
+    personal_access_token, sign_in_password, source, source_secret, sync_group,
+};
+use lockstep_vault::secret::draw_id;
+use std::collections::BTreeSet;
+
+/// One thing to write. A noun that exists already is replaced.
+#[derive(Debug)]
+pub(super) enum Write {
+    Dictionary(Dictionary),
+    OrgConfig(PasswordOrgConfig),
+    Policy(PasswordPolicy),
+    Source(Source),
+    SourceSecret { source: SourceId, name: String, sealed: Vec<u8> },
+    Group(SyncGroup),
+    Application(Application),
+    Identity(Identity),
+    Levels(IdentityId, BTreeSet<UserLevel>),
+    Account { account: Account, native_key: String },
+    FirstPassword(IdentityId, FirstPassword),
+    Client(Client),
+    Token(PersonalAccessToken),
+    Audit(Action),
+}
+
+/// The first sign-in password of a new identity, as the vault hashed it.
+#[derive(Clone)]
+pub(super) struct FirstPassword {
+    pub(super) salt: [u8; 16],
+    pub(super) hash: Vec<u8>,
+}
+
+impl std::fmt::Debug for FirstPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FirstPassword(redacted)")
+    }
+}
+
+/// Writes everything, in order.
+pub(super) async fn all(tx: &mut Tx<'_>, writes: &[Write], now: DateTime<Utc>) -> Result<()> {
+    for write in writes {
+        one(tx, write, now).await?;
+    }
+    Ok(())
+}
+
+async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
+    match write {
+        Write::Dictionary(words) => dictionary::put(tx, words.to_text(), now).await,
+        Write::OrgConfig(config) => org_config::put(tx, config, now).await,
+        Write::Policy(policy) => password_policy::put(tx, policy, now).await,
+        Write::Source(source) => source::put(tx, source, now).await,
+        Write::SourceSecret { source, name, sealed } => source_secret::put(tx, *source, name, sealed, now).await,
+        Write::Group(group) => sync_group::put(tx, group, now).await,
+        Write::Application(application) => application::put(tx, application, now).await,
+        Write::Identity(identity) => identity::put(tx, identity, now).await,
+        Write::Levels(id, levels) => identity::set_levels(tx, *id, levels, now).await,
+        Write::Account { account, native_key } => account::put(tx, account, native_key, now).await,
+        Write::FirstPassword(id, password) => first_password(tx, *id, password, now).await,
+        Write::Client(client) => client::put(tx, client, now).await,
+        Write::Token(token) => {
+            personal_access_token::remove(tx, token.id).await?;
+            personal_access_token::insert(tx, token).await
+        }
+        Write::Audit(action) => audit_event(tx, *action, now).await,
+    }
+}
+
+/// Stores the hash and makes it the newest of its history, as every later change of it does.
+async fn first_password(tx: &mut Tx<'_>, id: IdentityId, password: &FirstPassword, now: DateTime<Utc>) -> Result<()> {
+    history::salt(tx, id, &password.salt).await?;
+    let stored = SignInPassword {
+        hash: password.hash.clone(),
+        changed_at: now,
+        must_change: false,
+        failures: 0,
+        failed_at: None,
+    };
+    sign_in_password::put(tx, id, &stored).await?;
+    let group = sync_group::find_of(tx, SourceId::IDENTITY_NOW).await?;
+    let holder = group.map_or(Holder::Source(SourceId::IDENTITY_NOW), |group| Holder::SyncGroup(group.id));
+    history::push(tx, id, holder, &password.hash, 1, now).await
+}
+
+/// Whoever runs the command has the master key; as whom that is, Lockstep does not know.
+async fn audit_event(tx: &mut Tx<'_>, action: Action, now: DateTime<Utc>) -> Result<()> {
+    let event = Event {
+        action,
+        actor: Actor::Nobody,
+        identity: None,
+        source: None,
+        account: None,
+        change: None,
+        at: now,
+        outcome: Outcome::Passed,
+        detail: Default::default(),
+    };
+    audit::append(tx, draw_id(), &event).await
+}

@@ -1,0 +1,162 @@
+//! Opening everything: the master key, the database, the vault. What is missing on the first start is made.
+
+use std::sync::Arc;
+
+use lockstep_store::data_key::{self, DataKey};
+use lockstep_store::{Options, Store, Tx, signing_key};
+use lockstep_vault::Vault;
+use lockstep_vault::hash::HashCost;
+use lockstep_vault::key_ring::{KeyRing, KeyRingError, WrappedKey};
+use lockstep_vault::master_key::{MasterKey, MasterKeyError};
+use lockstep_vault::secret::draw_id;
+use lockstep_vault::token::{SigningError, TokenSettings};
+use tokio::sync::Semaphore;
+
+use super::{App, Shared};
+use crate::clock::Clock;
+use crate::config::{Config, MasterKeyConfig};
+use crate::metrics::Metrics;
+use crate::worker::{Sources, Waker};
+
+/// What a process wants of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It serves: on SQLite it must be the only one that does.
+    Serve,
+    /// It is a command that runs beside a server, or without one.
+    Tool,
+}
+
+/// Why nothing could be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The master key could not be read.
+    #[error("cannot read the master key")]
+    MasterKey(#[from] MasterKeyError),
+    /// The database could not be opened, migrated or read.
+    #[error("cannot open the database")]
+    Store(#[from] lockstep_store::Error),
+    /// The password of the database could not be read.
+    #[error("cannot read store.password-file {path}: {source}", path = path.display())]
+    Password {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The data keys do not belong to this master key, or are no data keys.
+    #[error("cannot unlock the vault")]
+    KeyRing(#[from] KeyRingError),
+    /// A key that signs tokens could not be made.
+    #[error("cannot make a key to sign tokens with")]
+    Signing(#[from] SigningError),
+    /// A key that signs tokens could not be opened.
+    #[error("cannot open a key that signs tokens")]
+    Sealed(#[from] lockstep_vault::seal::OpenError),
+}
+
+impl App {
+    /// Opens everything that `config` names, and brings the database up to date.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. Nothing is left half made.
+    pub async fn open(config: Config, role: Role) -> Result<Self, OpenError> {
+        let master = master_key(&config.master_key)?;
+        let clock = Clock::start();
+        let url = with_password(&config)?;
+        let options = Options { exclusive: role == Role::Serve, ..Options::default() };
+        let store = Arc::new(Store::open(&url, options).await?);
+        store.migrate(clock.utc()).await?;
+        let ring = key_ring(&store, &master, &clock).await?;
+        let tokens = TokenSettings { issuer: Some(config.public_url()), audience: None };
+        let vault = Vault::new(ring, HashCost::default(), tokens);
+        use_signing_keys(&store, &vault, &clock).await?;
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        Ok(Self(Arc::new(Shared {
+            sources: Sources::new(Arc::clone(&store), vault.clone(), clock.clone()),
+            config,
+            clock,
+            store,
+            vault,
+            waker: Waker::default(),
+            metrics: Metrics::new(),
+            computing: Arc::new(Semaphore::new(processors)),
+        })))
+    }
+
+    /// Closes connectors and database. What was begun ends first.
+    pub async fn close(&self) {
+        self.sources.close().await;
+        self.store.close().await;
+    }
+}
+
+fn master_key(config: &MasterKeyConfig) -> Result<MasterKey, MasterKeyError> {
+    // Exactly one is named: the configuration has been checked.
+    match (&config.file, &config.environment, &config.credential) {
+        (Some(file), _, _) => MasterKey::read_file(file),
+        (_, Some(name), _) => MasterKey::from_environment(name),
+        (_, _, name) => MasterKey::from_systemd_credential(name.as_deref().unwrap_or_default()),
+    }
+}
+
+/// The data keys of this database; made, all or none, when it has none yet.
+async fn key_ring(store: &Store, master: &MasterKey, clock: &Clock) -> Result<KeyRing, OpenError> {
+    // Made anew each time, and kept only where there are none: of two first starts at once one wins.
+    let (_, made) = KeyRing::create(master);
+    let made: Vec<DataKey> = made
+        .into_iter()
+        .map(|key| DataKey { id: key.id, purpose: key.purpose, master_key_id: key.master_key_id, wrapped: key.wrapped })
+        .collect();
+    let now = clock.utc();
+    let stored =
+        store.write(move |tx: &mut Tx<'_>| Box::pin(async move { data_key::create(tx, &made, now).await })).await?;
+    let wrapped: Vec<WrappedKey> = stored
+        .into_iter()
+        .map(|key| WrappedKey {
+            id: key.id,
+            purpose: key.purpose,
+            master_key_id: key.master_key_id,
+            wrapped: key.wrapped,
+        })
+        .collect();
+    Ok(KeyRing::open(std::slice::from_ref(master), &wrapped)?)
+}
+
+async fn use_signing_keys(store: &Store, vault: &Vault, clock: &Clock) -> Result<(), OpenError> {
+    let mut keys = store.read(|tx: &mut Tx<'_>| Box::pin(signing_key::list(tx))).await?;
+    if keys.is_empty() {
+        let id = draw_id();
+        let sealed = vault.generate_signing_key(id)?;
+        let now = clock.utc();
+        keys = store
+            .write(move |tx: &mut Tx<'_>| {
+                Box::pin(async move {
+                    if signing_key::list(tx).await?.is_empty() {
+                        signing_key::insert(tx, id, &sealed, now).await?;
+                    }
+                    signing_key::list(tx).await
+                })
+            })
+            .await?;
+    }
+    vault.use_signing_keys(keys.iter().map(|(id, sealed, _)| (*id, sealed.as_slice())))?;
+    Ok(())
+}
+
+/// The database's address, with the password from its file put in.
+fn with_password(config: &Config) -> Result<String, OpenError> {
+    let Some(path) = &config.store.password_file else { return Ok(config.store.url.clone()) };
+    let password =
+        std::fs::read_to_string(path).map_err(|source| OpenError::Password { path: path.clone(), source })?;
+    let encoded: String = password
+        .trim_end_matches(['\r', '\n'])
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    // `postgres://user@host/…` becomes `postgres://user:password@host/…`.
+    Ok(config.store.url.replacen('@', &format!(":{encoded}@"), 1))
+}

@@ -1,0 +1,295 @@
+//! Accepting a password change: the only way in, for programs and pages alike.
+//!
+//! Everything here is judged without opening the payload; what needs the plaintext is the worker's, and shows in the
+//! status. The same request again is the stored change, whatever became of key or account meanwhile.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lockstep_core::account::Account;
+use lockstep_core::audit::{Action, Event, Outcome};
+use lockstep_core::change::{Change, ChangeState, DEFAULT_LIFETIME};
+use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId, TransportKeyId};
+use lockstep_core::scope::Scope;
+use lockstep_store::change::Payload;
+use lockstep_store::submission::{self, Claim};
+use lockstep_store::{Tx, account, audit, change, identity, source, transport_key};
+use lockstep_vault::hash::HashPurpose;
+use lockstep_vault::seal::Binding;
+use lockstep_vault::secret::draw_id;
+use lockstep_vault::transport::rotation::KeyState;
+
+use super::{App, Error};
+use crate::auth::Caller;
+
+/// A request for a change.
+pub struct Request {
+    /// Whose password.
+    pub identity: IdentityId,
+    /// Where; none: the built-in source.
+    pub source: Option<SourceId>,
+    /// The account's native id as it was sent; none: the only one there.
+    pub account: Option<String>,
+    /// What the password was encrypted with.
+    pub key: TransportKeyId,
+    /// The encrypted password.
+    pub ciphertext: Vec<u8>,
+}
+
+/// A change that is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id.
+    pub id: ChangeId,
+    /// How far it is.
+    pub state: ChangeState,
+}
+
+/// A request as it is compared with earlier ones.
+#[derive(Clone)]
+struct Submission {
+    digest: [u8; 32],
+    caller: String,
+    identity: IdentityId,
+    key: TransportKeyId,
+    source: SourceId,
+    account_sent: String,
+}
+
+/// Accepts a change, or finds the one that the same request became before.
+pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Result<Accepted, Error> {
+    caller.needs(Scope::PasswordChangeManage)?;
+    caller.may_change(request.identity)?;
+    let submission = Submission {
+        digest: app.vault.keyed_hash(HashPurpose::Ciphertext, &request.ciphertext),
+        caller: caller.name(),
+        identity: request.identity,
+        key: request.key,
+        source: request.source.unwrap_or(SourceId::IDENTITY_NOW),
+        account_sent: request.account.unwrap_or_default(),
+    };
+    let (looked, length) = (submission.clone(), request.ciphertext.len());
+    let found = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            match stored(tx, &looked).await? {
+                Some(accepted) => Ok::<_, Error>(Found::Stored(accepted)),
+                None => Ok(Found::New(judge(tx, &looked, length).await?)),
+            }
+        })
+    });
+    let account = match found.await? {
+        Found::Stored(accepted) => return Ok(accepted),
+        Found::New(account) => account,
+    };
+
+    let change = new_change(app, &submission, account);
+    let binding = Binding::Payload {
+        change: change.id,
+        identity: change.identity,
+        account: change.account,
+        source: change.source,
+    };
+    let payload = Payload { new: app.vault.seal(&binding, &request.ciphertext), current: None };
+    let event = requested(&change, caller);
+    let written = app.store.write(move |tx: &mut Tx<'_>| Box::pin(accept(tx, submission, change, payload, event)));
+    let accepted = match written.await {
+        Ok(accepted) | Err(NotAccepted::Faster(accepted)) => accepted,
+        Err(NotAccepted::Refused(error)) => return Err(error),
+    };
+    app.waker.wake(request.identity);
+    Ok(accepted)
+}
+
+enum Found {
+    Stored(Accepted),
+    New(AccountId),
+}
+
+/// The change that the same request became before. A ciphertext that came from another caller, or for another identity,
+/// is refused: whoever captured it could otherwise have it delivered to a system that they can read.
+async fn stored(tx: &mut Tx<'_>, submission: &Submission) -> Result<Option<Accepted>, Error> {
+    let id = submission::change_for(tx, &submission.digest, submission.source, &submission.account_sent).await?;
+    let Some(id) = id else { return Ok(None) };
+    let caller = change::caller(tx, id).await?;
+    let (change, _) = change::find(tx, id).await?.ok_or(Error::Lacking("the change of a submission"))?;
+    match change.identity == submission.identity && caller.as_ref() == Some(&submission.caller) {
+        true => Ok(Some(Accepted { id, state: change.state })),
+        false => Err(foreign()),
+    }
+}
+
+/// Refuses what cannot become a change; otherwise gives the account that is meant.
+async fn judge(tx: &mut Tx<'_>, submission: &Submission, length: usize) -> Result<AccountId, Error> {
+    let key = transport_key::find(tx, submission.key).await?;
+    let key = key.ok_or(Error::Unknown { field: "publicKeyId", what: "a transport key" })?;
+    let accepts = KeyState::NAMES.iter().any(|(state, name)| state.accepts() && *name == key.state);
+    if !accepts {
+        let reason = "names a transport key that is not accepted any more: ask for the password info again".to_owned();
+        return Err(Error::Illegal { field: "publicKeyId", reason });
+    }
+    let expected = usize::from(key.size / 8);
+    if length != expected {
+        let reason = format!("must be {expected} bytes long when decoded, but is {length}");
+        return Err(Error::Illegal { field: "encryptedPassword", reason });
+    }
+
+    let person = identity::find(tx, submission.identity).await?;
+    let person = person.ok_or(Error::Unknown { field: "identityId", what: "an identity" })?;
+    if !person.enabled {
+        return Err(Error::Impossible("the identity is disabled".to_owned()));
+    }
+    let place = source::find(tx, submission.source).await?;
+    let place = place.ok_or(Error::Unknown { field: "sourceId", what: "a source" })?;
+    if !place.takes_passwords() {
+        return Err(Error::no_passwords());
+    }
+    let accounts = account::list_of(tx, person.id).await?;
+    let there: Vec<Account> =
+        accounts.into_iter().filter(|account| account.source == place.id && !account.vanished).collect();
+    meant(&there, &submission.account_sent).map(|account| account.id)
+}
+
+/// The account among those that the identity has on the source. Directories compare names without regard to case; where
+/// that leaves just one, it is meant.
+fn meant<'a>(there: &'a [Account], sent: &str) -> Result<&'a Account, Error> {
+    if sent.is_empty() {
+        return match there {
+            [only] => Ok(only),
+            [] => Err(Error::Impossible("the identity has no account on this source".to_owned())),
+            _ => Err(Error::Impossible("the identity has several accounts on this source: name one".to_owned())),
+        };
+    }
+    let exact = there.iter().find(|account| account.native_id == sent);
+    let folded = sent.to_lowercase();
+    let mut alike = there.iter().filter(|account| account.native_id.to_lowercase() == folded);
+    exact
+        .or_else(|| alike.next().filter(|_| alike.next().is_none()))
+        .ok_or(Error::Unknown { field: "accountId", what: "an account of this identity on this source" })
+}
+
+fn new_change(app: &App, submission: &Submission, account: AccountId) -> Change {
+    let now = app.clock.utc();
+    let lifetime = TimeDelta::from_std(app.config.engine.lifetime).unwrap_or(DEFAULT_LIFETIME);
+    Change {
+        id: ChangeId::of(submission.identity, draw_id()),
+        identity: submission.identity,
+        // Taken when it is written.
+        seq: 0,
+        source: submission.source,
+        account,
+        transport_key: submission.key,
+        state: ChangeState::Accepted,
+        joined: None,
+        refusals: Vec::new(),
+        created_at: now,
+        expires_at: now + lifetime,
+        settled_at: None,
+    }
+}
+
+/// Why the transaction was given up.
+enum NotAccepted {
+    /// The same request was written by another at the same time.
+    Faster(Accepted),
+    Refused(Error),
+}
+
+impl From<lockstep_store::Error> for NotAccepted {
+    fn from(error: lockstep_store::Error) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<Error> for NotAccepted {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Writes everything at once. The claim comes first: of several identical requests at the same time all but one wait
+/// there, and then find the change of the first.
+async fn accept(
+    tx: &mut Tx<'_>,
+    submission: Submission,
+    mut change: Change,
+    payload: Payload,
+    event: Event,
+) -> Result<Accepted, NotAccepted> {
+    let Submission { digest, caller, identity, key, source, account_sent } = &submission;
+    let claim = submission::claim(tx, digest, caller, *identity, *key, change.created_at).await?;
+    match claim {
+        Claim::Foreign => return Err(foreign().into()),
+        Claim::Same => {
+            if let Some(accepted) = stored(tx, &submission).await? {
+                return Ok(accepted);
+            }
+        }
+        Claim::New => {}
+    }
+    let named = submission::name(tx, digest, *source, account_sent, change.id).await?;
+    if named != change.id {
+        let faster = stored(tx, &submission).await?.ok_or(Error::Lacking("the change of a submission"))?;
+        return Err(NotAccepted::Faster(faster));
+    }
+    change.seq = change::next_seq(tx, *identity).await?;
+    change::insert(tx, &change, caller, &payload).await?;
+    audit::append(tx, draw_id(), &event).await?;
+    Ok(Accepted { id: change.id, state: change.state })
+}
+
+fn requested(change: &Change, caller: &Caller) -> Event {
+    let at: DateTime<Utc> = change.created_at;
+    Event {
+        action: Action::PasswordsRequestStart,
+        actor: caller.actor(),
+        identity: Some(change.identity),
+        source: Some(change.source),
+        account: Some(change.account),
+        change: Some(change.id),
+        at,
+        outcome: Outcome::Passed,
+        detail: BTreeMap::new(),
+    }
+}
+
+fn foreign() -> Error {
+    let reason = "was sent before by somebody else, or for somebody else: encrypt the password anew".to_owned();
+    Error::Illegal { field: "encryptedPassword", reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn account(number: u128, native_id: &str) -> Account {
+        Account {
+            id: AccountId(Uuid::from_u128(number)),
+            identity: None,
+            source: SourceId::IDENTITY_NOW,
+            stable_id: native_id.to_owned(),
+            native_id: native_id.to_owned(),
+            name: native_id.to_owned(),
+            password_sync: true,
+            attributes: BTreeMap::new(),
+            vanished: false,
+        }
+    }
+
+    #[test]
+    fn an_account_that_is_not_named_is_the_only_one() {
+        assert!(meant(&[], "").is_err());
+        assert_eq!(meant(&[account(1, "a")], "").expect("one").id.0.as_u128(), 1);
+        assert!(meant(&[account(1, "a"), account(2, "b")], "").is_err());
+    }
+
+    #[test]
+    fn a_named_account_is_found_whatever_its_case_if_only_one_is_like_it() {
+        let two = [account(1, "uid=Abby,dc=x"), account(2, "uid=abby,dc=x"), account(3, "uid=Bea,dc=x")];
+        assert_eq!(meant(&two, "uid=abby,dc=x").expect("exact").id.0.as_u128(), 2);
+        assert_eq!(meant(&two, "UID=bea,DC=X").expect("alike").id.0.as_u128(), 3);
+        assert!(meant(&two, "UID=abby,DC=X").is_err(), "two are like it");
+        assert!(meant(&two, "uid=*").is_err());
+    }
+}

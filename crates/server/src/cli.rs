@@ -1,0 +1,164 @@
+//! The command line: one file a command.
+//!
+//! A command reads its arguments, calls what the server calls too (`App`, a use case), and prints. What it was asked
+//! for goes to standard output, everything else to standard error. Rules and SQL are not here.
+
+mod apply;
+mod change_password;
+mod completions;
+mod demo;
+mod init;
+mod keys;
+mod log;
+mod migrate;
+mod openapi;
+mod print;
+mod serve;
+mod status;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// Where the configuration is looked for when nothing names it.
+const DEFAULT_CONFIGS: [&str; 2] = ["lockstep.toml", "/etc/lockstep/lockstep.toml"];
+
+/// Lockstep, the self-hosted password-management server
+///
+/// One password change, every system, in lockstep: people and programs ask this server to change a password, and it
+/// carries the change to every system that shares it and says what became of each.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lockstep",
+    version,
+    after_help = "Try it in a minute:    lockstep demo
+Set it up for real:    lockstep init --data /var/lib/lockstep, then lockstep apply FILE, then lockstep serve
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 a password change failed, 4 it is still in progress."
+)]
+struct Cli {
+    /// The configuration file; otherwise ./lockstep.toml or /etc/lockstep/lockstep.toml
+    #[arg(long, global = true, env = "LOCKSTEP_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Init(init::Init),
+    Demo(demo::Demo),
+    Migrate(migrate::Migrate),
+    Apply(apply::Apply),
+    ChangePassword(change_password::ChangePassword),
+    Status(status::Status),
+    Keys(keys::Keys),
+    Openapi(openapi::Openapi),
+    Completions(completions::Completions),
+}
+
+/// How a command ended, as the process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// It did what it was asked.
+    Done = 0,
+    /// It could not.
+    Failed = 1,
+    /// It was asked wrongly.
+    Usage = 2,
+    /// A password change came to its end and a system has not got the new password.
+    ChangeFailed = 3,
+    /// A password change had not come to its end when the time was over.
+    InProgress = 4,
+}
+
+/// Runs the command line of this process and gives its exit code.
+pub fn main() -> ExitCode {
+    // Arguments that cannot be read end the process here, with code 2; `--help` and `--version` with 0.
+    let cli = Cli::parse();
+    let exit = run(cli).unwrap_or_else(|error| {
+        if !print::is_closed_output(&error) {
+            eprintln!("error: {}", chain(&error));
+        }
+        Exit::Failed
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Every command in a runtime of its own, which ends with it.
+#[tokio::main]
+async fn run(cli: Cli) -> Result<Exit> {
+    let config = cli.config.as_deref();
+    match cli.command {
+        Command::Serve(arguments) => serve::run(arguments, config).await,
+        Command::Init(arguments) => init::run(arguments, config).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Migrate(_) => migrate::run(config).await,
+        Command::Apply(arguments) => apply::run(arguments, config).await,
+        Command::ChangePassword(arguments) => change_password::run(arguments).await,
+        Command::Status(arguments) => status::run(arguments, config).await,
+        Command::Keys(arguments) => keys::run(arguments, config).await,
+        Command::Openapi(_) => openapi::run(),
+        Command::Completions(arguments) => completions::run(arguments),
+    }
+}
+
+/// Reads the configuration that was named, or the first of the usual places that exists.
+fn read_config(named: Option<&Path>) -> Result<Config> {
+    let usual = || DEFAULT_CONFIGS.iter().map(Path::new).find(|path| path.exists());
+    let path = named.or_else(usual).with_context(|| {
+        format!(
+            "there is no configuration: neither ./{} nor {} exists; make one with `lockstep init --data DIR`, \
+             or name it with --config FILE",
+            DEFAULT_CONFIGS[0], DEFAULT_CONFIGS[1]
+        )
+    })?;
+    Ok(Config::read(path)?)
+}
+
+/// An error and its causes on one line. A cause that the text before it tells already is left out.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// A time span as people write it: `30s`, `5m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime_serde::re::humantime::parse_duration(text).map_err(|error| format!("{error}; write 30s, 5m or 1h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = anyhow::anyhow!("no such file").context("cannot read x: no such file").context("cannot start");
+        assert_eq!(chain(&error), "cannot start: cannot read x: no such file");
+    }
+
+    #[test]
+    fn a_configuration_that_is_named_is_not_replaced_by_another() {
+        let error = read_config(Some(Path::new("/nowhere/lockstep.toml"))).unwrap_err();
+        assert!(chain(&error).contains("/nowhere/lockstep.toml"), "{error:#}");
+    }
+}

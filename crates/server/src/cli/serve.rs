@@ -1,0 +1,107 @@
+//! `lockstep serve`: the server, from the first line to the last.
+//!
+//! In order: the address, so that a port that is taken is told before anything else is opened; the database; the
+//! worker; the API. Stopped in the opposite order: no new connection, requests under way answered, the worker's calls
+//! ended and written down, connectors and database closed.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Exit, log, print, read_config};
+use crate::app::{App, Role};
+use crate::config::Config;
+use crate::{api, worker};
+
+/// How long requests under way get to be answered after the order to stop. The longest that a request may wait for its
+/// change is 30 s.
+const LAST_REQUESTS: Duration = Duration::from_secs(35);
+
+/// Run the server
+///
+/// Brings the database up to date, carries out what is waiting, and serves the API until it gets SIGTERM or SIGINT.
+/// Then it answers the requests under way, lets deliveries under way end, and stops; a second signal stops it at once.
+/// Whatever it was doing, nothing that was accepted is lost.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lockstep serve
+  lockstep --config /etc/lockstep/lockstep.toml serve --listen 0.0.0.0:8443")]
+pub(super) struct Serve {
+    /// The address to listen on, instead of the configuration's; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Serve, config: Option<&Path>) -> Result<Exit> {
+    let mut config = read_config(config)?;
+    config.listen = arguments.listen.unwrap_or(config.listen);
+    log::start(&config.log)?;
+    let (app, listener) = open(config).await?;
+    serve(&app, listener, |app| Ok(print::line(format_args!("Lockstep serves {}", app.config.public_url()))?)).await
+}
+
+/// Takes the address, then opens everything. The configuration of the result names the address that was really taken.
+pub(super) async fn open(mut config: Config) -> Result<(App, TcpListener)> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; another program may have the port", config.listen))?;
+    config.listen = listener.local_addr().context("cannot learn the address that was taken")?;
+    let app = App::open(config, Role::Serve).await?;
+    Ok((app, listener))
+}
+
+/// Serves until a signal comes. `announce` is called once clients may come.
+pub(super) async fn serve(app: &App, listener: TcpListener, announce: impl FnOnce(&App) -> Result<()>) -> Result<Exit> {
+    let stop = stop_on_signal()?;
+    let worker = worker::start(app.clone()).await.context("the worker cannot start")?;
+    announce(app)?;
+
+    let requests = api::serve(app.clone(), listener, stop.clone().cancelled_owned());
+    let deadline = async {
+        stop.cancelled().await;
+        tracing::info!("stopping: requests under way are answered, deliveries under way end");
+        tokio::time::sleep(LAST_REQUESTS).await;
+    };
+    let served = tokio::select! {
+        served = requests => served.context("the API ended"),
+        () = deadline => {
+            tracing::warn!("some requests were not answered in time and are cut off");
+            Ok(())
+        }
+    };
+    worker.stop().await;
+    app.close().await;
+    tracing::info!("stopped");
+    served.map(|()| Exit::Done)
+}
+
+/// A token that the first SIGTERM or SIGINT cancels. The second ends the process as it stands, which loses nothing
+/// that was accepted.
+fn stop_on_signal() -> Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        token.cancel();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::warn!("stopped at once by a second signal");
+        std::process::exit(Exit::Failed as i32);
+    });
+    Ok(stop)
+}

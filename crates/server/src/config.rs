@@ -1,0 +1,251 @@
+//! The configuration file, `lockstep.toml`: what a process must know before it can open its database. Everything else
+//! is in the database and brought there by `lockstep apply` or the API.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lockstep_core::change::{Backoff, DEFAULT_LIFETIME, LaneSettings, MAX_LIFETIME};
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Where the server listens.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// The address people and programs reach it by; `http://` and `listen` unless said.
+    pub base_url: Option<String>,
+    /// Where everything is kept.
+    pub store: StoreConfig,
+    /// Where the master key comes from. Exactly one of its fields.
+    pub master_key: MasterKeyConfig,
+    /// What tokens and pages call the organisation.
+    #[serde(default)]
+    pub organisation: Organisation,
+    /// How changes are carried out.
+    #[serde(default)]
+    pub engine: EngineConfig,
+    /// The keys that clients encrypt with.
+    #[serde(default)]
+    pub transport_keys: TransportKeyConfig,
+    /// How much one client may ask.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What the log looks like.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StoreConfig {
+    /// `sqlite:/var/lib/lockstep/lockstep.db` or `postgres://user@host/database`.
+    pub url: String,
+    /// A file with the PostgreSQL password, so that it need not stand in the URL.
+    pub password_file: Option<PathBuf>,
+}
+
+/// Where the master key comes from.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MasterKeyConfig {
+    /// A file that only the server's user may read.
+    pub file: Option<PathBuf>,
+    /// The name of an environment variable.
+    pub environment: Option<String>,
+    /// The name of a systemd credential.
+    pub credential: Option<String>,
+}
+
+/// What tokens and pages call the organisation.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Organisation {
+    /// A short name without spaces.
+    pub name: String,
+}
+
+/// How changes are carried out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct EngineConfig {
+    /// How long a change is tried; at most 24 hours.
+    #[serde(with = "humantime_serde")]
+    pub lifetime: Duration,
+    /// How long a write whose answer was lost may still land.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+    /// The wait after the first failed try of a target.
+    #[serde(with = "humantime_serde")]
+    pub first_retry: Duration,
+    /// The longest wait between two tries.
+    #[serde(with = "humantime_serde")]
+    pub longest_retry: Duration,
+}
+
+/// The keys that clients encrypt with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct TransportKeyConfig {
+    /// 2048, 3072 or 4096.
+    pub bits: u32,
+    /// How long a key is published before the next one takes its place.
+    #[serde(with = "humantime_serde")]
+    pub rotate_every: Duration,
+    /// How long a key that is no longer published is still accepted.
+    #[serde(with = "humantime_serde")]
+    pub overlap: Duration,
+}
+
+/// How much one client may ask.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Requests of one client to one version of the API, within `per`.
+    pub requests: u32,
+    /// The time that `requests` counts for.
+    #[serde(with = "humantime_serde")]
+    pub per: Duration,
+}
+
+/// What the log looks like.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct LogConfig {
+    /// `text` for people, `json` for collectors.
+    pub format: LogFormat,
+    /// A filter such as `info,lockstep=debug`.
+    pub filter: Option<String>,
+}
+
+/// What a log line looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is wrong with a configuration file.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It could not be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or has a field that does not belong or is missing. The text names the line.
+    #[error("{path}: {source}", path = path.display())]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A value that makes no sense.
+    #[error("{path}: {field}: {reason}", path = path.display())]
+    Value {
+        /// Which file.
+        path: PathBuf,
+        /// Which field, with dots.
+        field: &'static str,
+        /// What it must be.
+        reason: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        match config.mistake() {
+            Some((field, reason)) => Err(ConfigError::Value { path: path.to_owned(), field, reason }),
+            None => Ok(config),
+        }
+    }
+
+    /// What the lanes are built with.
+    pub fn lane_settings(&self) -> LaneSettings {
+        let backoff = Backoff { first: self.engine.first_retry, max: self.engine.longest_retry };
+        LaneSettings { grace: self.engine.grace, backoff }
+    }
+
+    /// The address people and programs reach the server by, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        match &self.base_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    fn mistake(&self) -> Option<(&'static str, &'static str)> {
+        let key = &self.master_key;
+        let origins = [key.file.is_some(), key.environment.is_some(), key.credential.is_some()];
+        if origins.iter().filter(|named| **named).count() != 1 {
+            return Some(("master-key", "name exactly one of file, environment and credential"));
+        }
+        if !matches!(self.transport_keys.bits, 2048 | 3072 | 4096) {
+            return Some(("transport-keys.bits", "must be 2048, 3072 or 4096"));
+        }
+        if self.transport_keys.rotate_every < Duration::from_secs(3600) {
+            return Some(("transport-keys.rotate-every", "must be an hour at least"));
+        }
+        if self.engine.lifetime.is_zero() || self.engine.lifetime > MAX_LIFETIME.to_std().unwrap_or_default() {
+            return Some(("engine.lifetime", "must be more than nothing and at most 24 hours"));
+        }
+        if self.engine.first_retry.is_zero() || self.engine.first_retry > self.engine.longest_retry {
+            return Some(("engine.first-retry", "must be more than nothing and at most engine.longest-retry"));
+        }
+        if self.limits.requests == 0 || self.limits.per.is_zero() {
+            return Some(("limits", "requests and per must be more than nothing"));
+        }
+        None
+    }
+}
+
+impl Default for Organisation {
+    fn default() -> Self {
+        Self { name: "lockstep".to_owned() }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        let LaneSettings { grace, backoff } = LaneSettings::default();
+        Self {
+            lifetime: DEFAULT_LIFETIME.to_std().unwrap_or_default(),
+            grace,
+            first_retry: backoff.first,
+            longest_retry: backoff.max,
+        }
+    }
+}
+
+impl Default for TransportKeyConfig {
+    fn default() -> Self {
+        let day = Duration::from_secs(24 * 3600);
+        Self { bits: 2048, rotate_every: day, overlap: day }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { requests: 100, per: Duration::from_secs(10) }
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}

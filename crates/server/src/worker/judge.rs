@@ -1,0 +1,175 @@
+//! Judging a change: opens its payload and asks the rules. Nothing is written here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use lockstep_core::account::Account;
+use lockstep_core::change::{Change, INVALID_PAYLOAD, NewTarget, fan_out};
+use lockstep_core::id::{AccountId, SourceId};
+use lockstep_core::identity::Identity;
+use lockstep_core::password::Password;
+use lockstep_core::password_policy::PasswordPolicy;
+use lockstep_core::password_policy::dictionary::Dictionary;
+use lockstep_core::password_policy::holder::binding_policy;
+use lockstep_core::password_policy::rules::{self, Context, Violation};
+use lockstep_core::source::Source;
+use lockstep_store::history::Holder;
+use lockstep_store::{Tx, account, dictionary, identity, password_policy, source, sync_group};
+
+use super::call::{self, Entry, Payload};
+use crate::app::App;
+
+/// What was found out about a change.
+pub(super) enum Verdict {
+    /// It is refused for these reasons. It comes at a tick, so that the time of opening does not show in it.
+    Refused(Vec<String>),
+    /// It passed.
+    Passed {
+        /// The accounts that are to get the password.
+        targets: Vec<NewTarget>,
+        /// The password, for the first deliveries.
+        payload: Arc<Payload>,
+    },
+}
+
+/// Judgements that precede delivery become visible at multiples of this.
+const TICK: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Opens and judges `change`.
+///
+/// # Errors
+/// When the store or the vault fails. A payload that cannot be opened is no error.
+pub(super) async fn judge(app: &App, change: &Change) -> anyhow::Result<Verdict> {
+    let facts = Facts::load(app, change).await?;
+    let verdict = match facts.refusal() {
+        Some(reason) => Verdict::Refused(vec![reason]),
+        None => facts.judge(app, change).await?,
+    };
+    if matches!(verdict, Verdict::Refused(_)) {
+        next_tick(app).await;
+    }
+    Ok(verdict)
+}
+
+/// What a judgement rests on, besides the password.
+pub(super) struct Facts {
+    identity: Option<Identity>,
+    source: Option<Source>,
+    accounts: Vec<Account>,
+    members: Vec<SourceId>,
+    holder: Holder,
+    policy: Option<PasswordPolicy>,
+    dictionary: Dictionary,
+}
+
+impl Facts {
+    /// Reads them in one consistent state.
+    pub(super) async fn load(app: &App, change: &Change) -> anyhow::Result<Self> {
+        let (identity_id, source_id) = (change.identity, change.source);
+        let load = app.store.read(move |tx: &mut Tx<'_>| {
+            Box::pin(async move {
+                let identity = identity::find(tx, identity_id).await?;
+                let source = source::find(tx, source_id).await?;
+                let accounts = account::list_of(tx, identity_id).await?;
+                let group = sync_group::find_of(tx, source_id).await?;
+                let policy = match (&identity, &source) {
+                    (Some(identity), Some(source)) => {
+                        let bound =
+                            binding_policy(group.as_ref().map(|group| group.policy), &source.policy_holders, identity);
+                        password_policy::find(tx, bound).await?
+                    }
+                    _ => None,
+                };
+                let dictionary = match policy.as_ref().is_some_and(|policy| policy.use_dictionary) {
+                    true => dictionary::find(tx).await?,
+                    false => None,
+                };
+                let holder = group.as_ref().map_or(Holder::Source(source_id), |group| Holder::SyncGroup(group.id));
+                let members = group.map(|group| group.sources).unwrap_or_default();
+                let facts =
+                    Self { identity, source, accounts, members, holder, policy, dictionary: Dictionary::default() };
+                Ok::<_, lockstep_store::Error>((facts, dictionary))
+            })
+        });
+        let (facts, words) = load.await.context("cannot read what the change is judged by")?;
+        let dictionary = words.map(|words| Dictionary::parse(words.as_bytes())).transpose();
+        Ok(Self { dictionary: dictionary.context("the stored dictionary is invalid")?.unwrap_or_default(), ..facts })
+    }
+
+    /// Why nothing can be changed, whatever the password.
+    fn refusal(&self) -> Option<String> {
+        match (&self.identity, &self.source) {
+            (None, _) => Some("the identity does not exist any more".to_owned()),
+            (Some(identity), _) if !identity.enabled => Some("the identity is disabled".to_owned()),
+            (_, None) => Some("the source does not exist any more".to_owned()),
+            (_, Some(source)) if !source.takes_passwords() => {
+                Some(format!("{}: passwords cannot be set on this source", source.name))
+            }
+            _ => None,
+        }
+    }
+
+    /// The fewest characters that the policy accepts.
+    pub(super) fn minimum(&self) -> usize {
+        self.policy.as_ref().map_or(0, |policy| usize::try_from(policy.min_length).unwrap_or(0))
+    }
+
+    async fn judge(&self, app: &App, change: &Change) -> anyhow::Result<Verdict> {
+        let Some(identity) = &self.identity else { return Ok(Verdict::Refused(Vec::new())) };
+        let Some(password) = call::open(app, change, self.minimum()).await? else {
+            return Ok(Verdict::Refused(vec![INVALID_PAYLOAD.to_owned()]));
+        };
+        let targets = fan_out(identity, change.source, change.account, &self.members, &self.accounts);
+        let broken = self.broken_rules(identity, &targets, &password);
+        if !broken.is_empty() {
+            return Ok(Verdict::Refused(broken));
+        }
+        let compared = call::compare_with_history(app, change, self.keep(), self.holder, &password).await?;
+        let history = match (compared, &self.policy) {
+            (Ok(entry), _) => entry,
+            (Err(violation), Some(policy)) => return Ok(Verdict::Refused(vec![refusal(policy, &violation)])),
+            (Err(_), None) => None,
+        };
+        let fingerprint = app.vault.fingerprint(&password);
+        Ok(Verdict::Passed { targets, payload: Arc::new(Payload { password, fingerprint, history }) })
+    }
+
+    /// Every rule that the password breaks for any account that would get it.
+    fn broken_rules(&self, identity: &Identity, targets: &[NewTarget], password: &Password) -> Vec<String> {
+        let Some(policy) = &self.policy else { return Vec::new() };
+        let reached: BTreeSet<AccountId> = targets.iter().map(|target| target.account).collect();
+        let mut broken: Vec<String> = Vec::new();
+        for account in self.accounts.iter().filter(|account| reached.contains(&account.id)) {
+            let context = Context::of(identity, account, &self.dictionary);
+            for violation in rules::check(policy, password, &context).err().unwrap_or_default() {
+                let sentence = refusal(policy, &violation);
+                if !broken.contains(&sentence) {
+                    broken.push(sentence);
+                }
+            }
+        }
+        broken
+    }
+
+    /// How many passwords of this holder may not come back.
+    fn keep(&self) -> u32 {
+        self.policy.as_ref().map_or(0, |policy| u32::try_from(policy.history).unwrap_or(0))
+    }
+
+    /// What the history will hold of this password, whether or not it would pass now: for a change that passed.
+    pub(super) async fn entry(&self, app: &App, change: &Change, password: &Password) -> anyhow::Result<Option<Entry>> {
+        Ok(call::compare_with_history(app, change, self.keep(), self.holder, password).await?.unwrap_or_default())
+    }
+}
+
+fn refusal(policy: &PasswordPolicy, violation: &Violation) -> String {
+    format!("Password policy {}: the new password {violation}", policy.name)
+}
+
+async fn next_tick(app: &App) {
+    let elapsed = app.clock.monotonic();
+    let past = elapsed.as_nanos() % TICK.as_nanos();
+    let rest = TICK.as_nanos() - past;
+    tokio::time::sleep(std::time::Duration::from_nanos(u64::try_from(rest).unwrap_or(0))).await;
+}

@@ -1,0 +1,149 @@
+//! The connectors in use: built from the sources' rows when they are first needed, built anew when the rows change.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lockstep_connectors::{ConfigError, Connector, Secrets};
+use lockstep_core::id::SourceId;
+use lockstep_core::source::Source;
+use lockstep_store::{Store, Tx, source, source_secret};
+use lockstep_vault::Vault;
+use lockstep_vault::seal::{Binding, OpenError};
+use zeroize::Zeroizing;
+
+use super::gate::Gate;
+use crate::clock::Clock;
+
+/// How long a source's row is believed before it is read again.
+const BELIEVED: Duration = Duration::from_secs(2);
+
+/// Every source that was needed so far.
+pub struct Sources {
+    store: Arc<Store>,
+    vault: Vault,
+    clock: Clock,
+    live: Mutex<HashMap<SourceId, Live>>,
+}
+
+/// A source in use.
+pub(super) struct InUse {
+    /// What people call it.
+    pub(super) name: String,
+    /// How it is talked to.
+    pub(super) connector: Box<dyn Connector>,
+    /// How many talk to it at once.
+    pub(super) gate: Arc<Gate>,
+}
+
+struct Live {
+    gate: Arc<Gate>,
+    read_at: Duration,
+    built: Option<(i64, Arc<InUse>)>,
+}
+
+/// Why a source cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SourcesError {
+    /// The row could not be read.
+    #[error("the source's settings could not be read")]
+    Store(#[from] lockstep_store::Error),
+    /// There is no such source any more.
+    #[error("the source does not exist any more")]
+    Gone,
+    /// A stored secret could not be opened.
+    #[error("the source's stored secret {name:?} cannot be opened: {source}")]
+    Secret {
+        /// Which.
+        name: String,
+        /// Why.
+        source: OpenError,
+    },
+    /// The settings make no sense to the connector.
+    #[error("the source's settings are wrong: {0}")]
+    Config(#[from] ConfigError),
+}
+
+impl Sources {
+    /// None yet.
+    pub fn new(store: Arc<Store>, vault: Vault, clock: Clock) -> Self {
+        Self { store, vault, clock, live: Mutex::default() }
+    }
+
+    /// The entrance to a source. It outlives every change of the source's settings.
+    pub(super) fn gate(&self, id: SourceId) -> Arc<Gate> {
+        self.with(id, |live| Arc::clone(&live.gate))
+    }
+
+    /// The source as its row says.
+    pub(super) async fn get(&self, id: SourceId) -> Result<Arc<InUse>, SourcesError> {
+        let now = self.clock.monotonic();
+        let (believed, known) = self.with(id, |live| (live.read_at + BELIEVED > now, live.built.clone()));
+        if let Some((_, source)) = known.as_ref().filter(|_| believed) {
+            return Ok(Arc::clone(source));
+        }
+        let load = self.store.read(move |tx: &mut Tx<'_>| {
+            Box::pin(async move {
+                let Some(row) = source::find(tx, id).await? else { return Ok(None) };
+                let version = source::versions(tx).await?.into_iter().find(|(other, _)| *other == id);
+                let version = version.map_or(0, |(_, version)| version);
+                Ok::<_, lockstep_store::Error>(Some((row, version, source_secret::list(tx, id).await?)))
+            })
+        });
+        let (row, version, secrets) = load.await?.ok_or(SourcesError::Gone)?;
+        let built = match known {
+            Some((built, source)) if built == version => source,
+            previous => {
+                let source = self.build(&row, secrets)?;
+                tracing::info!(source.id = %id, source.name = row.name, source.version = version, "connector built");
+                if let Some((_, old)) = previous {
+                    // Whoever is still at work with the old one ends undisturbed.
+                    tokio::spawn(async move { old.connector.close().await });
+                }
+                source
+            }
+        };
+        self.with(id, |live| {
+            live.read_at = now;
+            live.built = Some((version, Arc::clone(&built)));
+        });
+        Ok(built)
+    }
+
+    /// Closes every connector.
+    pub async fn close(&self) {
+        let built: Vec<Arc<InUse>> = {
+            let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+            live.values().filter_map(|live| live.built.as_ref()).map(|(_, source)| Arc::clone(source)).collect()
+        };
+        for source in built {
+            source.connector.close().await;
+        }
+    }
+
+    fn build(&self, row: &Source, sealed: BTreeMap<String, Vec<u8>>) -> Result<Arc<InUse>, SourcesError> {
+        let opened = sealed.into_iter().map(|(name, sealed)| {
+            let binding = Binding::ConnectorSecret { source: row.id, name: &name };
+            let wrong = |source| SourcesError::Secret { name: name.clone(), source };
+            let opened = self.vault.open(&binding, &sealed).map_err(wrong)?;
+            let text = std::str::from_utf8(&opened).map_err(|_| wrong(OpenError::CannotBeOpened))?;
+            Ok((name.clone(), Zeroizing::new(text.to_owned())))
+        });
+        let secrets: Secrets = opened.collect::<Result<_, SourcesError>>()?;
+        let clock = self.clock.clone();
+        let connector =
+            lockstep_connectors::build(&row.connector, &row.config, &secrets, Arc::new(move || clock.utc()))?;
+        let gate = self.gate(row.id);
+        gate.resize(row.concurrency);
+        Ok(Arc::new(InUse { name: row.name.clone(), connector, gate }))
+    }
+
+    fn with<T>(&self, id: SourceId, act: impl FnOnce(&mut Live) -> T) -> T {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        act(live.entry(id).or_insert_with(|| Live {
+            gate: Gate::new(self.clock.clone(), Source::CONCURRENCY),
+            read_at: Duration::ZERO,
+            built: None,
+        }))
+    }
+}

@@ -1,0 +1,9 @@
+//! The API over HTTP; the files mirror its addresses.
+
+mod authentication;
+mod limits;
+mod oauth;
+mod openapi;
+mod password_management;
+mod protocol;
+mod system;

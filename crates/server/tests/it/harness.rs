@@ -1,0 +1,558 @@
+//! A whole server for one test: SQLite in a folder of its own, the API on a free port of this machine, the worker, and
+//! two application databases to change passwords in. Nothing in it stands in for something else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::BoxFuture;
+use lockstep::api;
+use lockstep::app::{App, Role};
+use lockstep::config::Config;
+use lockstep::worker::{self, WorkerHandle};
+use lockstep_connectors::{AccountRef, Connector, Secrets, SignIn};
+use lockstep_core::account::Account;
+use lockstep_core::id::{AccountId, ClientId, IdentityId, PasswordPolicyId, PersonalAccessTokenId, SourceId, SyncGroupId};
+use lockstep_core::identity::Identity;
+use lockstep_core::password::Password;
+use lockstep_core::password_policy::PasswordPolicy;
+use lockstep_core::scope::{Scopes, UserLevel};
+use lockstep_core::source::{Feature, Source};
+use lockstep_core::sync_group::SyncGroup;
+use lockstep_store::client::Client;
+use lockstep_store::personal_access_token::PersonalAccessToken;
+use lockstep_store::{
+    Error, Tx, account, client, identity, lane, password_policy, personal_access_token, source, sync_group,
+};
+use lockstep_vault::hash::HashPurpose;
+use lockstep_vault::master_key::MasterKey;
+use lockstep_vault::secret::{Secret, draw_client_secret, draw_id};
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// The password that every account in the application databases has at first.
+pub(crate) const FIRST_PASSWORD: &str = "First-Password-1";
+
+/// A running server and what it knows.
+pub(crate) struct Harness {
+    pub(crate) app: App,
+    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    pub(crate) base: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) world: World,
+    dir: TempDir,
+    worker: Option<WorkerHandle>,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+/// The people and systems that every test starts with.
+pub(crate) struct World {
+    /// Has one account on Billing, Payroll and Lone, two on Twins, none on Empty.
+    pub(crate) abby: IdentityId,
+    /// Has an account on Billing.
+    pub(crate) bea: IdentityId,
+    /// Helps people.
+    pub(crate) helga: IdentityId,
+    /// Administers.
+    pub(crate) ada: IdentityId,
+    /// Is disabled and has an account on Billing.
+    pub(crate) dora: IdentityId,
+    /// In a sync group with Payroll.
+    pub(crate) billing: SourceId,
+    /// In a sync group with Billing.
+    pub(crate) payroll: SourceId,
+    /// In no group.
+    pub(crate) lone: SourceId,
+    /// Holds two accounts of one person.
+    pub(crate) twins: SourceId,
+    /// Holds no account.
+    pub(crate) empty: SourceId,
+    /// Takes no passwords.
+    pub(crate) archive: SourceId,
+}
+
+/// What a client signs in with.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
+    pub(crate) id: String,
+    pub(crate) secret: Secret,
+}
+
+impl Harness {
+    /// A server with a rate limit that no test reaches.
+    pub(crate) async fn start() -> Self {
+        Self::start_with("[limits]\nrequests = 100000\n").await
+    }
+
+    /// A server with these lines at the end of its configuration file.
+    pub(crate) async fn start_with(settings: &str) -> Self {
+        let mut harness = Self::start_idle(settings).await;
+        harness.start_worker().await;
+        harness
+    }
+
+    /// The same, but the worker has stopped once it had made the transport keys: what is accepted stays as it is.
+    pub(crate) async fn start_without_worker() -> Self {
+        let mut harness = Self::start_idle("[limits]\nrequests = 100000\n").await;
+        harness.start_worker().await;
+        harness.oaep_key_published().await;
+        harness.stop_worker().await;
+        harness
+    }
+
+    async fn start_idle(settings: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = configuration(&dir, settings);
+        let app = App::open(config, Role::Serve).await.expect("opened");
+        let world = World::make(&app, &dir).await;
+
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let (stop, stopped) = oneshot::channel();
+        let served = api::serve(app.clone(), listener, async move {
+            let _ = stopped.await;
+        });
+        let server = tokio::spawn(served);
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { app, base, http, world, dir, worker: None, stop: Some(stop), server }
+    }
+
+    pub(crate) async fn start_worker(&mut self) {
+        self.worker = Some(worker::start(self.app.clone()).await.expect("a worker"));
+    }
+
+    /// Stops the worker; what is under way ends first.
+    pub(crate) async fn stop_worker(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            worker.stop().await;
+        }
+    }
+
+    /// Stops everything. A test that leaves a change unfinished fails here.
+    pub(crate) async fn stop(mut self) {
+        let counts = self.read(|tx| Box::pin(lane::counts(tx))).await;
+        let unfinished: i64 = counts.changes.iter().map(|(_, count)| count).sum();
+        assert_eq!(unfinished, 0, "the test left changes unfinished: {counts:?}");
+        self.abandon().await;
+    }
+
+    /// Stops everything, whatever is unfinished.
+    pub(crate) async fn abandon(&mut self) {
+        self.stop_worker().await;
+        self.stop.take().map(|stop| stop.send(()));
+        // A client that keeps its connection open must not hold the test up.
+        self.server.abort();
+        self.app.close().await;
+    }
+
+    /// Reads what is committed.
+    pub(crate) async fn read<T, F>(&self, work: F) -> T
+    where
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.app.store.read(work).await.expect("read")
+    }
+
+    /// Writes and commits.
+    pub(crate) async fn write<T, F>(&self, work: F) -> T
+    where
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.app.store.write(work).await.expect("written")
+    }
+
+    /// A new API client with these scopes.
+    pub(crate) async fn client(&self, scopes: &str) -> Credentials {
+        let (id, secret) = (ClientId(draw_id()), draw_client_secret());
+        let now = self.app.clock.utc();
+        let row = Client {
+            id,
+            name: "a test".to_owned(),
+            secret_hash: self.hash(HashPurpose::ClientSecret, &secret),
+            scopes: scopes.parse().expect("scopes"),
+            levels: BTreeSet::new(),
+            enabled: true,
+            token_seconds: 749,
+            created_at: now,
+        };
+        self.write(move |tx| Box::pin(async move { client::put(tx, &row, now).await })).await;
+        Credentials { id: id.to_string(), secret }
+    }
+
+    /// A new personal access token of `identity` with these scopes.
+    pub(crate) async fn personal_access_token(&self, identity: IdentityId, scopes: &str) -> Credentials {
+        let (id, secret) = (PersonalAccessTokenId(draw_id()), draw_client_secret());
+        let row = PersonalAccessToken {
+            id,
+            identity,
+            name: "a test".to_owned(),
+            secret_hash: self.hash(HashPurpose::PersonalAccessToken, &secret),
+            scopes: scopes.parse::<Scopes>().expect("scopes"),
+            token_seconds: 43200,
+            created_at: self.app.clock.utc(),
+            last_used_at: None,
+        };
+        self.write(move |tx| Box::pin(async move { personal_access_token::insert(tx, &row).await })).await;
+        Credentials { id: id.to_string(), secret }
+    }
+
+    fn hash(&self, purpose: HashPurpose, secret: &Secret) -> Vec<u8> {
+        self.app.vault.keyed_hash(purpose, secret.expose().as_bytes()).to_vec()
+    }
+
+    /// The access token that these credentials get.
+    pub(crate) async fn token(&self, credentials: &Credentials) -> String {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", credentials.id.as_str()),
+            ("client_secret", credentials.secret.expose()),
+        ];
+        let answer = self.http.post(format!("{}/oauth/token", self.base)).form(&form).send().await.expect("sent");
+        assert_eq!(answer.status(), 200);
+        let body: Value = answer.json().await.expect("JSON");
+        body["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// The token of a new API client with these scopes.
+    pub(crate) async fn client_token(&self, scopes: &str) -> String {
+        self.token(&self.client(scopes).await).await
+    }
+
+    /// The token of a person's new personal access token with every scope.
+    pub(crate) async fn person_token(&self, identity: IdentityId) -> String {
+        self.token(&self.personal_access_token(identity, "sp:scopes:all").await).await
+    }
+
+    /// Posts JSON as the owner of `token`.
+    pub(crate) async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
+        Answer::of(self.http.post(self.url(path)).bearer_auth(token).json(body)).await
+    }
+
+    /// The same, for a body that nobody needs any more.
+    pub(crate) async fn post_owned(&self, path: &str, token: &str, body: Value) -> Answer {
+        self.post(path, token, &body).await
+    }
+
+    /// Asks for `path` as the owner of `token`.
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        Answer::of(self.http.get(self.url(path)).bearer_auth(token)).await
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// What query-password-info says of a person on a source.
+    pub(crate) async fn info(&self, token: &str, user: &str, source: &str) -> Value {
+        let question = json!({ "userName": user, "sourceName": source });
+        self.post("/v2024/query-password-info", token, &question).await.with_status(200)
+    }
+
+    /// A request that sets Abby's password on Billing.
+    pub(crate) async fn change_request(&self, token: &str, password: &str) -> Value {
+        let info = self.info(token, "Abby.Smith", "Billing").await;
+        json!({
+            "identityId": info["identityId"],
+            "encryptedPassword": encrypt(&info, password.as_bytes()),
+            "publicKeyId": info["publicKeyId"],
+            "accountId": info["accounts"][0]["accountId"],
+            "sourceId": info["sourceId"],
+        })
+    }
+
+    /// The status of a change once it is final.
+    pub(crate) async fn final_status(&self, token: &str, id: &str) -> Value {
+        for _ in 0..400 {
+            let path = format!("/v2024/password-change-status/{id}");
+            let status = self.get(&path, token).await.with_status(200);
+            if status["state"] != "IN_PROGRESS" {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the change {id} never became final");
+    }
+
+    /// Waits until nothing is unfinished.
+    pub(crate) async fn settled(&self) {
+        for _ in 0..400 {
+            let counts = self.read(|tx| Box::pin(lane::counts(tx))).await;
+            if counts.changes.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("a change never became final");
+    }
+
+    /// Whether `password` is what the application's own table holds for `account`.
+    pub(crate) async fn signs_in(&self, file: &str, account: &str, password: &str) -> bool {
+        let connector = connector(&self.dir.path().join(file));
+        let account = AccountRef { native_id: account.to_owned(), name: account.to_owned() };
+        let answer = connector.sign_in(&account, &Password::try_from(password).expect("a password")).await;
+        connector.close().await;
+        match answer {
+            SignIn::Right => true,
+            SignIn::Wrong => false,
+            other => panic!("nothing proven: {other:?}"),
+        }
+    }
+
+    /// Waits until there is a key for OAEP too, which the worker makes in the background.
+    pub(crate) async fn oaep_key_published(&self) {
+        for _ in 0..600 {
+            let key = self.read(|tx| Box::pin(lockstep_store::transport_key::published(tx, "oaep-sha256"))).await;
+            if key.is_some() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("no key for OAEP was published");
+    }
+}
+
+/// An answer of the API.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// Sends, and holds the answer against what every answer has.
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+        let answer = request.send().await.expect("an answer");
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let text = answer.text().await.expect("a body");
+        let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("text").to_owned());
+        assert!(header("content-type").is_some_and(|kind| kind.starts_with("application/json")), "{status} {text}");
+        let id = header("slpt-request-id").expect("a request id");
+        assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)), "{id}");
+        assert_eq!(header("cache-control").as_deref(), Some("no-store"));
+        assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"));
+        let body: Value = serde_json::from_str(&text).expect("JSON");
+        if let Some(tracking) = body.get("trackingId") {
+            assert_eq!(tracking, &json!(id));
+        }
+        Self { status, headers, body }
+    }
+
+    /// The body of an answer with this status.
+    #[track_caller]
+    pub(crate) fn with_status(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+
+    /// Checks the status and the contract's detail code, and gives the sentence.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, detail_code: &str) -> String {
+        assert_eq!((self.status, self.body["detailCode"].as_str()), (status, Some(detail_code)), "{}", self.body);
+        let messages = self.body["messages"].as_array().expect("messages");
+        assert_eq!(messages.len(), 2);
+        assert_eq!((&messages[0]["locale"], &messages[0]["localeOrigin"]), (&json!("en-US"), &json!("DEFAULT")));
+        assert_eq!((&messages[1]["locale"], &messages[1]["localeOrigin"]), (&json!("und"), &json!("REQUEST")));
+        assert_eq!(messages[0]["text"], messages[1]["text"]);
+        assert!(self.body["causes"].is_array());
+        messages[0]["text"].as_str().expect("a text").to_owned()
+    }
+}
+
+/// Encrypts as `openssl pkeyutl -encrypt` does, for the key in `info`.
+pub(crate) fn encrypt(info: &Value, plaintext: &[u8]) -> String {
+    let key = Pkcs1PublicEncryptingKey::new(public_key(info)).expect("a key");
+    let mut ciphertext = vec![0; key.ciphertext_size()];
+    key.encrypt(plaintext, &mut ciphertext).expect("encrypted");
+    STANDARD.encode(ciphertext)
+}
+
+/// Encrypts with OAEP and SHA-256, for the key in `info`.
+pub(crate) fn encrypt_oaep(info: &Value, plaintext: &[u8]) -> String {
+    let key = OaepPublicEncryptingKey::new(public_key(info)).expect("a key");
+    let mut ciphertext = vec![0; key.ciphertext_size()];
+    key.encrypt(&OAEP_SHA256_MGF1SHA256, plaintext, &mut ciphertext, None).expect("encrypted");
+    STANDARD.encode(ciphertext)
+}
+
+fn public_key(info: &Value) -> PublicEncryptingKey {
+    let der = STANDARD.decode(info["publicKey"].as_str().expect("a key")).expect("base64");
+    PublicEncryptingKey::from_der(&der).expect("a SubjectPublicKeyInfo")
+}
+
+fn configuration(dir: &TempDir, settings: &str) -> Config {
+    let master = dir.path().join("master.key");
+    MasterKey::create_file(&master).expect("a master key");
+    let file = dir.path().join("lockstep.toml");
+    let text = format!(
+        "[store]\nurl = \"sqlite:{}\"\n[master-key]\nfile = \"{}\"\n{settings}",
+        dir.path().join("lockstep.db").display(),
+        master.display()
+    );
+    std::fs::write(&file, text).expect("written");
+    Config::read(&file).expect("a configuration")
+}
+
+impl World {
+    async fn make(app: &App, dir: &TempDir) -> Self {
+        let now = app.clock.utc();
+        let identity_id = |_| IdentityId(draw_id());
+        let [abby, bea, helga, ada, dora] = std::array::from_fn(identity_id);
+        let [billing, payroll, lone, twins, empty, archive] = std::array::from_fn(|_| SourceId(draw_id()));
+        let world = Self { abby, bea, helga, ada, dora, billing, payroll, lone, twins, empty, archive };
+
+        let people = [
+            (abby, "Abby.Smith", true),
+            (bea, "Bea.Jones", true),
+            (helga, "Helga.Desk", true),
+            (ada, "Ada.Admin", true),
+            (dora, "Dora.Gone", false),
+        ];
+        let tables: [(SourceId, &str, &str, &[&str]); 4] = [
+            (billing, "Billing", "billing.db", &["abby", "bea", "dora"]),
+            (payroll, "Payroll", "payroll.db", &["abby"]),
+            (lone, "Lone", "lone.db", &["abby"]),
+            (twins, "Twins", "twins.db", &["abby1", "abby2"]),
+        ];
+        let mut sources = Vec::new();
+        for (id, name, file, accounts) in tables {
+            let path = dir.path().join(file);
+            application_database(&path, accounts).await;
+            sources.push(a_source(id, name, sql_config(&path), true));
+        }
+        sources.push(a_source(empty, "Empty", sql_config(&dir.path().join("lone.db")), true));
+        sources.push(a_source(archive, "Archive", sql_config(&dir.path().join("lone.db")), false));
+
+        let built_in = people.map(|(id, alias, _)| an_account(AccountId(id.0), id, SourceId::IDENTITY_NOW, alias));
+        let on = |identity, source, native| an_account(AccountId(draw_id()), identity, source, native);
+        let mut accounts = vec![
+            on(abby, billing, "abby"),
+            on(bea, billing, "bea"),
+            on(dora, billing, "dora"),
+            on(abby, payroll, "abby"),
+            on(abby, lone, "abby"),
+            on(abby, twins, "abby1"),
+            on(abby, twins, "abby2"),
+        ];
+        accounts.extend(built_in);
+
+        let policy = PasswordPolicyId(draw_id());
+        let written = app.store.write(move |tx: &mut Tx<'_>| {
+            Box::pin(async move {
+                for (id, alias, enabled) in people {
+                    identity::put(tx, &a_person(id, alias, enabled), now).await?;
+                }
+                identity::set_levels(tx, helga, &BTreeSet::from([UserLevel::HelpDesk]), now).await?;
+                identity::set_levels(tx, ada, &BTreeSet::from([UserLevel::OrgAdmin]), now).await?;
+                for row in &sources {
+                    source::put(tx, row, now).await?;
+                }
+                for row in &accounts {
+                    account::put(tx, row, &row.native_id, now).await?;
+                }
+                let rules = PasswordPolicy {
+                    id: policy,
+                    name: "Everyday".to_owned(),
+                    min_length: 8,
+                    min_alpha: 1,
+                    ..PasswordPolicy::unrestricted()
+                };
+                password_policy::put(tx, &rules, now).await?;
+                let group = SyncGroup {
+                    id: SyncGroupId(draw_id()),
+                    name: "Everyday".to_owned(),
+                    policy,
+                    sources: vec![billing, payroll],
+                };
+                sync_group::put(tx, &group, now).await
+            })
+        });
+        written.await.expect("the world");
+        world
+    }
+}
+
+fn a_person(id: IdentityId, alias: &str, enabled: bool) -> Identity {
+    Identity {
+        id,
+        alias: alias.to_owned(),
+        display_name: alias.replace('.', " "),
+        email: None,
+        attributes: BTreeMap::new(),
+        sign_in_source: SourceId::IDENTITY_NOW,
+        enabled,
+    }
+}
+
+fn an_account(id: AccountId, identity: IdentityId, source: SourceId, native: &str) -> Account {
+    Account {
+        id,
+        identity: Some(identity),
+        source,
+        stable_id: native.to_owned(),
+        native_id: native.to_owned(),
+        name: native.to_owned(),
+        password_sync: true,
+        attributes: BTreeMap::new(),
+        vanished: false,
+    }
+}
+
+fn a_source(id: SourceId, name: &str, config: Value, passwords: bool) -> Source {
+    Source {
+        id,
+        name: name.to_owned(),
+        description: String::new(),
+        connector: "sql".to_owned(),
+        config,
+        features: if passwords { BTreeSet::from([Feature::Password]) } else { BTreeSet::new() },
+        policy_holders: Vec::new(),
+        concurrency: Source::CONCURRENCY,
+    }
+}
+
+fn sql_config(path: &std::path::Path) -> Value {
+    json!({
+        "url": format!("sqlite:{}", path.display()),
+        "statement": "UPDATE person SET secret = :hash WHERE name = :account",
+        "verify": "SELECT secret FROM person WHERE name = :account",
+        "hash": "bcrypt",
+        "hash_cost": 4,
+    })
+}
+
+fn connector(path: &std::path::Path) -> Box<dyn Connector> {
+    let clock = std::sync::Arc::new(chrono::DateTime::<chrono::Utc>::default);
+    lockstep_connectors::build("sql", &sql_config(path), &Secrets::default(), clock).expect("a connector")
+}
+
+/// An application's own database: a table of people whose passwords are all [`FIRST_PASSWORD`].
+async fn application_database(path: &PathBuf, accounts: &[&str]) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut database = options.connect().await.expect("a database");
+    sqlx::query("CREATE TABLE person (name TEXT PRIMARY KEY, secret TEXT)").execute(&mut database).await.expect("made");
+    for account in accounts {
+        let insert = sqlx::query("INSERT INTO person (name, secret) VALUES ($1, '')").bind(*account);
+        insert.execute(&mut database).await.expect("inserted");
+    }
+    database.close().await.expect("closed");
+    let connector = connector(path);
+    for account in accounts {
+        let account = AccountRef { native_id: (*account).to_owned(), name: (*account).to_owned() };
+        let first = Password::try_from(FIRST_PASSWORD).expect("a password");
+        let written = connector.set_password(&account, &first, None).await;
+        assert!(matches!(written, lockstep_connectors::Written::Applied), "{written:?}");
+    }
+    connector.close().await;
+}

@@ -1,0 +1,3 @@
+//! The integration tests of the server: one binary, because linking is what costs.
+
+mod cli;

@@ -1,0 +1,370 @@
+-- The first schema. One text for SQLite and PostgreSQL: native types, no ALTER COLUMN, no arrays, no now().
+--
+-- Unique constraints are called table_columns_key, which is how SQLite's own message about them reads too.
+-- Hot tables are keyed by bucket first, and nothing in them refers to another table: they are distributed by bucket.
+
+-- Hot: who may judge, deliver and write targets.
+
+CREATE TABLE bucket (
+    bucket SMALLINT NOT NULL,
+    node UUID,
+    epoch BIGINT NOT NULL,
+    CONSTRAINT bucket_bucket_key PRIMARY KEY (bucket)
+);
+
+INSERT INTO bucket (bucket, epoch)
+WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 255)
+SELECT n, 0 FROM numbers;
+
+CREATE TABLE node (
+    id UUID NOT NULL,
+    name TEXT NOT NULL,
+    beat BIGINT NOT NULL,
+    started_at TIMESTAMPTZ NOT NULL,
+    stopped BOOLEAN NOT NULL,
+    CONSTRAINT node_id_key PRIMARY KEY (id)
+);
+
+-- Hot: password changes.
+
+CREATE TABLE change_seq (
+    bucket SMALLINT NOT NULL,
+    identity UUID NOT NULL,
+    last BIGINT NOT NULL,
+    CONSTRAINT change_seq_bucket_identity_key PRIMARY KEY (bucket, identity)
+);
+
+CREATE TABLE change (
+    bucket SMALLINT NOT NULL,
+    id UUID NOT NULL,
+    identity UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    source UUID NOT NULL,
+    account UUID NOT NULL,
+    transport_key UUID NOT NULL,
+    caller TEXT NOT NULL,
+    -- What the client encrypted, sealed again; NULL once it is erased.
+    payload BYTEA,
+    -- The current password for an own change, sealed the same way; NULL where there is none or it is erased.
+    second_payload BYTEA,
+    state TEXT NOT NULL,
+    joined UUID,
+    refusals JSONB NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ NOT NULL,
+    settled_at TIMESTAMPTZ,
+    CONSTRAINT change_bucket_id_key PRIMARY KEY (bucket, id),
+    CONSTRAINT change_bucket_identity_seq_key UNIQUE (bucket, identity, seq)
+);
+
+CREATE INDEX change_unfinished ON change (bucket, identity) WHERE state IN ('accepted', 'judged');
+CREATE INDEX change_settled ON change (bucket, settled_at) WHERE settled_at IS NOT NULL;
+
+CREATE TABLE target (
+    bucket SMALLINT NOT NULL,
+    change UUID NOT NULL,
+    account UUID NOT NULL,
+    source UUID NOT NULL,
+    identity UUID NOT NULL,
+    native_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    sign_in BOOLEAN NOT NULL,
+    state TEXT NOT NULL,
+    attempts BIGINT NOT NULL,
+    probed BOOLEAN NOT NULL,
+    unsure BOOLEAN NOT NULL,
+    reason TEXT,
+    settled_at TIMESTAMPTZ,
+    CONSTRAINT target_bucket_change_account_key PRIMARY KEY (bucket, change, account)
+);
+
+-- Never two connectors at one account.
+CREATE UNIQUE INDEX target_bucket_account_key ON target (bucket, account) WHERE state = 'applying';
+CREATE INDEX target_latest ON target (bucket, account, seq);
+
+CREATE TABLE doubt (
+    bucket SMALLINT NOT NULL,
+    account UUID NOT NULL,
+    change UUID NOT NULL,
+    identity UUID NOT NULL,
+    CONSTRAINT doubt_bucket_account_change_key PRIMARY KEY (bucket, account, change)
+);
+
+CREATE INDEX doubt_identity ON doubt (bucket, identity);
+
+-- One row a ciphertext, in the bucket of its keyed hash.
+CREATE TABLE submission (
+    bucket SMALLINT NOT NULL,
+    digest BYTEA NOT NULL,
+    caller TEXT NOT NULL,
+    identity UUID NOT NULL,
+    transport_key UUID NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT submission_bucket_digest_key PRIMARY KEY (bucket, digest)
+);
+
+-- One row a source and account as they were sent with that ciphertext.
+CREATE TABLE submission_change (
+    bucket SMALLINT NOT NULL,
+    digest BYTEA NOT NULL,
+    source UUID NOT NULL,
+    account_sent TEXT NOT NULL,
+    change UUID NOT NULL,
+    CONSTRAINT submission_change_bucket_digest_source_account_sent_key
+        PRIMARY KEY (bucket, digest, source, account_sent)
+);
+
+-- Hot: what is known of an identity's own passwords.
+
+CREATE TABLE password_salt (
+    bucket SMALLINT NOT NULL,
+    identity UUID NOT NULL,
+    salt BYTEA NOT NULL,
+    CONSTRAINT password_salt_bucket_identity_key PRIMARY KEY (bucket, identity)
+);
+
+CREATE TABLE password_history (
+    bucket SMALLINT NOT NULL,
+    identity UUID NOT NULL,
+    holder UUID NOT NULL,
+    position BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT password_history_bucket_identity_holder_position_key PRIMARY KEY (bucket, identity, holder, position)
+);
+
+CREATE TABLE sign_in_password (
+    bucket SMALLINT NOT NULL,
+    identity UUID NOT NULL,
+    hash BYTEA NOT NULL,
+    changed_at TIMESTAMPTZ NOT NULL,
+    must_change BOOLEAN NOT NULL,
+    failures BIGINT NOT NULL,
+    failed_at TIMESTAMPTZ,
+    CONSTRAINT sign_in_password_bucket_identity_key PRIMARY KEY (bucket, identity)
+);
+
+CREATE TABLE digit_token (
+    bucket SMALLINT NOT NULL,
+    identity UUID NOT NULL,
+    id UUID NOT NULL,
+    code_hash BYTEA NOT NULL,
+    state TEXT NOT NULL,
+    attempts_left SMALLINT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT digit_token_bucket_identity_key PRIMARY KEY (bucket, identity)
+);
+
+CREATE TABLE audit (
+    bucket SMALLINT NOT NULL,
+    id UUID NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    action TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    actor JSONB NOT NULL,
+    identity UUID,
+    source UUID,
+    account UUID,
+    change UUID,
+    detail JSONB NOT NULL,
+    CONSTRAINT audit_bucket_id_key PRIMARY KEY (bucket, id)
+);
+
+CREATE INDEX audit_identity ON audit (bucket, identity, at);
+
+-- Cold: systems and rules.
+
+CREATE TABLE source (
+    id UUID NOT NULL,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    description TEXT NOT NULL,
+    connector TEXT NOT NULL,
+    config JSONB NOT NULL,
+    features JSONB NOT NULL,
+    policy_holders JSONB NOT NULL,
+    concurrency BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT source_id_key PRIMARY KEY (id),
+    CONSTRAINT source_name_key_key UNIQUE (name_key)
+);
+
+CREATE TABLE source_secret (
+    source UUID NOT NULL,
+    name TEXT NOT NULL,
+    sealed BYTEA NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT source_secret_source_name_key PRIMARY KEY (source, name),
+    CONSTRAINT source_secret_source_fkey FOREIGN KEY (source) REFERENCES source (id) ON DELETE CASCADE
+);
+
+CREATE TABLE application (
+    id UUID NOT NULL,
+    name TEXT NOT NULL,
+    source UUID NOT NULL,
+    document JSONB NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT application_id_key PRIMARY KEY (id),
+    CONSTRAINT application_name_key UNIQUE (name),
+    CONSTRAINT application_source_fkey FOREIGN KEY (source) REFERENCES source (id)
+);
+
+CREATE TABLE password_policy (
+    id UUID NOT NULL,
+    name TEXT NOT NULL,
+    document JSONB NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT password_policy_id_key PRIMARY KEY (id),
+    CONSTRAINT password_policy_name_key UNIQUE (name)
+);
+
+CREATE TABLE sync_group (
+    id UUID NOT NULL,
+    name TEXT NOT NULL,
+    policy UUID NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT sync_group_id_key PRIMARY KEY (id),
+    CONSTRAINT sync_group_name_key UNIQUE (name),
+    CONSTRAINT sync_group_policy_fkey FOREIGN KEY (policy) REFERENCES password_policy (id)
+);
+
+-- A source is in one group only.
+CREATE TABLE sync_group_member (
+    source UUID NOT NULL,
+    sync_group UUID NOT NULL,
+    position BIGINT NOT NULL,
+    CONSTRAINT sync_group_member_source_key PRIMARY KEY (source),
+    CONSTRAINT sync_group_member_source_fkey FOREIGN KEY (source) REFERENCES source (id),
+    CONSTRAINT sync_group_member_sync_group_fkey FOREIGN KEY (sync_group) REFERENCES sync_group (id) ON DELETE CASCADE
+);
+
+CREATE TABLE dictionary (
+    id SMALLINT NOT NULL,
+    words TEXT NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT dictionary_id_key PRIMARY KEY (id),
+    CONSTRAINT dictionary_only_one CHECK (id = 1)
+);
+
+CREATE TABLE org_config (
+    id SMALLINT NOT NULL,
+    document JSONB NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT org_config_id_key PRIMARY KEY (id),
+    CONSTRAINT org_config_only_one CHECK (id = 1)
+);
+
+-- Cold: people.
+
+CREATE TABLE identity (
+    id UUID NOT NULL,
+    alias TEXT NOT NULL,
+    alias_key TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    email TEXT,
+    attributes JSONB NOT NULL,
+    sign_in_source UUID NOT NULL,
+    enabled BOOLEAN NOT NULL,
+    levels JSONB NOT NULL,
+    -- Tokens that were issued before it are dead.
+    tokens_valid_from TIMESTAMPTZ,
+    created_at TIMESTAMPTZ NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT identity_id_key PRIMARY KEY (id),
+    CONSTRAINT identity_alias_key_key UNIQUE (alias_key),
+    CONSTRAINT identity_sign_in_source_fkey FOREIGN KEY (sign_in_source) REFERENCES source (id)
+);
+
+CREATE TABLE account (
+    id UUID NOT NULL,
+    identity UUID,
+    source UUID NOT NULL,
+    stable_id TEXT NOT NULL,
+    native_id TEXT NOT NULL,
+    native_key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    password_sync BOOLEAN NOT NULL,
+    attributes JSONB NOT NULL,
+    vanished BOOLEAN NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT account_id_key PRIMARY KEY (id),
+    CONSTRAINT account_source_stable_id_key UNIQUE (source, stable_id),
+    CONSTRAINT account_identity_fkey FOREIGN KEY (identity) REFERENCES identity (id),
+    CONSTRAINT account_source_fkey FOREIGN KEY (source) REFERENCES source (id)
+);
+
+CREATE UNIQUE INDEX account_source_native_key_key ON account (source, native_key) WHERE NOT vanished;
+CREATE INDEX account_identity ON account (identity);
+CREATE INDEX account_name ON account (source, name);
+
+-- Cold: callers and keys.
+
+CREATE TABLE api_client (
+    id UUID NOT NULL,
+    name TEXT NOT NULL,
+    secret_hash BYTEA NOT NULL,
+    scopes JSONB NOT NULL,
+    levels JSONB NOT NULL,
+    enabled BOOLEAN NOT NULL,
+    token_seconds BIGINT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    modified_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT api_client_id_key PRIMARY KEY (id)
+);
+
+CREATE TABLE personal_access_token (
+    id UUID NOT NULL,
+    identity UUID NOT NULL,
+    name TEXT NOT NULL,
+    secret_hash BYTEA NOT NULL,
+    scopes JSONB NOT NULL,
+    token_seconds BIGINT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    last_used_at TIMESTAMPTZ,
+    CONSTRAINT personal_access_token_id_key PRIMARY KEY (id),
+    CONSTRAINT personal_access_token_identity_fkey FOREIGN KEY (identity) REFERENCES identity (id) ON DELETE CASCADE
+);
+
+CREATE INDEX personal_access_token_identity ON personal_access_token (identity);
+
+CREATE TABLE transport_key (
+    id UUID NOT NULL,
+    padding TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    public_key TEXT NOT NULL,
+    -- NULL once it is destroyed.
+    sealed_private BYTEA,
+    state TEXT NOT NULL,
+    since TIMESTAMPTZ NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT transport_key_id_key PRIMARY KEY (id)
+);
+
+-- New changes are encrypted with one key a padding.
+CREATE UNIQUE INDEX transport_key_padding_key ON transport_key (padding) WHERE state = 'published';
+
+CREATE TABLE signing_key (
+    id UUID NOT NULL,
+    sealed BYTEA NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT signing_key_id_key PRIMARY KEY (id)
+);
+
+CREATE TABLE data_key (
+    id UUID NOT NULL,
+    purpose TEXT NOT NULL,
+    generation BIGINT NOT NULL,
+    master_key TEXT NOT NULL,
+    wrapped BYTEA NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT data_key_id_key PRIMARY KEY (id),
+    CONSTRAINT data_key_purpose_generation_key UNIQUE (purpose, generation)
+);

@@ -1,0 +1,280 @@
+//! Password changes: accepting them, reading them, and forgetting them when they are old.
+//!
+//! What becomes of a change between acceptance and its end is written by [`crate::lane`], and only by the owner of its
+//! bucket.
+
+use chrono::{DateTime, Utc};
+use lockstep_core::change::{Change, ChangeState, Target, TargetKey, TargetState};
+use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, SourceId, TransportKeyId};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::names::{name_of, state_of};
+use crate::tx::{Tx, execute, fetch, row};
+
+/// What was encrypted by the client, sealed again by the vault.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// The new password.
+    pub new: Vec<u8>,
+    /// The current password, when a person changes their own with it.
+    pub current: Option<Vec<u8>>,
+}
+
+/// Gives the next place in the order of an identity's changes. Until the transaction ends nobody else gets one for the
+/// same identity, so places are committed in their order.
+pub async fn next_seq(tx: &mut Tx<'_>, identity: IdentityId) -> Result<i64> {
+    let (seq,) = fetch!(
+        tx,
+        fetch_one as (i64,),
+        "take the next place of a change",
+        "INSERT INTO change_seq (bucket, identity, last) VALUES ($1, $2, 1)
+         ON CONFLICT (bucket, identity) DO UPDATE SET last = change_seq.last + 1 RETURNING last",
+        identity.bucket().number(),
+        identity.0
+    )?;
+    Ok(seq)
+}
+
+/// Stores a change that was accepted. `caller` names who asked for it, as [`crate::submission::claim`] was told.
+pub async fn insert(tx: &mut Tx<'_>, change: &Change, caller: &str, payload: &Payload) -> Result<()> {
+    execute!(
+        tx,
+        "store a change",
+        "INSERT INTO change (bucket, id, identity, seq, source, account, transport_key, caller, payload,
+             second_payload, state, joined, refusals, created_at, expires_at, settled_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        change.bucket().number(),
+        change.id.0,
+        change.identity.0,
+        change.seq,
+        change.source.0,
+        change.account.0,
+        change.transport_key.0,
+        caller,
+        payload.new.as_slice(),
+        payload.current.as_deref(),
+        state_name(change.state)?,
+        change.joined.map(|joined| joined.0),
+        Json(&change.refusals),
+        change.created_at,
+        change.expires_at,
+        change.settled_at,
+    )?;
+    Ok(())
+}
+
+/// A change with its targets, in the order of their names. A change that joined another has that one's targets.
+pub async fn find(tx: &mut Tx<'_>, id: ChangeId) -> Result<Option<(Change, Vec<Target>)>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as ChangeRow,
+        "find a change",
+        "SELECT id, identity, seq, source, account, transport_key, state, joined, refusals,
+             created_at, expires_at, settled_at
+         FROM change WHERE bucket = $1 AND id = $2",
+        id.bucket().number(),
+        id.0
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    let change = Change::try_from(row)?;
+    let written_by = change.joined.unwrap_or(change.id);
+    let rows = fetch!(
+        tx,
+        fetch_all as TargetRow,
+        "list the targets of a change",
+        "SELECT change, account, source, native_id, name, seq, sign_in, state, attempts, probed, unsure, reason,
+             settled_at
+         FROM target WHERE bucket = $1 AND change = $2 ORDER BY source, name, account",
+        id.bucket().number(),
+        written_by.0
+    )?;
+    let targets: Vec<Target> = rows.into_iter().map(Target::try_from).collect::<Result<_>>()?;
+    Ok(Some((change, targets)))
+}
+
+/// Who asked for a change; none where there is no such change.
+pub async fn caller(tx: &mut Tx<'_>, id: ChangeId) -> Result<Option<String>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (String,),
+        "find the caller of a change",
+        "SELECT caller FROM change WHERE bucket = $1 AND id = $2",
+        id.bucket().number(),
+        id.0
+    )?;
+    Ok(row.map(|(caller,)| caller))
+}
+
+/// The sealed payload of a change; none where it is erased or there is no such change.
+pub async fn payload(tx: &mut Tx<'_>, id: ChangeId) -> Result<Option<Payload>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (Option<Vec<u8>>, Option<Vec<u8>>),
+        "read the payload of a change",
+        "SELECT payload, second_payload FROM change WHERE bucket = $1 AND id = $2",
+        id.bucket().number(),
+        id.0
+    )?;
+    Ok(row.and_then(|(new, current)| Some(Payload { new: new?, current })))
+}
+
+/// The changes of an identity, newest first, at most `limit`.
+pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, limit: u32) -> Result<Vec<Change>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as ChangeRow,
+        "list the changes of an identity",
+        "SELECT id, identity, seq, source, account, transport_key, state, joined, refusals,
+             created_at, expires_at, settled_at
+         FROM change WHERE bucket = $1 AND identity = $2 ORDER BY seq DESC LIMIT $3",
+        identity.bucket().number(),
+        identity.0,
+        i64::from(limit)
+    )?;
+    rows.into_iter().map(Change::try_from).collect()
+}
+
+/// The states of every change of one bucket that became final at or after `since`: what a node asks for those who wait.
+pub async fn settled_since(
+    tx: &mut Tx<'_>,
+    bucket: Bucket,
+    since: DateTime<Utc>,
+) -> Result<Vec<(ChangeId, ChangeState)>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid, String),
+        "list the changes that became final",
+        "SELECT id, state FROM change WHERE bucket = $1 AND settled_at >= $2 ORDER BY settled_at",
+        bucket.number(),
+        since
+    )?;
+    rows.into_iter().map(|(id, state)| Ok((ChangeId(id), change_state(&state)?))).collect()
+}
+
+/// Removes up to `limit` final changes of one bucket that ended before `before`, with their targets. Gives how many;
+/// fewer than `limit` says that none is left.
+pub async fn prune(tx: &mut Tx<'_>, bucket: Bucket, before: DateTime<Utc>, limit: u32) -> Result<u64> {
+    let old = fetch!(
+        tx,
+        fetch_all as (Uuid,),
+        "list old changes",
+        "SELECT id FROM change WHERE bucket = $1 AND state IN ('finished', 'failed') AND settled_at < $2
+         ORDER BY settled_at LIMIT $3",
+        bucket.number(),
+        before,
+        i64::from(limit)
+    )?;
+    for (id,) in &old {
+        execute!(
+            tx,
+            "remove the targets of an old change",
+            "DELETE FROM target WHERE bucket = $1 AND change = $2",
+            bucket.number(),
+            id,
+        )?;
+        execute!(tx, "remove an old change", "DELETE FROM change WHERE bucket = $1 AND id = $2", bucket.number(), id)?;
+    }
+    Ok(old.len() as u64)
+}
+
+impl std::fmt::Debug for Payload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Payload(sealed)")
+    }
+}
+
+row! {
+    pub(crate) struct ChangeRow {
+        id: Uuid,
+        identity: Uuid,
+        seq: i64,
+        source: Uuid,
+        account: Uuid,
+        transport_key: Uuid,
+        state: String,
+        joined: Option<Uuid>,
+        refusals: Json<Vec<String>>,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+        settled_at: Option<DateTime<Utc>>,
+    }
+}
+
+row! {
+    pub(crate) struct TargetRow {
+        change: Uuid,
+        account: Uuid,
+        source: Uuid,
+        native_id: String,
+        name: String,
+        seq: i64,
+        sign_in: bool,
+        state: String,
+        attempts: i64,
+        probed: bool,
+        unsure: bool,
+        reason: Option<String>,
+        settled_at: Option<DateTime<Utc>>,
+    }
+}
+
+impl TryFrom<ChangeRow> for Change {
+    type Error = Error;
+
+    fn try_from(row: ChangeRow) -> Result<Self> {
+        Ok(Self {
+            id: ChangeId(row.id),
+            identity: IdentityId(row.identity),
+            seq: row.seq,
+            source: SourceId(row.source),
+            account: AccountId(row.account),
+            transport_key: TransportKeyId(row.transport_key),
+            state: change_state(&row.state)?,
+            joined: row.joined.map(ChangeId),
+            refusals: row.refusals.0,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            settled_at: row.settled_at,
+        })
+    }
+}
+
+impl TryFrom<TargetRow> for Target {
+    type Error = Error;
+
+    fn try_from(row: TargetRow) -> Result<Self> {
+        Ok(Self {
+            key: TargetKey { change: ChangeId(row.change), account: AccountId(row.account) },
+            source: SourceId(row.source),
+            native_id: row.native_id,
+            name: row.name,
+            seq: row.seq,
+            sign_in: row.sign_in,
+            state: target_state(&row.state)?,
+            attempts: u32::try_from(row.attempts)
+                .map_err(|_| Error::Corrupt { what: "a target's attempts", value: row.attempts.to_string() })?,
+            probed: row.probed,
+            unsure: row.unsure,
+            reason: row.reason,
+            settled_at: row.settled_at,
+        })
+    }
+}
+
+pub(crate) fn state_name(state: ChangeState) -> Result<&'static str> {
+    name_of(&ChangeState::NAMES, "a change's state", &state)
+}
+
+pub(crate) fn target_state_name(state: TargetState) -> Result<&'static str> {
+    name_of(&TargetState::NAMES, "a target's state", &state)
+}
+
+pub(crate) fn change_state(name: &str) -> Result<ChangeState> {
+    state_of(&ChangeState::NAMES, "a change's state", name)
+}
+
+pub(crate) fn target_state(name: &str) -> Result<TargetState> {
+    state_of(&TargetState::NAMES, "a target's state", name)
+}

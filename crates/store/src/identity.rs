@@ -1,0 +1,182 @@
+//! Identities: the people, their user levels, and from when on their tokens count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::identity::Identity;
+use lockstep_core::scope::UserLevel;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::tx::{Tx, execute, fetch, row};
+use crate::window::Window;
+
+/// Inserts an identity, or replaces what is known of it. Its levels and tokens stay.
+///
+/// # Errors
+/// Constraint `identity_alias_key_key` when another identity has the alias.
+pub async fn put(tx: &mut Tx<'_>, identity: &Identity, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "store an identity",
+        "INSERT INTO identity (id, alias, alias_key, display_name, email, attributes, sign_in_source, enabled, levels,
+             created_at, modified_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+         ON CONFLICT (id) DO UPDATE SET alias = excluded.alias, alias_key = excluded.alias_key,
+             display_name = excluded.display_name, email = excluded.email, attributes = excluded.attributes,
+             sign_in_source = excluded.sign_in_source, enabled = excluded.enabled,
+             modified_at = excluded.modified_at",
+        identity.id.0,
+        identity.alias.as_str(),
+        Identity::alias_key(&identity.alias),
+        identity.display_name.as_str(),
+        identity.email.as_deref(),
+        Json(&identity.attributes),
+        identity.sign_in_source.0,
+        identity.enabled,
+        Json(BTreeSet::<UserLevel>::new()),
+        now,
+    )?;
+    Ok(())
+}
+
+/// An identity by its id.
+pub async fn find(tx: &mut Tx<'_>, id: IdentityId) -> Result<Option<Identity>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as IdentityRow,
+        "find an identity",
+        "SELECT id, alias, display_name, email, attributes, sign_in_source, enabled FROM identity WHERE id = $1",
+        id.0
+    )?;
+    Ok(row.map(Identity::from))
+}
+
+/// An identity by its id.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none.
+pub async fn get(tx: &mut Tx<'_>, id: IdentityId) -> Result<Identity> {
+    find(tx, id).await?.ok_or(Error::NotFound("identity"))
+}
+
+/// An identity by its login name, whatever its case.
+pub async fn find_by_alias(tx: &mut Tx<'_>, alias: &str) -> Result<Option<Identity>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as IdentityRow,
+        "find an identity by its alias",
+        "SELECT id, alias, display_name, email, attributes, sign_in_source, enabled FROM identity
+         WHERE alias_key = $1",
+        Identity::alias_key(alias)
+    )?;
+    Ok(row.map(Identity::from))
+}
+
+/// Identities in the order of their login names.
+pub async fn list(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Identity>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as IdentityRow,
+        "list the identities",
+        "SELECT id, alias, display_name, email, attributes, sign_in_source, enabled FROM identity
+         ORDER BY alias_key LIMIT $1 OFFSET $2",
+        i64::from(window.limit),
+        i64::from(window.offset)
+    )?;
+    Ok(rows.into_iter().map(Identity::from).collect())
+}
+
+/// How many identities there are.
+pub async fn count(tx: &mut Tx<'_>) -> Result<i64> {
+    let (count,) = fetch!(tx, fetch_one as (i64,), "count the identities", "SELECT count(*) FROM identity")?;
+    Ok(count)
+}
+
+/// What an identity is in the organisation.
+pub async fn levels(tx: &mut Tx<'_>, id: IdentityId) -> Result<BTreeSet<UserLevel>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (Json<BTreeSet<UserLevel>>,),
+        "find the levels of an identity",
+        "SELECT levels FROM identity WHERE id = $1",
+        id.0
+    )?;
+    Ok(row.map(|(levels,)| levels.0).unwrap_or_default())
+}
+
+/// Sets what an identity is in the organisation.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such identity.
+pub async fn set_levels(
+    tx: &mut Tx<'_>,
+    id: IdentityId,
+    levels: &BTreeSet<UserLevel>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let updated = execute!(
+        tx,
+        "set the levels of an identity",
+        "UPDATE identity SET levels = $2, modified_at = $3 WHERE id = $1",
+        id.0,
+        Json(levels),
+        now,
+    )?;
+    match updated {
+        1 => Ok(()),
+        _ => Err(Error::NotFound("identity")),
+    }
+}
+
+/// From when on the tokens of an identity count; none where all do.
+pub async fn tokens_valid_from(tx: &mut Tx<'_>, id: IdentityId) -> Result<Option<DateTime<Utc>>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (Option<DateTime<Utc>>,),
+        "find from when on tokens count",
+        "SELECT tokens_valid_from FROM identity WHERE id = $1",
+        id.0
+    )?;
+    Ok(row.and_then(|(from,)| from))
+}
+
+/// Ends every token of an identity that was issued before `now`.
+pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "end the tokens of an identity",
+        "UPDATE identity SET tokens_valid_from = $2 WHERE id = $1",
+        id.0,
+        now
+    )?;
+    Ok(())
+}
+
+row! {
+    struct IdentityRow {
+        id: Uuid,
+        alias: String,
+        display_name: String,
+        email: Option<String>,
+        attributes: Json<BTreeMap<String, String>>,
+        sign_in_source: Uuid,
+        enabled: bool,
+    }
+}
+
+impl From<IdentityRow> for Identity {
+    fn from(row: IdentityRow) -> Self {
+        Self {
+            id: IdentityId(row.id),
+            alias: row.alias,
+            display_name: row.display_name,
+            email: row.email,
+            attributes: row.attributes.0,
+            sign_in_source: SourceId(row.sign_in_source),
+            enabled: row.enabled,
+        }
+    }
+}

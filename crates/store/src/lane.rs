@@ -1,0 +1,247 @@
+//! The lane of one identity as rows: loaded when its owner begins, saved after each step.
+//!
+//! A transaction here begins with [`crate::bucket::hold`]. What the rows guarantee by themselves, whoever writes: what
+//! is final stays as it is, the payload of a final change is gone in the same statement, and no account has two targets
+//! that are applying.
+
+use chrono::{DateTime, Utc};
+use lockstep_core::change::{Change, ChangeState, Delta, LaneRows, Target, TargetState};
+use lockstep_core::id::{AccountId, ChangeId, IdentityId, NodeId};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::change::{ChangeRow, TargetRow, change_state, state_name, target_state, target_state_name};
+use crate::error::{Error, Result};
+use crate::tx::{Tx, execute, fetch};
+
+/// How much is under way, for the metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// How many unfinished changes are in which state.
+    pub changes: Vec<(ChangeState, i64)>,
+    /// How many targets of unfinished changes are in which state.
+    pub targets: Vec<(TargetState, i64)>,
+    /// How many writes may still land.
+    pub doubts: i64,
+    /// When the oldest unfinished change was accepted.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// Everything unfinished about an identity: its changes in order, all their targets, and its doubts.
+pub async fn load(tx: &mut Tx<'_>, identity: IdentityId) -> Result<LaneRows> {
+    let bucket = identity.bucket().number();
+    let changes = fetch!(
+        tx,
+        fetch_all as ChangeRow,
+        "load the unfinished changes of an identity",
+        "SELECT id, identity, seq, source, account, transport_key, state, joined, refusals,
+             created_at, expires_at, settled_at
+         FROM change WHERE bucket = $1 AND identity = $2 AND state IN ('accepted', 'judged') ORDER BY seq",
+        bucket,
+        identity.0
+    )?;
+    let targets = fetch!(
+        tx,
+        fetch_all as TargetRow,
+        "load the targets of unfinished changes",
+        "SELECT change, account, source, native_id, name, seq, sign_in, state, attempts, probed, unsure, reason,
+             settled_at
+         FROM target WHERE bucket = $1 AND change IN
+             (SELECT id FROM change WHERE bucket = $1 AND identity = $2 AND state IN ('accepted', 'judged'))
+         ORDER BY seq, account",
+        bucket,
+        identity.0
+    )?;
+    let doubts = fetch!(
+        tx,
+        fetch_all as (Uuid, Uuid),
+        "load the doubts of an identity",
+        "SELECT account, change FROM doubt WHERE bucket = $1 AND identity = $2 ORDER BY account, change",
+        bucket,
+        identity.0
+    )?;
+    Ok(LaneRows {
+        changes: changes.into_iter().map(Change::try_from).collect::<Result<_>>()?,
+        targets: targets.into_iter().map(Target::try_from).collect::<Result<_>>()?,
+        doubts: doubts.into_iter().map(|(account, change)| (AccountId(account), ChangeId(change))).collect(),
+    })
+}
+
+/// The changes of an identity that were accepted after place `after`, in order.
+pub async fn newer(tx: &mut Tx<'_>, identity: IdentityId, after: i64) -> Result<Vec<Change>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as ChangeRow,
+        "load the newer changes of an identity",
+        "SELECT id, identity, seq, source, account, transport_key, state, joined, refusals,
+             created_at, expires_at, settled_at
+         FROM change WHERE bucket = $1 AND identity = $2 AND seq > $3 AND state = 'accepted' ORDER BY seq",
+        identity.bucket().number(),
+        identity.0,
+        after
+    )?;
+    rows.into_iter().map(Change::try_from).collect()
+}
+
+/// Writes what a step changed. A change that became final loses its payload in the same statement.
+///
+/// # Errors
+/// [`Error::Stale`] when a change or target is final or gone already. The transaction must be given up and the lane
+/// loaded anew.
+pub async fn save(tx: &mut Tx<'_>, identity: IdentityId, delta: &Delta) -> Result<()> {
+    for change in &delta.changes {
+        save_change(tx, change).await?;
+    }
+    // Whoever takes an account over comes after whoever lets go of it, or the unique index would see both.
+    let (applying, others): (Vec<&Target>, Vec<&Target>) =
+        delta.targets.iter().partition(|target| target.state == TargetState::Applying);
+    for target in others.into_iter().chain(applying) {
+        save_target(tx, identity, target).await?;
+    }
+    // Ended before raised: a doubt that ended and came back in one step stands.
+    for (account, change) in &delta.doubts_ended {
+        execute!(
+            tx,
+            "end a doubt",
+            "DELETE FROM doubt WHERE bucket = $1 AND account = $2 AND change = $3",
+            identity.bucket().number(),
+            account.0,
+            change.0,
+        )?;
+    }
+    for (account, change) in &delta.doubts_raised {
+        execute!(
+            tx,
+            "raise a doubt",
+            "INSERT INTO doubt (bucket, account, change, identity) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (bucket, account, change) DO NOTHING",
+            identity.bucket().number(),
+            account.0,
+            change.0,
+            identity.0,
+        )?;
+    }
+    Ok(())
+}
+
+/// The identities with something unfinished in the buckets that `node` owns: what its hints may have missed.
+pub async fn unfinished(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<IdentityId>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid,),
+        "list the identities with something unfinished",
+        "SELECT c.identity FROM bucket b JOIN change c ON c.bucket = b.bucket
+         WHERE b.node = $1 AND c.state IN ('accepted', 'judged')
+         UNION SELECT d.identity FROM bucket b JOIN doubt d ON d.bucket = b.bucket WHERE b.node = $1",
+        node.0
+    )?;
+    Ok(rows.into_iter().map(|(identity,)| IdentityId(identity)).collect())
+}
+
+/// Whether the latest target of `account` that settled before place `before` has its password although its change
+/// failed: then the account may already hold the password of a request that is made again.
+pub async fn got_part_way(tx: &mut Tx<'_>, identity: IdentityId, account: AccountId, before: i64) -> Result<bool> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (String, String),
+        "find the latest settled target of an account",
+        "SELECT t.state, c.state FROM target t JOIN change c ON c.bucket = t.bucket AND c.id = t.change
+         WHERE t.bucket = $1 AND t.account = $2 AND t.seq < $3 AND t.settled_at IS NOT NULL
+         ORDER BY t.seq DESC LIMIT 1",
+        identity.bucket().number(),
+        account.0,
+        before
+    )?;
+    let Some((target, change)) = row else { return Ok(false) };
+    Ok(target_state(&target)? == TargetState::Applied && change_state(&change)? == ChangeState::Failed)
+}
+
+/// How much is under way in the whole database.
+pub async fn counts(tx: &mut Tx<'_>) -> Result<Counts> {
+    let changes = fetch!(
+        tx,
+        fetch_all as (String, i64, Option<DateTime<Utc>>),
+        "count the unfinished changes",
+        "SELECT state, count(*), min(created_at) FROM change WHERE state IN ('accepted', 'judged') GROUP BY state"
+    )?;
+    let targets = fetch!(
+        tx,
+        fetch_all as (String, i64),
+        "count the targets of unfinished changes",
+        "SELECT state, count(*) FROM target
+         WHERE (bucket, change) IN (SELECT bucket, id FROM change WHERE state IN ('accepted', 'judged'))
+         GROUP BY state"
+    )?;
+    let (doubts,) = fetch!(tx, fetch_one as (i64,), "count the doubts", "SELECT count(*) FROM doubt")?;
+    Ok(Counts {
+        oldest: changes.iter().filter_map(|(_, _, oldest)| *oldest).min(),
+        changes: changes
+            .into_iter()
+            .map(|(state, count, _)| Ok((change_state(&state)?, count)))
+            .collect::<Result<_>>()?,
+        targets: targets.into_iter().map(|(state, count)| Ok((target_state(&state)?, count))).collect::<Result<_>>()?,
+        doubts,
+    })
+}
+
+async fn save_change(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
+    let sql = match change.state.is_final() {
+        true => {
+            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6,
+                 payload = NULL, second_payload = NULL
+             WHERE bucket = $1 AND id = $2 AND state IN ('accepted', 'judged')"
+        }
+        false => {
+            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6
+             WHERE bucket = $1 AND id = $2 AND state IN ('accepted', 'judged')"
+        }
+    };
+    let updated = execute!(
+        tx,
+        "save a change",
+        sql,
+        change.bucket().number(),
+        change.id.0,
+        state_name(change.state)?,
+        change.joined.map(|joined| joined.0),
+        Json(&change.refusals),
+        change.settled_at,
+    )?;
+    match updated {
+        1 => Ok(()),
+        _ => Err(Error::Stale("change")),
+    }
+}
+
+async fn save_target(tx: &mut Tx<'_>, identity: IdentityId, target: &Target) -> Result<()> {
+    let saved = execute!(
+        tx,
+        "save a target",
+        "INSERT INTO target (bucket, change, account, source, identity, native_id, name, seq, sign_in, state,
+             attempts, probed, unsure, reason, settled_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         ON CONFLICT (bucket, change, account) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
+             probed = excluded.probed, unsure = excluded.unsure, reason = excluded.reason,
+             settled_at = excluded.settled_at
+         WHERE target.state IN ('waiting', 'pending', 'applying', 'verifying', 'retrying')",
+        identity.bucket().number(),
+        target.key.change.0,
+        target.key.account.0,
+        target.source.0,
+        identity.0,
+        target.native_id.as_str(),
+        target.name.as_str(),
+        target.seq,
+        target.sign_in,
+        target_state_name(target.state)?,
+        i64::from(target.attempts),
+        target.probed,
+        target.unsure,
+        target.reason.as_deref(),
+        target.settled_at,
+    )?;
+    match saved {
+        1 => Ok(()),
+        _ => Err(Error::Stale("target")),
+    }
+}

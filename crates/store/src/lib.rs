@@ -1,0 +1,48 @@
+//! What Lockstep keeps: one SQL text for two engines, SQLite and PostgreSQL.
+//!
+//! [`Store`] opens a database and runs work in transactions; each noun has a module of functions that take a [`Tx`].
+//! `find` gives an option, `get` fails with [`Error::NotFound`], `list` gives everything or a window, `put` inserts or
+//! replaces, and what stores a time takes `now` (in UTC, cut to milliseconds).
+//!
+//! The store decides nothing: rules are in `lockstep-core`. It never sees a plaintext password and holds no key: what
+//! is called sealed, wrapped or hashed here went through `lockstep-vault` before.
+//!
+//! Hot tables (changes, targets, doubts, submissions, histories, tokens, audit) are keyed by bucket first, and on
+//! PostgreSQL a transaction over them works in one bucket, or two when a change is accepted.
+
+pub mod account;
+pub mod application;
+pub mod audit;
+pub mod bucket;
+pub mod change;
+pub mod client;
+pub mod data_key;
+pub mod dictionary;
+pub mod digit_token;
+mod error;
+pub mod history;
+pub mod identity;
+pub mod lane;
+mod migrate;
+mod names;
+pub mod node;
+pub mod org_config;
+pub mod password_policy;
+pub mod personal_access_token;
+mod postgres;
+pub mod sign_in_password;
+pub mod signing_key;
+pub mod source;
+pub mod source_secret;
+mod sqlite;
+mod store;
+pub mod submission;
+pub mod sync_group;
+pub mod transport_key;
+mod tx;
+mod window;
+
+pub use error::{Cause, Error, Result};
+pub use store::{Options, Statistics, Store};
+pub use tx::Tx;
+pub use window::Window;

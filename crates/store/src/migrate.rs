@@ -1,0 +1,110 @@
+//! Bringing the schema up to date, under a lock, all or nothing.
+//!
+//! This is not `sqlx::migrate::Migrator`: that takes no lock on SQLite and commits each file by itself.
+
+use chrono::{DateTime, Utc};
+use lockstep_core::id::{PasswordPolicyId, SourceId};
+use lockstep_core::password_policy::PasswordPolicy;
+use lockstep_core::source::{Feature, Source};
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType};
+
+use crate::error::{Error, Result};
+use crate::tx::{execute, fetch, row};
+use crate::{Tx, password_policy, source};
+
+/// Every migration, oldest first: its file's name and text.
+const MIGRATIONS: [(&str, &str); 1] =
+    [("20261124000000_foundation", include_str!("../migrations/20261124000000_foundation.sql"))];
+
+/// The number of the advisory lock on PostgreSQL: "Lockstep" in ASCII.
+const LOCK: i64 = 0x4c6f_636b_7374_6570;
+
+row! {
+    struct AppliedRow {
+        name: String,
+        checksum: Vec<u8>,
+    }
+}
+
+/// Applies what is missing. On SQLite the write transaction is the lock.
+pub(crate) async fn run(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
+    if let Tx::Postgres(_) = tx {
+        execute!(tx, "wait for other migrations", "SET LOCAL lock_timeout = 0")?;
+        execute!(tx, "wait for other migrations", "SELECT pg_advisory_xact_lock($1)", LOCK)?;
+    }
+    execute!(
+        tx,
+        "create the table of migrations",
+        "CREATE TABLE IF NOT EXISTS migration (
+             name TEXT NOT NULL, checksum BYTEA NOT NULL, applied_at TIMESTAMPTZ NOT NULL,
+             CONSTRAINT migration_name_key PRIMARY KEY (name)
+         )"
+    )?;
+    let applied = fetch!(
+        tx,
+        fetch_all as AppliedRow,
+        "list the applied migrations",
+        "SELECT name, checksum FROM migration ORDER BY name"
+    )?;
+    if let Some(unknown) = applied.iter().find(|row| MIGRATIONS.iter().all(|(name, _)| *name != row.name)) {
+        return Err(Error::UnknownMigration { name: unknown.name.clone() });
+    }
+    for (name, sql) in MIGRATIONS {
+        let checksum = checksum(name, sql);
+        match applied.iter().find(|row| row.name == name) {
+            Some(row) if row.checksum == checksum => {}
+            Some(row) => return Err(Error::MigrationChanged { name: row.name.clone() }),
+            None => apply(tx, name, sql, checksum, now).await?,
+        }
+    }
+    built_in(tx, now).await
+}
+
+async fn apply(
+    tx: &mut Tx<'_>,
+    name: &'static str,
+    sql: &'static str,
+    checksum: Vec<u8>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let done = match tx {
+        Tx::Sqlite(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
+        Tx::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
+    };
+    done.map_err(|source| Error::Migrate { name, source: source.into() })?;
+    execute!(
+        tx,
+        "record a migration",
+        "INSERT INTO migration (name, checksum, applied_at) VALUES ($1, $2, $3)",
+        name,
+        checksum,
+        now,
+    )?;
+    Ok(())
+}
+
+fn checksum(name: &'static str, sql: &'static str) -> Vec<u8> {
+    Migration::new(0, name.into(), MigrationType::Simple, sql.into_sql_str(), false).checksum.into_owned()
+}
+
+/// What exists without anybody having made it. What an administrator changed about it stays.
+async fn built_in(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
+    if source::find(tx, SourceId::IDENTITY_NOW).await?.is_none() {
+        let identity_now = Source {
+            id: SourceId::IDENTITY_NOW,
+            name: Source::IDENTITY_NOW.to_owned(),
+            description: "The sign-in passwords of Lockstep itself.".to_owned(),
+            connector: Source::BUILT_IN.to_owned(),
+            config: serde_json::Value::Object(serde_json::Map::new()),
+            features: [Feature::Authenticate, Feature::Password].into(),
+            policy_holders: Vec::new(),
+            concurrency: Source::CONCURRENCY,
+        };
+        source::put(tx, &identity_now, now).await?;
+    }
+    if password_policy::find(tx, PasswordPolicyId::DEFAULT).await?.is_none() {
+        password_policy::put(tx, &PasswordPolicy::default(), now).await?;
+    }
+    Ok(())
+}

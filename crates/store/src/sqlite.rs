@@ -1,0 +1,99 @@
+//! SQLite: one writer that commits in groups, many readers, and the lock that proves there is one node.
+//!
+//! Write-ahead logging lets readers go on while the writer commits; `synchronous=FULL` makes every commit an fsync, and
+//! [`writer`] lets everyone who waits share it.
+
+mod lock;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::Tx;
+use crate::error::{Error, Result};
+use crate::store::{Counters, Options};
+use lock::ServeLock;
+use writer::Writer;
+
+/// How long a writer waits for another process (`lockstep apply`, a backup) to finish its transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    writer: Writer,
+    readers: SqlitePool,
+    _lock: Option<ServeLock>,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(address: &str, options: Options, counters: Arc<Counters>) -> Result<Self> {
+        let invalid = |source: sqlx::Error| Error::InvalidAddress(source.into());
+        let connect = SqliteConnectOptions::from_str(address).map_err(invalid)?;
+        let path = connect.get_filename().to_owned();
+        if address.contains(":memory:") || path.as_os_str().is_empty() {
+            return Err(invalid(sqlx::Error::Configuration("a file is needed: sqlite:PATH".into())));
+        }
+        let lock = match options.exclusive {
+            true => Some(ServeLock::take(&path)?),
+            false => None,
+        };
+        create_private(&path)?;
+        let connect = connect.busy_timeout(BUSY_TIMEOUT).foreign_keys(true).disable_statement_logging();
+        let writing = connect
+            .clone()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            // What is erased is overwritten, not only unlinked.
+            .pragma("secure_delete", "ON");
+        let failed = |source: sqlx::Error| Error::Open { database: path.display().to_string(), source: source.into() };
+        let connection = writing.connect().await.map_err(failed)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(options.connections)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(connect.read_only(true));
+        Ok(Self { writer: Writer::start(connection, writing, counters), readers, _lock: lock })
+    }
+
+    pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
+    pub(crate) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send,
+        E: From<Error>,
+    {
+        let mut transaction = self.readers.begin().await.map_err(Error::begin)?;
+        let value = work(&mut Tx::Sqlite(&mut transaction)).await?;
+        transaction.commit().await.map_err(Error::commit)?;
+        Ok(value)
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Creates the file so that only its owner reads it. SQLite gives the files beside it the same mode.
+fn create_private(path: &Path) -> Result<()> {
+    let mut file = std::fs::File::options();
+    file.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    let failed = |source| Error::Create { path: PathBuf::from(path), source: Arc::new(source) };
+    file.open(path).map(drop).map_err(failed)
+}

@@ -1,0 +1,142 @@
+//! The database of either engine, and how work is done in it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+
+use crate::error::{Error, Result};
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
+use crate::{Tx, migrate};
+
+/// An open database.
+#[derive(Debug)]
+pub struct Store {
+    engine: Engine,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// How a database is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Whether this process serves: on SQLite it then holds a lock beside the file for as long as the store is open,
+    /// which proves that there is one node. On PostgreSQL the buckets prove what each node may do.
+    pub exclusive: bool,
+    /// How many connections are opened at most: on PostgreSQL for everything, on SQLite for readers.
+    pub connections: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { exclusive: false, connections: 16 }
+    }
+}
+
+/// What was committed since the store was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statistics {
+    /// How many pieces of work were committed.
+    pub works: u64,
+    /// How many commits that took. On SQLite many pieces of work share one.
+    pub commits: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    works: AtomicU64,
+    commits: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn committed(&self, works: u64) {
+        self.works.fetch_add(works, Ordering::Relaxed);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Store {
+    /// Opens `sqlite:PATH`, which is created where it is missing, or `postgres://…`.
+    ///
+    /// The schema is not touched: see [`Store::migrate`].
+    ///
+    /// # Errors
+    /// When the address is of no engine, the database cannot be reached, another process serves from the same file,
+    /// PostgreSQL is older than version 15, or its commits do not survive a crash.
+    pub async fn open(address: &str, options: Options) -> Result<Self> {
+        let counters = Arc::new(Counters::default());
+        let engine = match address.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Engine::Sqlite(Sqlite::open(address, options, counters.clone()).await?),
+            Some("postgres" | "postgresql") => Engine::Postgres(Postgres::open(address, options).await?),
+            _ => return Err(Error::UnknownEngine),
+        };
+        Ok(Self { engine, counters })
+    }
+
+    /// Brings the schema up to date and makes sure that what is built in exists: the source `IdentityNow` and the
+    /// Default policy. Several processes may do this at once; all but the first find nothing left to do.
+    ///
+    /// # Errors
+    /// When a migration fails, or the database was written by a newer or a different program. Nothing is kept then.
+    pub async fn migrate(&self, now: DateTime<Utc>) -> Result<()> {
+        self.write(move |tx| Box::pin(migrate::run(tx, now))).await
+    }
+
+    /// Does `work` in a transaction of its own and commits it when it gives `Ok`; otherwise nothing of it is kept.
+    ///
+    /// The work is carried out to its end even when the caller no longer waits for it. On SQLite it shares its commit
+    /// with others; none of them is told before that commit is durable.
+    ///
+    /// # Errors
+    /// Whatever `work` gives; and [`Error::Begin`], [`Error::Commit`] or [`Error::Abandoned`] of the transaction itself.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.write(work).await,
+            Engine::Postgres(engine) => engine.write(work, self.counters.clone()).await,
+        }
+    }
+
+    /// Does `work` on one consistent state of what is committed. It must not write.
+    ///
+    /// # Errors
+    /// Whatever `work` gives, and [`Error::Begin`] or [`Error::Commit`] of the transaction itself.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send,
+        T: Send,
+        E: From<Error> + Send,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.read(work).await,
+            Engine::Postgres(engine) => engine.read(work).await,
+        }
+    }
+
+    /// What was committed since the store was opened.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            works: self.counters.works.load(Ordering::Relaxed),
+            commits: self.counters.commits.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Lets what was begun come to its end, and closes every connection. Work that comes later is abandoned.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close().await,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A transaction of either engine, and the macros that run one SQL text on whichever it is.
+//!
+//! There is no query builder and no trait here: a store function writes its SQL once, with `$1` parameters, and these
+//! macros bind and decode it for both engines with the native types of each.
+
+use sqlx::{PgConnection, SqliteConnection};
+
+/// A transaction that is under way. Everything done through it is committed together or not at all.
+#[derive(Debug)]
+pub enum Tx<'c> {
+    /// On SQLite; for a write, a savepoint within a batch that is committed as one.
+    Sqlite(&'c mut SqliteConnection),
+    /// On PostgreSQL.
+    Postgres(&'c mut PgConnection),
+}
+
+/// Runs a statement; gives the number of rows it touched. The text after the transaction completes "cannot …".
+macro_rules! execute {
+    ($tx:expr, $operation:literal, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match $tx {
+            $crate::tx::Tx::Sqlite(connection) => {
+                let query = ::sqlx::query::<::sqlx::Sqlite>($sql)$(.bind($bind))*;
+                query.execute(&mut **connection).await.map(|done| done.rows_affected())
+            }
+            $crate::tx::Tx::Postgres(connection) => {
+                let query = ::sqlx::query::<::sqlx::Postgres>($sql)$(.bind($bind))*;
+                query.execute(&mut **connection).await.map(|done| done.rows_affected())
+            }
+        }
+        .map_err(|source| $crate::error::Error::query($operation, source))
+    };
+}
+
+/// Runs a query; decodes each row into a struct declared by [`row!`] or a tuple. `fetch_one`, `fetch_optional` and
+/// `fetch_all` are those of sqlx.
+macro_rules! fetch {
+    ($tx:expr, $fetch:ident as $row:ty, $operation:literal, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match $tx {
+            $crate::tx::Tx::Sqlite(connection) => {
+                ::sqlx::query_as::<::sqlx::Sqlite, $row>($sql)$(.bind($bind))*.$fetch(&mut **connection).await
+            }
+            $crate::tx::Tx::Postgres(connection) => {
+                ::sqlx::query_as::<::sqlx::Postgres, $row>($sql)$(.bind($bind))*.$fetch(&mut **connection).await
+            }
+        }
+        .map_err(|source| $crate::error::Error::query($operation, source))
+    };
+}
+
+/// Declares the struct of a result's row, read by column name on both engines.
+macro_rules! row {
+    ($(#[$attribute:meta])* $visibility:vis struct $name:ident {
+        $($(#[$field_attribute:meta])* $field_visibility:vis $field:ident: $type:ty,)*
+    }) => {
+        $(#[$attribute])*
+        $visibility struct $name {
+            $($(#[$field_attribute])* $field_visibility $field: $type,)*
+        }
+
+        $crate::tx::row!(@engine $name, ::sqlx::sqlite::SqliteRow, $($field)*);
+        $crate::tx::row!(@engine $name, ::sqlx::postgres::PgRow, $($field)*);
+    };
+    (@engine $name:ident, $row:ty, $($field:ident)*) => {
+        impl ::sqlx::FromRow<'_, $row> for $name {
+            fn from_row(row: &$row) -> ::sqlx::Result<Self> {
+                Ok(Self { $($field: ::sqlx::Row::try_get(row, stringify!($field))?,)* })
+            }
+        }
+    };
+}
+
+pub(crate) use {execute, fetch, row};

@@ -1,0 +1,129 @@
+//! Changes: their order, their rows, and their end.
+
+use lockstep_core::change::{ChangeState, Delta, TargetState};
+use lockstep_store::{change, lane};
+use tokio::task::JoinSet;
+
+use crate::harness::{Database, on_both_engines};
+use crate::sample::{at, change as sample_change, change_id, identity_id, payload, target};
+
+/// Stores changes as if they had been accepted.
+pub(crate) async fn accept(database: &Database, changes: Vec<lockstep_core::change::Change>) {
+    let work = database.write(move |tx| {
+        Box::pin(async move {
+            for accepted in &changes {
+                change::insert(tx, accepted, "a client", &payload()).await?;
+            }
+            Ok(())
+        })
+    });
+    work.await;
+}
+
+on_both_engines! {
+    async fn places_are_given_one_by_one_for_each_identity(database) {
+        let mut requests = JoinSet::new();
+        for n in 0..30 {
+            let database = database.clone();
+            requests.spawn(async move {
+                let identity = identity_id(n % 3);
+                (n % 3, database.write(move |tx| Box::pin(change::next_seq(tx, identity))).await)
+            });
+        }
+        let mut places = requests.join_all().await;
+        places.sort_unstable();
+        let expected: Vec<(u128, i64)> = (0..3).flat_map(|n| (1..=10).map(move |seq| (n, seq))).collect();
+        assert_eq!(places, expected);
+    }
+
+    async fn what_was_accepted_is_read_back(database) {
+        let identity = identity_id(0xff);
+        let mut accepted = sample_change(identity, 1);
+        accepted.joined = Some(change_id(identity, 9));
+        accepted.refusals = vec!["“Passwörter” must\nnot repeat".to_owned(), String::new()];
+        accepted.settled_at = Some(at(77));
+        accept(&database, vec![accepted.clone()]).await;
+
+        let id = accepted.id;
+        let found = database.read(move |tx| Box::pin(change::find(tx, id))).await;
+        assert_eq!(found, Some((accepted, Vec::new())));
+        assert_eq!(database.read(move |tx| Box::pin(change::payload(tx, id))).await, Some(payload()));
+        assert_eq!(database.read(move |tx| Box::pin(change::caller(tx, id))).await.as_deref(), Some("a client"));
+
+        let other = change_id(identity, 2);
+        assert_eq!(database.read(move |tx| Box::pin(change::find(tx, other))).await, None);
+        assert_eq!(database.read(move |tx| Box::pin(change::payload(tx, other))).await, None);
+    }
+
+    async fn a_place_is_taken_once(database) {
+        let identity = identity_id(1);
+        accept(&database, vec![sample_change(identity, 1)]).await;
+        let mut second = sample_change(identity, 1);
+        second.id = change_id(identity, 2);
+        let taken = database
+            .try_write(move |tx| Box::pin(async move { change::insert(tx, &second, "a client", &payload()).await }))
+            .await;
+        assert_eq!(taken.expect_err("taken").constraint(), Some("change_bucket_identity_seq_key"));
+    }
+
+    async fn a_change_that_joined_another_shows_its_targets(database) {
+        let identity = identity_id(1);
+        let leader = sample_change(identity, 1);
+        let mut joined = sample_change(identity, 2);
+        joined.joined = Some(leader.id);
+        accept(&database, vec![leader.clone(), joined.clone()]).await;
+        let targets = vec![target(&leader, 1, TargetState::Pending), target(&leader, 2, TargetState::Applying)];
+        let delta = Delta { targets: targets.clone(), ..Delta::default() };
+        database.write(move |tx| Box::pin(async move { lane::save(tx, identity, &delta).await })).await;
+        for change in [leader, joined] {
+            let id = change.id;
+            let found = database.read(move |tx| Box::pin(change::find(tx, id))).await;
+            assert_eq!(found, Some((change, targets.clone())));
+        }
+    }
+
+    async fn old_changes_are_forgotten_in_small_batches_and_unfinished_ones_never(database) {
+        let identity = identity_id(1);
+        let bucket = identity.bucket();
+        let changes: Vec<_> = (1..=8)
+            .map(|seq| {
+                let mut change = sample_change(identity, seq);
+                // 1 to 6 are final, 6 recently; 7 and 8 are not.
+                if seq <= 6 {
+                    change.state = if seq % 2 == 0 { ChangeState::Finished } else { ChangeState::Failed };
+                    change.settled_at = Some(at(if seq == 6 { 1000 } else { seq }));
+                }
+                change
+            })
+            .collect();
+        let old = target(&changes[0], 1, TargetState::Applied);
+        let recent = target(&changes[5], 1, TargetState::Applied);
+        accept(&database, changes.clone()).await;
+        let delta = Delta { targets: vec![old, recent.clone()], ..Delta::default() };
+        database.write(move |tx| Box::pin(async move { lane::save(tx, identity, &delta).await })).await;
+
+        let prune = async || database.write(move |tx| Box::pin(change::prune(tx, bucket, at(500), 3))).await;
+        assert_eq!([prune().await, prune().await, prune().await], [3, 2, 0]);
+        let left = database.read(move |tx| Box::pin(change::list_of(tx, identity, 100))).await;
+        assert_eq!(left, [changes[7].clone(), changes[6].clone(), changes[5].clone()]);
+        let id = changes[5].id;
+        let found = database.read(move |tx| Box::pin(change::find(tx, id))).await.expect("kept");
+        assert_eq!(found.1, [recent]);
+        let id = changes[0].id;
+        // The targets of a forgotten change are gone with it: a change of the same name would have none.
+        accept(&database, vec![sample_change(identity, 1)]).await;
+        assert_eq!(database.read(move |tx| Box::pin(change::find(tx, id))).await.expect("new").1, []);
+    }
+
+    async fn those_who_wait_see_what_became_final(database) {
+        let identity = identity_id(1);
+        let mut changes = vec![sample_change(identity, 1), sample_change(identity, 2), sample_change(identity, 3)];
+        for (change, settled_at) in changes.iter_mut().zip([at(10), at(20)]) {
+            change.state = ChangeState::Finished;
+            change.settled_at = Some(settled_at);
+        }
+        accept(&database, changes.clone()).await;
+        let settled = database.read(move |tx| Box::pin(change::settled_since(tx, identity.bucket(), at(20)))).await;
+        assert_eq!(settled, [(changes[1].id, ChangeState::Finished)]);
+    }
+}

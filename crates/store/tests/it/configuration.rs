@@ -1,0 +1,184 @@
+//! Systems and rules: sources, applications, policies, sync groups, dictionary, settings, clients.
+
+use lockstep_core::application::Application;
+use lockstep_core::id::{ApplicationId, ClientId, PasswordPolicyId, SourceId, SyncGroupId};
+use lockstep_core::org_config::PasswordOrgConfig;
+use lockstep_core::password_policy::PasswordPolicy;
+use lockstep_core::password_policy::holder::PolicyHolder;
+use lockstep_core::scope::{Scope, UserLevel};
+use lockstep_core::sync_group::SyncGroup;
+use lockstep_store::client::{self, Client};
+use lockstep_store::{Error, application, dictionary, org_config, password_policy, source, source_secret, sync_group};
+
+use crate::harness::{Database, on_both_engines};
+use crate::sample::{at, source as sample_source, source_id, uuid};
+
+async fn put_sources(database: &Database) {
+    let work = database.write(|tx| {
+        Box::pin(async move {
+            for (n, name) in [(1, "Directory"), (2, "Shop"), (3, "Payroll")] {
+                source::put(tx, &sample_source(n, name), at(1)).await?;
+            }
+            Ok(())
+        })
+    });
+    work.await;
+}
+
+async fn put_group(database: &Database, group: &SyncGroup) -> Result<(), Error> {
+    let group = group.clone();
+    database.try_write(move |tx| Box::pin(async move { sync_group::put(tx, &group, at(1)).await })).await
+}
+
+fn group(n: u128, name: &str, sources: Vec<SourceId>) -> SyncGroup {
+    SyncGroup { id: SyncGroupId(uuid(n)), name: name.to_owned(), policy: PasswordPolicyId::DEFAULT, sources }
+}
+
+on_both_engines! {
+    async fn a_source_is_read_back_and_its_version_rises(database) {
+        let mut stored = sample_source(1, "Directory");
+        let holder = serde_json::json!({"policyId": PasswordPolicyId::DEFAULT, "policyName": "Default", "selectors": null});
+        stored.policy_holders = vec![serde_json::from_value::<PolicyHolder>(holder).expect("a holder")];
+        for _ in 0..2 {
+            let put = stored.clone();
+            database.write(move |tx| Box::pin(async move { source::put(tx, &put, at(1)).await })).await;
+        }
+        assert_eq!(database.read(|tx| Box::pin(source::get(tx, source_id(1)))).await, stored);
+        for name in ["Directory", "DIRECTORY"] {
+            assert_eq!(database.read(|tx| Box::pin(source::find_by_name(tx, name))).await, Some(stored.clone()));
+        }
+        database.write(|tx| Box::pin(async move { source_secret::put(tx, source_id(1), "password", &[1], at(1)).await })).await;
+        let versions = database.read(|tx| Box::pin(source::versions(tx))).await;
+        assert!(versions.contains(&(source_id(1), 3)), "{versions:?}");
+        let names: Vec<String> = database.read(|tx| Box::pin(source::list(tx))).await.into_iter().map(|s| s.name).collect();
+        assert_eq!(names, ["Directory", "IdentityNow"]);
+        let taken = sample_source(2, "directory");
+        let taken = database.try_write(move |tx| Box::pin(async move { source::put(tx, &taken, at(1)).await })).await;
+        assert_eq!(taken.expect_err("taken").constraint(), Some("source_name_key_key"));
+    }
+
+    async fn secrets_of_a_source_are_replaced_and_cleared(database) {
+        put_sources(&database).await;
+        for (name, sealed) in [("password", 1), ("key", 2), ("password", 3)] {
+            database
+                .write(move |tx| Box::pin(async move { source_secret::put(tx, source_id(1), name, &[sealed], at(1)).await }))
+                .await;
+        }
+        let list = async |n| database.read(move |tx| Box::pin(source_secret::list(tx, source_id(n)))).await;
+        assert_eq!(list(1).await, [("key".to_owned(), vec![2]), ("password".to_owned(), vec![3])].into());
+        assert!(list(2).await.is_empty());
+        database.write(|tx| Box::pin(source_secret::clear(tx, source_id(1)))).await;
+        assert!(list(1).await.is_empty());
+    }
+
+    async fn a_source_goes_only_when_nothing_is_on_it(database) {
+        put_sources(&database).await;
+        put_group(&database, &group(1, "Everyday", vec![source_id(1), source_id(2)])).await.expect("stored");
+        let remove = async |n| database.try_write(move |tx| Box::pin(source::remove(tx, source_id(n)))).await;
+        assert!(remove(1).await.expect_err("in a group").is_reference_violation());
+        assert!(remove(3).await.expect("free"));
+        assert!(!remove(3).await.expect("gone"));
+        assert!(database.write(|tx| Box::pin(sync_group::remove(tx, SyncGroupId(uuid(1))))).await);
+        assert!(remove(1).await.expect("free again"));
+    }
+
+    async fn a_sync_group_keeps_its_members_in_order_and_to_itself(database) {
+        put_sources(&database).await;
+        let mut everyday = group(1, "Everyday", vec![source_id(2), source_id(1)]);
+        put_group(&database, &everyday).await.expect("stored");
+        let of = async |n| database.read(move |tx| Box::pin(sync_group::find_of(tx, source_id(n)))).await;
+        assert_eq!(of(1).await, Some(everyday.clone()));
+        assert_eq!(of(3).await, None);
+        let taken = put_group(&database, &group(2, "Other", vec![source_id(3), source_id(1)])).await;
+        assert_eq!(taken.expect_err("in another group").constraint(), Some("sync_group_member_source_key"));
+        let taken = put_group(&database, &group(2, "Everyday", Vec::new())).await;
+        assert_eq!(taken.expect_err("the name").constraint(), Some("sync_group_name_key"));
+
+        everyday.sources = vec![source_id(1), source_id(3), source_id(2)];
+        put_group(&database, &everyday).await.expect("replaced");
+        let second = group(2, "An empty one", Vec::new());
+        put_group(&database, &second).await.expect("stored");
+        assert_eq!(database.read(|tx| Box::pin(sync_group::get(tx, SyncGroupId(uuid(1))))).await, everyday);
+        assert_eq!(database.read(|tx| Box::pin(sync_group::list(tx))).await, [second, everyday]);
+
+        let used = database.try_write(|tx| Box::pin(password_policy::remove(tx, PasswordPolicyId::DEFAULT))).await;
+        assert!(used.expect_err("a group has it").is_reference_violation());
+    }
+
+    async fn a_password_policy_is_read_back(database) {
+        let policy = PasswordPolicy {
+            id: PasswordPolicyId(uuid(4)),
+            name: "Straße & Co".to_owned(),
+            min_length: 12,
+            history: 5,
+            ..PasswordPolicy::unrestricted()
+        };
+        let (id, put) = (policy.id, policy.clone());
+        database.write(move |tx| Box::pin(async move { password_policy::put(tx, &put, at(1)).await })).await;
+        assert_eq!(database.read(move |tx| Box::pin(password_policy::get(tx, id))).await, policy);
+        let all = database.read(|tx| Box::pin(password_policy::list(tx))).await;
+        assert_eq!(all, [PasswordPolicy::default(), policy.clone()]);
+        let mut taken = policy;
+        taken.id = PasswordPolicyId(uuid(5));
+        let taken = database.try_write(move |tx| Box::pin(async move { password_policy::put(tx, &taken, at(1)).await })).await;
+        assert_eq!(taken.expect_err("the name").constraint(), Some("password_policy_name_key"));
+        assert!(database.write(move |tx| Box::pin(password_policy::remove(tx, id))).await);
+        assert_eq!(database.read(move |tx| Box::pin(password_policy::find(tx, id))).await, None);
+    }
+
+    async fn an_application_is_read_back(database) {
+        put_sources(&database).await;
+        let mail = Application {
+            id: ApplicationId(uuid(6)),
+            name: "Mail".to_owned(),
+            description: "For letters".to_owned(),
+            source: source_id(1),
+            use_for_password_management: true,
+        };
+        let (id, put) = (mail.id, mail.clone());
+        database.write(move |tx| Box::pin(async move { application::put(tx, &put, at(1)).await })).await;
+        assert_eq!(database.read(move |tx| Box::pin(application::get(tx, id))).await, mail);
+        assert_eq!(database.read(|tx| Box::pin(application::list(tx))).await, std::slice::from_ref(&mail));
+        assert_eq!(database.read(|tx| Box::pin(application::list_on(tx, source_id(1)))).await, [mail]);
+        assert!(database.read(|tx| Box::pin(application::list_on(tx, source_id(2)))).await.is_empty());
+        assert!(database.write(move |tx| Box::pin(application::remove(tx, id))).await);
+    }
+
+    async fn there_is_one_dictionary_and_one_configuration(database) {
+        assert_eq!(database.read(|tx| Box::pin(dictionary::find(tx))).await, None);
+        assert_eq!(database.read(|tx| Box::pin(org_config::find(tx))).await, None);
+        for (seconds, words) in [(1, "first"), (2, "# zweites\nWörter\n")] {
+            database.write(move |tx| Box::pin(dictionary::put(tx, words, at(seconds)))).await;
+        }
+        assert_eq!(database.read(|tx| Box::pin(dictionary::find(tx))).await.as_deref(), Some("# zweites\nWörter\n"));
+        assert_eq!(database.read(|tx| Box::pin(dictionary::modified_at(tx))).await, Some(at(2)));
+        let config = PasswordOrgConfig { digit_token_enabled: true, ..PasswordOrgConfig::default() };
+        for config in [PasswordOrgConfig::default(), config.clone()] {
+            database.write(move |tx| Box::pin(async move { org_config::put(tx, &config, at(1)).await })).await;
+        }
+        assert_eq!(database.read(|tx| Box::pin(org_config::find(tx))).await, Some(config));
+    }
+
+    async fn a_client_is_read_back(database) {
+        let id = ClientId(uuid(7));
+        let mut stored = Client {
+            id,
+            name: "Portal".to_owned(),
+            secret_hash: vec![1; 32],
+            scopes: [Scope::PasswordInfoRead, Scope::PasswordChangeManage].into_iter().collect(),
+            levels: [UserLevel::HelpDesk].into(),
+            enabled: true,
+            token_seconds: 749,
+            created_at: at(1),
+        };
+        for enabled in [true, false] {
+            stored.enabled = enabled;
+            let put = stored.clone();
+            database.write(move |tx| Box::pin(async move { client::put(tx, &put, at(2)).await })).await;
+            assert!(database.read(|tx| Box::pin(client::find(tx, id))).await.as_ref() == Some(&stored));
+        }
+        assert!(database.read(|tx| Box::pin(client::list(tx))).await == [stored]);
+        assert!(database.write(move |tx| Box::pin(client::remove(tx, id))).await);
+        assert!(database.read(|tx| Box::pin(client::find(tx, id))).await.is_none());
+    }
+}

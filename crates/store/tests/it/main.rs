@@ -1,0 +1,17 @@
+//! The store on both engines. Every test of a noun runs on SQLite and on PostgreSQL; what only one engine has is
+//! tested in the file of that engine.
+
+mod bucket;
+mod change;
+mod configuration;
+mod engine;
+mod harness;
+mod history;
+mod keys;
+mod lane;
+mod migrate;
+mod people;
+mod postgres;
+mod sample;
+mod sqlite;
+mod submission;

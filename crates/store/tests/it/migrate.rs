@@ -1,0 +1,89 @@
+//! Migrations: once, together, and never over what another program wrote.
+
+use lockstep_core::id::{PasswordPolicyId, SourceId};
+use lockstep_core::password_policy::PasswordPolicy;
+use lockstep_core::source::{Feature, Source};
+use lockstep_store::{Error, Options, Result, Store, Tx, bucket, password_policy, source};
+use sqlx::Executor;
+use tokio::task::JoinSet;
+
+use crate::harness::{Database, on_both_engines};
+use crate::sample::at;
+
+/// Runs a statement that no function of the store would.
+async fn raw(tx: &mut Tx<'_>, sql: &'static str) -> Result<()> {
+    let ran = match tx {
+        Tx::Sqlite(connection) => connection.execute(sql).await.map(drop),
+        Tx::Postgres(connection) => connection.execute(sql).await.map(drop),
+    };
+    ran.expect(sql);
+    Ok(())
+}
+
+/// The address of a database beside the given one, or in its place, without any table.
+async fn empty(database: &Database) -> String {
+    if database.address.starts_with("sqlite:") {
+        return database.address.replace("lockstep.db", "empty.db");
+    }
+    database.write(|tx| Box::pin(raw(tx, "DROP SCHEMA public CASCADE"))).await;
+    database.write(|tx| Box::pin(raw(tx, "CREATE SCHEMA public"))).await;
+    database.address.clone()
+}
+
+on_both_engines! {
+    async fn what_is_built_in_exists(database) {
+        let (identity_now, policy, buckets) = database
+            .read(|tx| {
+                Box::pin(async move {
+                    let identity_now = source::get(tx, SourceId::IDENTITY_NOW).await?;
+                    let policy = password_policy::get(tx, PasswordPolicyId::DEFAULT).await?;
+                    Ok((identity_now, policy, bucket::list(tx).await?))
+                })
+            })
+            .await;
+        assert_eq!(identity_now.name, "IdentityNow");
+        assert_eq!(identity_now.connector, Source::BUILT_IN);
+        assert_eq!(identity_now.features, [Feature::Authenticate, Feature::Password].into());
+        assert_eq!(policy, PasswordPolicy::default());
+        assert_eq!(buckets.len(), 256);
+        assert!(buckets.iter().all(|bucket| bucket.node.is_none() && bucket.epoch == 0));
+        assert!(buckets.iter().map(|ownership| ownership.bucket).eq(lockstep_core::id::Bucket::all()));
+    }
+
+    async fn a_second_migration_changes_nothing(database) {
+        let policy = PasswordPolicy { min_length: 8, ..PasswordPolicy::default() };
+        let changed = policy.clone();
+        database.write(move |tx| Box::pin(async move { password_policy::put(tx, &changed, at(1)).await })).await;
+        database.store.migrate(at(2)).await.expect("nothing to do");
+        let kept = database.read(|tx| Box::pin(password_policy::get(tx, PasswordPolicyId::DEFAULT))).await;
+        assert_eq!(kept, policy, "what an administrator changed stays");
+    }
+
+    async fn several_processes_may_migrate_at_once(database) {
+        let address = empty(&database).await;
+        let mut processes = JoinSet::new();
+        for _ in 0..4 {
+            let address = address.clone();
+            processes.spawn(async move {
+                let store = Store::open(&address, Options { connections: 2, ..Options::default() }).await.expect("opened");
+                store.migrate(at(3)).await.expect("migrated");
+                let buckets = store.read::<_, Error, _>(|tx| Box::pin(bucket::list(tx))).await.expect("read");
+                store.close().await;
+                buckets.len()
+            });
+        }
+        assert_eq!(processes.join_all().await, [256; 4]);
+    }
+
+    async fn a_migration_that_was_edited_is_noticed(database) {
+        database.write(|tx| Box::pin(raw(tx, "UPDATE migration SET checksum = 'other'"))).await;
+        let noticed = database.store.migrate(at(1)).await;
+        assert!(matches!(noticed, Err(Error::MigrationChanged { .. })), "{noticed:?}");
+    }
+
+    async fn a_database_of_a_newer_program_is_refused(database) {
+        database.write(|tx| Box::pin(raw(tx, "UPDATE migration SET name = '29991231235959_future'"))).await;
+        let refused = database.store.migrate(at(1)).await.expect_err("newer");
+        assert!(matches!(&refused, Error::UnknownMigration { name } if name == "29991231235959_future"), "{refused:?}");
+    }
+}

@@ -1,0 +1,76 @@
+//! What only PostgreSQL has: settings that must hold, and transactions that wait for each other.
+
+use lockstep_core::id::Bucket;
+use lockstep_store::{Error, Options, Store, Tx, bucket, node};
+
+use crate::harness::on_postgres;
+use crate::sample::{at, node as node_id};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_may_lose_commits_is_refused() {
+    on_postgres(async |database| {
+        let separator = if database.address.contains('?') { '&' } else { '?' };
+        let address = format!("{}{separator}options=-c%20synchronous_commit%3Doff", database.address);
+        let refused = Store::open(&address, Options::default()).await.expect_err("not durable");
+        assert!(matches!(refused, Error::NotDurable { setting: "synchronous_commit", .. }), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_neither_waits_nor_idles_for_ever() {
+    on_postgres(async |database| {
+        let settings = database
+            .write(|tx| {
+                Box::pin(async move {
+                    let Tx::Postgres(connection) = tx else { panic!("on PostgreSQL") };
+                    let settings: (String, String, String) = sqlx::query_as(
+                        "SELECT current_setting('lock_timeout'), current_setting('synchronous_commit'),
+                             current_setting('idle_in_transaction_session_timeout')",
+                    )
+                    .fetch_one(&mut **connection)
+                    .await
+                    .expect("settings");
+                    Ok(settings)
+                })
+            })
+            .await;
+        assert_eq!(settings, ("5s".to_owned(), "on".to_owned(), "5s".to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_take_over_waits_for_the_transaction_of_the_owner() {
+    on_postgres(async |database| {
+        let owner = node_id(1);
+        let epoch = database.write(move |tx| Box::pin(bucket::take_over(tx, Bucket(9), owner))).await;
+        let other = database.clone();
+        let (begun, waits) = tokio::sync::oneshot::channel();
+        let owning = tokio::spawn(async move {
+            let work = other.try_write(move |tx| {
+                Box::pin(async move {
+                    bucket::hold(tx, Bucket(9), owner, epoch).await?;
+                    begun.send(()).expect("somebody waits");
+                    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                    node::register(tx, owner, "written while it held the bucket", at(1)).await
+                })
+            });
+            work.await
+        });
+        waits.await.expect("begun");
+        let seen = database
+            .write(move |tx| {
+                Box::pin(async move {
+                    bucket::take_over(tx, Bucket(9), node_id(2)).await?;
+                    node::list(tx).await
+                })
+            })
+            .await;
+        assert_eq!(seen.len(), 1, "the take-over came after the owner's commit");
+        owning.await.expect("ran").expect("the owner still held it");
+        let lost = database.try_write(move |tx| Box::pin(bucket::hold(tx, Bucket(9), owner, epoch))).await;
+        assert!(matches!(lost, Err(Error::BucketLost(Bucket(9)))), "{lost:?}");
+    })
+    .await;
+}
