@@ -3,7 +3,8 @@
 //! Only the command line and the two files are used, as an administrator would use them. The source is the slapd of
 //! [`crate::servers`]; each step that changes passwords has a person of its own, so that steps do not meet.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +21,7 @@ use crate::steps::{Bench, cargo};
 /// The source's name, as a caller of query-password-info spells it.
 pub(crate) const SOURCE: &str = "Corporate Directory";
 /// The people of the directory who are also identities of this server; alias and uid are the same word.
-pub(crate) const PEOPLE: [&str; 4] = ["user00142", "user00200", "user00300", "user00400"];
+pub(crate) const PEOPLE: [&str; 4] = ["user08142", "user08200", "user08300", "user08400"];
 
 const CLIENT_ID: &str = "5f3c1b0e-7d42-4a0a-9a43-0c9a6f2c8e11";
 /// A test's own secret for a server that lives for seconds on loopback.
@@ -46,12 +47,12 @@ impl Lockstep {
 
         let folder = tempfile::Builder::new().prefix("lockstep-serve-").tempdir().context("creating a folder")?;
         let port = free_port()?;
-        write_files(folder.path(), port, &bench.servers()?.slapd)?;
         let lockstep = |arguments: &[&str]| {
             let mut command = Command::new(&binary);
             run(command.args(["--config", "lockstep.toml"]).args(arguments).current_dir(folder.path()), log, stop)
         };
-        lockstep(&["init"]).context("lockstep init")?;
+        lockstep(&["init", "--data", ".", "--listen", &format!("127.0.0.1:{port}")]).context("lockstep init")?;
+        write_files(folder.path(), &bench.servers()?.slapd)?;
         lockstep(&["apply", "state.toml"]).context("lockstep apply")?;
 
         let mut command = as_user("root", &binary);
@@ -80,8 +81,9 @@ impl Lockstep {
     }
 }
 
-/// The configuration, the wanted state and the secrets it refers to, as `lockstep init` and `lockstep apply` read them.
-fn write_files(folder: &Path, port: u16, slapd: &Slapd) -> Result<()> {
+/// The rate limit out of the way (the fuzzer is meant to reach the handlers, not the limiter), the wanted state, and the
+/// secrets that it refers to.
+fn write_files(folder: &Path, slapd: &Slapd) -> Result<()> {
     let secret = |name: &str, value: &str| -> Result<()> {
         let path = folder.join(name);
         fs::write(&path, value).with_context(|| format!("writing {name}"))?;
@@ -89,48 +91,31 @@ fn write_files(folder: &Path, port: u16, slapd: &Slapd) -> Result<()> {
     };
     secret("client.secret", CLIENT_SECRET)?;
     secret("directory.password", "svcsecret")?;
-    fs::write(folder.join("lockstep.toml"), configuration(port)).context("writing lockstep.toml")?;
+    let mut configuration = OpenOptions::new().append(true).open(folder.join("lockstep.toml"))?;
+    configuration.write_all(b"\n[limits]\nrequests = 1000000\n").context("writing lockstep.toml")?;
     fs::write(folder.join("state.toml"), state(slapd)).context("writing state.toml")
-}
-
-/// The rate limit is out of the way: the fuzzer is meant to reach the handlers, not the limiter.
-fn configuration(port: u16) -> String {
-    format!(
-        r#"listen = "127.0.0.1:{port}"
-
-[store]
-url = "sqlite:lockstep.db"
-
-[master-key]
-file = "master.key"
-
-[limits]
-requests = 1000000
-"#
-    )
 }
 
 fn state(slapd: &Slapd) -> String {
     let mut state = format!(
-        r#"[org_config]
-digit_token_enabled = true
+        r#"[org-config]
+digitTokenEnabled = true
 
-[[clients]]
+[[client]]
 id = "{CLIENT_ID}"
 name = "xtask"
-secret_file = "client.secret"
-scopes = ["sp:scopes:all"]
+secret = {{ file = "client.secret" }}
 
-[[sources]]
+[[password-policy]]
+name = "Directory"
+minLength = 8
+
+[[source]]
 name = "{SOURCE}"
 connector = "ldap"
-features = ["PASSWORD", "UNLOCK", "AUTHENTICATE"]
-
-[sources.ldap]
-url = "{url}"
-ca_file = "{authority}"
-bind_dn = "cn=svc,dc=example,dc=test"
-bind_password_file = "directory.password"
+config = {{ url = "{url}", ca_file = "{authority}", bind_dn = "cn=svc,dc=example,dc=test" }}
+secrets = {{ password = {{ file = "directory.password" }} }}
+policies = [{{ policy = "Directory" }}]
 "#,
         url = slapd.ldaps_url,
         authority = slapd.authority().display(),
@@ -138,15 +123,11 @@ bind_password_file = "directory.password"
     for uid in PEOPLE {
         state.push_str(&format!(
             r#"
-[[identities]]
+[[identity]]
 alias = "{uid}"
-name = "{uid}"
-
-[[accounts]]
-identity = "{uid}"
+[[identity.account]]
 source = "{SOURCE}"
-native_id = "{native_id}"
-name = "{uid}"
+native-id = "{native_id}"
 "#,
             native_id = Slapd::person(uid),
         ));

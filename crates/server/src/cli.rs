@@ -36,10 +36,20 @@ const DEFAULT_CONFIGS: [&str; 2] = ["lockstep.toml", "/etc/lockstep/lockstep.tom
 #[command(
     name = "lockstep",
     version,
-    after_help = "Try it in a minute:    lockstep demo
-Set it up for real:    lockstep init --data /var/lib/lockstep, then lockstep apply FILE, then lockstep serve
+    after_help = "Try it in a minute:
+  lockstep demo
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 a password change failed, 4 it is still in progress."
+Set it up for real:
+  lockstep init --data /var/lib/lockstep
+  lockstep --config /var/lib/lockstep/lockstep.toml apply state.toml
+  lockstep --config /var/lib/lockstep/lockstep.toml serve
+
+Exit codes:
+  0  done
+  1  failed: standard error says why and what to do
+  2  wrong arguments
+  3  a password change failed (change-password)
+  4  a password change is still in progress (change-password)"
 )]
 struct Cli {
     /// The configuration file; otherwise ./lockstep.toml or /etc/lockstep/lockstep.toml

@@ -1,7 +1,6 @@
 //! PostgreSQL with one superuser, `admin`; tests create databases of their own in it.
 //!
-//! `fsync` is off: the tests kill our processes, not the machine, and what PostgreSQL has written to the operating
-//! system survives that.
+//! `fsync` stays on: Lockstep refuses a PostgreSQL whose commits do not survive a crash.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -48,7 +47,7 @@ impl Postgres {
         let port = free_port()?.to_string();
         let mut command = as_user(USER, &binaries.join("postgres"));
         command.arg("-D").arg(&data).args(["-p", &port]).current_dir(folder_parent(folder)?);
-        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300", "fsync=off"] {
+        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"] {
             command.args(["-c", setting]);
         }
         // SIGINT is PostgreSQL's "fast shutdown": sessions are cut, data is written.

@@ -38,7 +38,9 @@ pub(super) struct Apply {
     json: bool,
 }
 
-const FORMAT: &str = r##"The file, by example (names refer to names; every field but the names has a default):
+const FORMAT: &str = r##"The file, by example (names refer to names; most fields can be left out):
+
+  dictionary = { file = "words.txt" }   # comes before the first table
 
   [org-config]                          # under the API's names
   digitTokenEnabled = true
@@ -53,7 +55,7 @@ const FORMAT: &str = r##"The file, by example (names refer to names; every field
   config = { url = "postgres://lockstep@db/billing", hash = "argon2id", statement = """
       UPDATE users SET password = :hash WHERE login = :account""" }
   secrets = { password = { file = "billing.password" } }
-  policies = [{ policy = "Staff" }]     # or: { policy = "Contractors", when = { kind = "external" } }
+  policies = [{ policy = "Guests", when = { kind = "external" } }, { policy = "Staff" }]
 
   [[sync-group]]
   name = "Office"
@@ -82,9 +84,8 @@ const FORMAT: &str = r##"The file, by example (names refer to names; every field
   name = "laptop"
   identity = "Abby.Smith"
 
-  dictionary = { file = "words.txt" }   # before the first table
-
-A secret is never in the file: { file = "path" } (beside the file, or absolute) or { env = "NAME" }.
+A secret is never in the file. It is { file = "path" }, beside the file unless the path is absolute,
+or { env = "NAME" }.
 
 Examples:
   lockstep apply state.toml --dry-run
@@ -212,7 +213,6 @@ mod tests {
             .lines()
             .skip(1)
             .take_while(|line| !line.starts_with("A secret"))
-            .filter(|line| !line.contains("before the first table"))
             .map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line)))
             .collect();
         let wanted: Wanted = toml::from_str(&example).unwrap();

@@ -45,8 +45,11 @@ const NAME: &str = "Demo";
   lockstep demo
   lockstep demo --listen 127.0.0.1:0 --json
 
-With --json one line is printed once the server answers: baseUrl, clientId, clientSecret, patId, patSecret, userName,
-identityId, currentPassword, currentPasswordNote and sources, each with id, name, accountId, group and database.")]
+With --json one line is printed once the server answers, with
+  baseUrl, clientId, clientSecret, patId, patSecret, userName, identityId,
+  currentPassword (what every account had in the beginning),
+  currentPasswordNote (null, or where it has been changed since),
+  sources: a list of id, name, accountId, group (null where alone) and database (a file).")]
 pub(super) struct Demo {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]

@@ -60,7 +60,10 @@ pub(super) async fn open(mut config: Config) -> Result<(App, TcpListener)> {
 pub(super) async fn serve(app: &App, listener: TcpListener, announce: impl FnOnce(&App) -> Result<()>) -> Result<Exit> {
     let stop = stop_on_signal()?;
     let worker = worker::start(app.clone()).await.context("the worker cannot start")?;
-    announce(app)?;
+    // A server does not end because nobody reads its greeting any more.
+    if let Err(error) = announce(app) {
+        tracing::warn!(error = format!("{error:#}"), "the greeting could not be printed");
+    }
 
     let requests = api::serve(app.clone(), listener, stop.clone().cancelled_owned());
     let deadline = async {

@@ -78,6 +78,8 @@ pub(super) struct Planner<'a> {
     now: DateTime<Utc>,
     plan: Plan,
     problems: Vec<Problem>,
+    /// Policies and sources that are in the file with problems: whoever refers to them is not to blame.
+    faulty: HashSet<(&'static str, String)>,
 }
 
 impl<'a> Planner<'a> {
@@ -89,7 +91,7 @@ impl<'a> Planner<'a> {
         passwords: &'a FirstPasswords,
         now: DateTime<Utc>,
     ) -> Self {
-        Self { existing, vault, clock, follow, passwords, now, plan: Plan::default(), problems: Vec::new() }
+        Self { existing, vault, clock, follow, passwords, now, plan: Plan::default(), problems: Vec::new(), faulty: HashSet::new() }
     }
 
     /// Every write that is needed, or every problem, in the order of the file.

@@ -41,8 +41,7 @@ To change {user_name}'s password in {together}, copy these lines into another te
 Or, with the variables of the first three lines:
   lockstep change-password --user {user_name} --source {first}
 
-Everything is kept in {data}; delete that to start anew. Ctrl-C stops the server.
-"#,
+Everything is kept in {data}; delete that to start anew. Ctrl-C stops the server."#,
         password = facts.current_password,
         together = grouped.join(" and "),
         script = script(facts, first),

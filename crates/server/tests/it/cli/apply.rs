@@ -201,7 +201,7 @@ fn what_does_not_parse_is_told_with_its_place() {
         ("[[identity]]\n", "state.toml:1:1: missing field `alias`"),
         ("[[source]]\nname = \"x\"\nfeatures = [\"FLY\"]\n", "state.toml:3:13: unknown variant `FLY`"),
         ("[[identity]]\nalias = \"x\"\nid = \"12\"\n", "state.toml:3:6: not an id"),
-        ("[[client]]\nname = \"x\"\nscopes = [\"idn:nope\"]\n", "state.toml:3:11: unknown scope \"idn:nope\""),
+        ("[[client]]\nname = \"x\"\nscopes = [\"idn:nope\"]\n", "state.toml:3:10: unknown scope \"idn:nope\""),
         ("[[password-policy]]\nminLength = 8\n", "state.toml:1:1: missing field `name`"),
         ("[[password-policy]]\nname = \"x\"\nminLength = \"8\"\n", "state.toml:3:13: minLength: invalid type"),
         ("[[password-policy]]\nname = \"x\"\ndefaultPolicy = true\n", "state.toml:3:1: unknown field `defaultPolicy`"),

@@ -65,7 +65,11 @@ impl Planner<'_> {
         for table in &wanted.password_policy {
             let Some(name) = self.policy_name(table) else { continue };
             if self.once(&mut seen, "password policy", &name, name.get_ref().clone()) {
+                let problems = self.problems.len();
                 self.password_policy(table, name.get_ref());
+                if self.problems.len() > problems {
+                    self.faulty.insert(("password policy", name.get_ref().clone()));
+                }
             }
         }
     }
@@ -73,7 +77,7 @@ impl Planner<'_> {
     /// The policy of that name, once this file is applied.
     pub(super) fn policy_named(&mut self, name: &Name) -> Option<PasswordPolicyId> {
         let found = self.existing.policies.iter().find(|policy| policy.name == *name.get_ref()).map(|policy| policy.id);
-        if found.is_none() {
+        if found.is_none() && !self.faulty.contains(&("password policy", name.get_ref().clone())) {
             self.problem(name.span().start, format!("there is no password policy {:?}", name.get_ref()));
         }
         found

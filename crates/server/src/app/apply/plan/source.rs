@@ -23,8 +23,13 @@ impl Planner<'_> {
     pub(super) fn sources(&mut self, wanted: &Wanted) {
         let mut seen = HashSet::new();
         for source in wanted.source.iter().map(Spanned::get_ref) {
-            if self.once(&mut seen, "source", &source.name, source.name.get_ref().to_lowercase()) {
+            let key = source.name.get_ref().to_lowercase();
+            if self.once(&mut seen, "source", &source.name, key.clone()) {
+                let problems = self.problems.len();
                 self.source(source);
+                if self.problems.len() > problems {
+                    self.faulty.insert(("source", key));
+                }
             }
         }
     }
@@ -41,7 +46,7 @@ impl Planner<'_> {
     /// The source of that name, once this file is applied.
     pub(super) fn source_named(&mut self, name: &Name) -> Option<Source> {
         let found = self.existing.source(name.get_ref()).cloned();
-        if found.is_none() {
+        if found.is_none() && !self.faulty.contains(&("source", name.get_ref().to_lowercase())) {
             self.problem(name.span().start, format!("there is no source {:?}", name.get_ref()));
         }
         found
@@ -61,7 +66,8 @@ impl Planner<'_> {
                 let text = format!("{} is built in: it has no connector, configuration or secrets", source.name);
                 return self.problem(at.start, text);
             }
-        } else {
+        } else if self.problems.len() == problems {
+            // Without its secrets a connector would complain about those.
             self.connect(wanted, base.as_ref(), &mut source, &secrets);
         }
         if let Some(holders) = &wanted.policies {

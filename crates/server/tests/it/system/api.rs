@@ -1,0 +1,141 @@
+//! The four-call flow as a program of somebody else would do it: JSON over HTTP, and encryption with another library's
+//! view of the published key. Each call is made by a client that may do only that.
+
+use std::time::Duration;
+
+use aws_lc_rs::rsa::{Pkcs1PublicEncryptingKey, PublicEncryptingKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::state::{CLIENT_SECRET, CLIENTS, ClientSpec};
+use super::until;
+
+/// The API of one installation.
+#[derive(Clone)]
+pub(super) struct Api {
+    http: Client,
+    url: String,
+    tokens: Vec<String>,
+}
+
+/// What query-password-info answers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PasswordInfo {
+    pub(super) identity_id: String,
+    pub(super) source_id: String,
+    pub(super) public_key_id: String,
+    pub(super) public_key: String,
+    pub(super) accounts: Vec<Account>,
+}
+
+/// One account of the answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Account {
+    pub(super) account_id: String,
+}
+
+/// What password-change-status answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    pub(super) request_id: String,
+    pub(super) state: String,
+    pub(super) errors: Vec<String>,
+    pub(super) source_ids: Vec<String>,
+}
+
+impl Status {
+    /// Whether nothing changes any more.
+    pub(super) fn is_final(&self) -> bool {
+        self.state != "IN_PROGRESS"
+    }
+}
+
+impl PasswordInfo {
+    /// The body of set-password. Made anew it is another ciphertext, and so another request.
+    pub(super) fn change_to(&self, password: &str) -> Value {
+        let key = STANDARD.decode(&self.public_key).expect("base64");
+        let key = Pkcs1PublicEncryptingKey::new(PublicEncryptingKey::from_der(&key).expect("a key")).expect("RSA");
+        let mut ciphertext = vec![0; key.ciphertext_size()];
+        key.encrypt(password.as_bytes(), &mut ciphertext).expect("encrypted");
+        json!({
+            "identityId": self.identity_id,
+            "sourceId": self.source_id,
+            "accountId": self.accounts[0].account_id,
+            "publicKeyId": self.public_key_id,
+            "encryptedPassword": STANDARD.encode(ciphertext),
+        })
+    }
+}
+
+impl Api {
+    /// Gets a token for each of the clients.
+    pub(super) async fn sign_in(url: &str) -> Self {
+        let http = Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
+        let mut tokens = Vec::new();
+        for ClientSpec { id, .. } in CLIENTS {
+            let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", CLIENT_SECRET)];
+            let answer = http.post(format!("{url}/oauth/token")).form(&form).send().await.expect("an answer");
+            assert_eq!(answer.status(), 200);
+            let body: Value = answer.json().await.expect("JSON");
+            tokens.push(body["access_token"].as_str().expect("a token").to_owned());
+        }
+        Self { http, url: url.to_owned(), tokens }
+    }
+
+    /// What must be known to change a password there.
+    pub(super) async fn ask(&self, alias: &str, source: &str) -> PasswordInfo {
+        let body = json!({ "userName": alias, "sourceName": source });
+        let request = self.http.post(format!("{}/v2024/query-password-info", self.url)).json(&body);
+        let answer = self.as_client(request, 0).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{alias} on {source}");
+        answer.json().await.expect("JSON")
+    }
+
+    /// Sends a change and gives its request id; nothing when no answer came, so that nobody knows whether it was taken.
+    pub(super) async fn try_set(&self, body: &Value) -> Option<String> {
+        let request = self.http.post(format!("{}/v2024/set-password", self.url)).json(body);
+        let answer = self.as_client(request, 1).send().await.ok()?;
+        let status = answer.status();
+        let body: Value = answer.json().await.ok()?;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+        Some(body["requestId"].as_str().expect("a request id").to_owned())
+    }
+
+    /// Changes a password by way of one source, and gives the request id.
+    pub(super) async fn set(&self, alias: &str, source: &str, password: &str) -> String {
+        let body = self.ask(alias, source).await.change_to(password);
+        self.try_set(&body).await.expect("an answer")
+    }
+
+    /// How far a change is.
+    pub(super) async fn status(&self, id: &str) -> Status {
+        let request = self.http.get(format!("{}/v2024/password-change-status/{id}", self.url));
+        let answer = self.as_client(request, 2).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        answer.json().await.expect("JSON")
+    }
+
+    /// Waits until a change is final.
+    pub(super) async fn settled(&self, id: &str) -> Status {
+        until("the change is final", Duration::from_secs(60), async || {
+            Some(self.status(id).await).filter(Status::is_final)
+        })
+        .await
+    }
+
+    /// Changes a password and waits until the change is final.
+    pub(super) async fn change(&self, alias: &str, source: &str, password: &str) -> Status {
+        let id = self.set(alias, source, password).await;
+        self.settled(&id).await
+    }
+
+    fn as_client(&self, request: RequestBuilder, index: usize) -> RequestBuilder {
+        request.bearer_auth(&self.tokens[index])
+    }
+}

@@ -1,0 +1,158 @@
+//! A directory: the shared one, or a copy of its own that a test may stop. Asked through OpenLDAP's own command-line
+//! clients, which share no code with the connector.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::{NamedTempFile, TempDir};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
+
+use super::installation::free_port;
+use super::state::Source;
+use super::{told, until};
+
+/// What the source is called.
+pub(super) const DIRECTORY: &str = "Corporate Directory";
+
+/// slapd's rootdn, whom no policy binds: for what a test prepares.
+const ADMIN: [&str; 5] = ["-x", "-D", "cn=admin,dc=example,dc=test", "-w", "adminpw"];
+
+/// A directory.
+pub(super) struct Directory {
+    url: String,
+    ldaps_url: String,
+    authority: PathBuf,
+    own: Option<Own>,
+}
+
+/// A copy that belongs to one test.
+struct Own {
+    folder: TempDir,
+    process: Option<Child>,
+}
+
+impl Directory {
+    /// The one that all tests share.
+    pub(super) fn shared() -> Self {
+        let authority = told("LOCKSTEP_TEST_LDAP_CA").into();
+        let (url, ldaps_url) = (told("LOCKSTEP_TEST_LDAP_URL"), told("LOCKSTEP_TEST_LDAPS_URL"));
+        Self { url, ldaps_url, authority, own: None }
+    }
+
+    /// A copy of it as it was in the beginning, started.
+    pub(super) async fn own() -> Self {
+        let shared = told("LOCKSTEP_TEST_SLAPD_DIR");
+        let folder = tempfile::Builder::new().prefix("lockstep-slapd-").tempdir().expect("a folder");
+        for name in ["db", "run", "tls"] {
+            fs::create_dir(folder.path().join(name)).expect("a folder");
+        }
+        for name in ["tls/ca.pem", "tls/srv.pem", "tls/srv.key"] {
+            fs::copy(Path::new(&shared).join(name), folder.path().join(name)).expect("copied");
+        }
+        let configuration = fs::read_to_string(Path::new(&shared).join("slapd.conf")).expect("a configuration");
+        let own = configuration.replace(&shared, folder.path().to_str().expect("text"));
+        fs::write(folder.path().join("slapd.conf"), own).expect("written");
+        let filled = Command::new(daemon("slapadd"))
+            .args(["-q", "-f", "slapd.conf", "-l"])
+            .arg(Path::new(&shared).join("data.ldif"))
+            .current_dir(folder.path())
+            .output();
+        let filled = filled.await.expect("slapadd runs");
+        assert!(filled.status.success(), "{filled:?}");
+        let mut directory = Self {
+            url: format!("ldap://127.0.0.1:{}", free_port()),
+            ldaps_url: format!("ldaps://127.0.0.1:{}", free_port()),
+            authority: folder.path().join("tls/ca.pem"),
+            own: Some(Own { folder, process: None }),
+        };
+        directory.start().await;
+        directory
+    }
+
+    /// Starts a copy, on the same ports as before.
+    pub(super) async fn start(&mut self) {
+        let Own { folder, process } = self.own.as_mut().expect("the shared one is not for one test to start");
+        let started = Command::new(daemon("slapd"))
+            .args(["-d", "0", "-f"])
+            .arg(folder.path().join("slapd.conf"))
+            .args(["-h", &format!("{} {}", self.url, self.ldaps_url)])
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn();
+        *process = Some(started.expect("slapd starts"));
+        until("slapd answers", Duration::from_secs(20), async || {
+            let answer = Command::new("ldapwhoami").args(["-x", "-H", &self.url]).output().await.expect("it runs");
+            answer.status.success().then_some(())
+        })
+        .await;
+    }
+
+    /// Stops a copy, and waits until it is gone.
+    pub(super) async fn stop(&mut self) {
+        let own = self.own.as_mut().expect("the shared one is not for one test to stop");
+        let mut process = own.process.take().expect("it runs");
+        let pid = process.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
+        kill_process(pid, Signal::TERM).expect("asked to stop");
+        tokio::time::timeout(Duration::from_secs(20), process.wait()).await.expect("stops").expect("its state");
+    }
+
+    /// The directory as a source, over TLS, as a service account that the policy binds.
+    pub(super) fn source(&self) -> Source {
+        let mut config = toml::toml! { bind_dn = "cn=svc,dc=example,dc=test" };
+        config.insert("url".to_owned(), self.ldaps_url.clone().into());
+        config.insert("ca_file".to_owned(), self.authority.to_str().expect("text").into());
+        Source { name: DIRECTORY, connector: "ldap", config, password: Some("svcsecret".to_owned()) }
+    }
+
+    /// Whether OpenLDAP's `ldapwhoami` signs in.
+    pub(super) async fn signs_in(&self, number: usize, password: &str) -> bool {
+        let mut file = NamedTempFile::new().expect("a file");
+        file.write_all(password.as_bytes()).expect("written");
+        let output = Command::new("ldapwhoami")
+            .args(["-x", "-H", &self.url, "-D", &dn(number), "-y"])
+            .arg(file.path())
+            .output()
+            .await
+            .expect("ldapwhoami runs");
+        match output.status.code() {
+            Some(0) => true,
+            Some(49) => false,
+            _ => panic!("ldapwhoami: {output:?}"),
+        }
+    }
+
+    /// Gives these people a password, as the administrator whom no policy binds; a locked account is open after it.
+    pub(super) async fn reset(&self, numbers: impl IntoIterator<Item = usize>, password: &str) {
+        let entry = |number| {
+            let dn = dn(number);
+            format!("dn: {dn}\nchangetype: modify\nreplace: userPassword\nuserPassword: {password}\n\n")
+        };
+        let ldif: String = numbers.into_iter().map(entry).collect();
+        let mut command = Command::new("ldapmodify");
+        command.args(ADMIN).args(["-H", &self.url]).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("ldapmodify runs");
+        let mut input = child.stdin.take().expect("piped");
+        let writing = async move { input.write_all(ldif.as_bytes()).await };
+        let (written, output) = tokio::join!(writing, child.wait_with_output());
+        written.expect("written");
+        let output: Output = output.expect("ldapmodify ends");
+        assert!(output.status.success(), "ldapmodify: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// The distinguished name of one of the people.
+pub(super) fn dn(number: usize) -> String {
+    assert!(number < 1000, "{number} belongs to other tests");
+    format!("uid=user{number:05},ou=people,dc=example,dc=test")
+}
+
+/// Debian keeps daemons where users do not look for programs.
+fn daemon(name: &str) -> PathBuf {
+    let usual = Path::new("/usr/sbin").join(name);
+    if usual.exists() { usual } else { name.into() }
+}
