@@ -13,6 +13,7 @@ mod judge;
 mod sources;
 mod supervisor;
 mod transport_keys;
+mod upkeep;
 mod waker;
 
 pub use sources::{Sources, SourcesError};

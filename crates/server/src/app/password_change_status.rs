@@ -1,6 +1,7 @@
 //! What became of a change, from committed rows: any node can answer.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use lockstep_core::change::{Change, ChangeState, Target};
@@ -32,9 +33,9 @@ pub async fn password_change_status(app: &App, caller: &Caller, id: ChangeId) ->
             caller.may_see(Some(change.identity))?;
             let mut names = BTreeMap::new();
             for target in &targets {
-                if !names.contains_key(&target.source) {
+                if let Entry::Vacant(place) = names.entry(target.source) {
                     let name = source::find(tx, target.source).await?.map(|source| source.name);
-                    names.insert(target.source, name.unwrap_or_else(|| target.source.to_string()));
+                    place.insert(name.unwrap_or_else(|| target.source.to_string()));
                 }
             }
             Ok(told(&change, &targets, &names))

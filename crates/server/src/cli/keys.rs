@@ -96,7 +96,7 @@ async fn rotate(app: &App) -> Result<Exit> {
     let (before, mut new) = (published(&before), published(&after));
     new.retain(|id| !before.contains(id));
     if new.is_empty() {
-        print::line("The published keys are less than an hour old; they stay.")?;
+        eprintln!("error: the published keys are less than an hour old; they stay");
         return Ok(Exit::Failed);
     }
     for id in new {

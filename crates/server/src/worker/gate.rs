@@ -14,7 +14,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// The entrance to one source.
-pub struct Gate {
+pub(super) struct Gate {
     clock: Clock,
     permits: Arc<Semaphore>,
     size: Mutex<usize>,
@@ -23,7 +23,7 @@ pub struct Gate {
 }
 
 /// The right to make one delivery. [`Pass::report`] tells what came of it; dropped without a report it proves nothing.
-pub struct Pass {
+pub(super) struct Pass {
     gate: Arc<Gate>,
     _permit: OwnedSemaphorePermit,
     reported: bool,
@@ -50,7 +50,7 @@ enum Admission {
 
 impl Gate {
     /// A closed circuit with room for `concurrency` deliveries.
-    pub fn new(clock: Clock, concurrency: u16) -> Arc<Self> {
+    pub(super) fn new(clock: Clock, concurrency: u16) -> Arc<Self> {
         Arc::new(Self {
             clock,
             permits: Arc::new(Semaphore::new(usize::from(concurrency.max(1)))),
@@ -61,13 +61,13 @@ impl Gate {
     }
 
     /// A pass, if there is one without waiting.
-    pub fn try_enter(self: &Arc<Self>) -> Option<Pass> {
+    pub(super) fn try_enter(self: &Arc<Self>) -> Option<Pass> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         (self.with(|circuit, now| circuit.admit(now)) == Admission::Pass).then(|| Pass::new(self, permit))
     }
 
     /// A pass, as soon as there is one.
-    pub async fn enter(self: &Arc<Self>) -> Pass {
+    pub(super) async fn enter(self: &Arc<Self>) -> Pass {
         loop {
             let changed = self.changed.notified();
             // The permit is asked for first and given back while the circuit is open: nobody holds one in vain.
@@ -92,7 +92,7 @@ impl Gate {
     }
 
     /// Makes room for `concurrency` deliveries from now on; what is under way is not disturbed.
-    pub fn resize(&self, concurrency: u16) {
+    pub(super) fn resize(&self, concurrency: u16) {
         let wanted = usize::from(concurrency.max(1));
         let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
         if wanted > *size {
@@ -104,7 +104,7 @@ impl Gate {
     }
 
     /// Whether deliveries are held back because the source does not answer.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.with(|circuit, _| !matches!(circuit, Circuit::Closed { .. }))
     }
 
@@ -120,7 +120,7 @@ impl Pass {
     }
 
     /// Tells whether the source answered. A refusal is an answer.
-    pub fn report(mut self, answered: bool) {
+    pub(super) fn report(mut self, answered: bool) {
         self.reported = true;
         self.gate.with(|circuit, now| circuit.report(answered, now));
         self.gate.changed.notify_waiters();

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use lockstep_vault::secret::draw_id;
 
 use super::driver::{self, Ended};
-use super::{Ownership, transport_keys};
+use super::{Ownership, transport_keys, upkeep};
 use crate::app::App;
 
 /// How often the rows are asked for what no hint told.
@@ -56,7 +56,7 @@ pub async fn start(app: App) -> anyhow::Result<WorkerHandle> {
     let supervisor =
         Supervisor { app: app.clone(), ownership, stop: stop.clone(), lanes: HashMap::new(), tasks: JoinSet::new() };
     let task = tokio::spawn(supervisor.run(inbox));
-    tokio::spawn(transport_keys::keep(app, stop.clone()));
+    tokio::spawn(upkeep::keep(app, stop.clone()));
     Ok(WorkerHandle { stop, task })
 }
 

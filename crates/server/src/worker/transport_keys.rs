@@ -13,26 +13,14 @@ use lockstep_store::{Tx, transport_key};
 use lockstep_vault::transport::rotation::{KeyRecord, KeyState, Occasion, RotationAction, RotationPolicy, rotation};
 use lockstep_vault::transport::{TransportKeySize, TransportPadding};
 
-use tokio_util::sync::CancellationToken;
-
 use crate::app::App;
 
-/// How often the keys are looked at.
-const EVERY: Duration = Duration::from_secs(60);
-
-/// Does what time makes due until the process stops.
-pub(super) async fn keep(app: App, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(EVERY);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => {}
-        }
-        if let Err(error) = look_after(&app, Occasion::Schedule).await {
-            let error = format!("{error:#}");
-            tracing::error!(error, "the transport keys could not be looked after; this is tried again");
-        }
-    }
+/// Does what time makes due.
+///
+/// # Errors
+/// When the store fails or no key can be made.
+pub(super) async fn maintain(app: &App) -> anyhow::Result<()> {
+    look_after(app, Occasion::Schedule).await
 }
 
 /// Publishes a new key now, if the published one is not too young for that.
@@ -41,6 +29,14 @@ pub(super) async fn keep(app: App, stop: CancellationToken) {
 /// When the store fails or no key can be made.
 pub async fn rotate_transport_keys(app: &App) -> anyhow::Result<()> {
     look_after(app, Occasion::Early).await
+}
+
+/// The keys that were destroyed at or after `since`.
+pub(super) async fn destroyed_since(app: &App, since: DateTime<Utc>) -> anyhow::Result<Vec<TransportKeyId>> {
+    let keys = app.store.read(|tx: &mut Tx<'_>| Box::pin(transport_key::list(tx))).await;
+    let records = keys.context("cannot read the transport keys")?.iter().filter_map(record).collect::<Vec<_>>();
+    let lately = |key: &&KeyRecord| key.state == KeyState::Destroyed && key.since >= since;
+    Ok(records.iter().filter(lately).map(|key| key.id).collect())
 }
 
 /// Makes sure that clients have a key to encrypt with; the others are made in the background.

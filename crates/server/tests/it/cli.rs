@@ -5,6 +5,7 @@ mod demo;
 mod help;
 mod init;
 mod running;
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

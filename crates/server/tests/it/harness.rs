@@ -16,7 +16,9 @@ use lockstep::config::Config;
 use lockstep::worker::{self, WorkerHandle};
 use lockstep_connectors::{AccountRef, Connector, Secrets, SignIn};
 use lockstep_core::account::Account;
-use lockstep_core::id::{AccountId, ClientId, IdentityId, PasswordPolicyId, PersonalAccessTokenId, SourceId, SyncGroupId};
+use lockstep_core::id::{
+    AccountId, ClientId, IdentityId, PasswordPolicyId, PersonalAccessTokenId, SourceId, SyncGroupId,
+};
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::PasswordPolicy;

@@ -63,6 +63,9 @@ pub struct Drawn {
     pub secret: Secret,
 }
 
+/// The longest name, in characters.
+const LONGEST_NAME: usize = 255;
+
 /// The hashed first passwords of new identities, by alias.
 #[derive(Debug, Default)]
 pub(super) struct FirstPasswords(pub(super) HashMap<String, FirstPassword>);
@@ -91,7 +94,17 @@ impl<'a> Planner<'a> {
         passwords: &'a FirstPasswords,
         now: DateTime<Utc>,
     ) -> Self {
-        Self { existing, vault, clock, follow, passwords, now, plan: Plan::default(), problems: Vec::new(), faulty: HashSet::new() }
+        Self {
+            existing,
+            vault,
+            clock,
+            follow,
+            passwords,
+            now,
+            plan: Plan::default(),
+            problems: Vec::new(),
+            faulty: HashSet::new(),
+        }
     }
 
     /// Every write that is needed, or every problem, in the order of the file.
@@ -133,11 +146,15 @@ impl<'a> Planner<'a> {
         self.write(Write::Audit(action));
     }
 
-    /// Refuses the second of two things with one name, and a name that is blank.
+    /// Refuses the second of two things with one name, and a name that nobody could read.
     fn once(&mut self, seen: &mut HashSet<String>, kind: &str, name: &Name, key: String) -> bool {
         let at = name.span().start;
         if name.get_ref().trim().is_empty() {
             self.problem(at, format!("the {kind} needs a name"));
+            return false;
+        }
+        if name.get_ref().chars().count() > LONGEST_NAME || name.get_ref().chars().any(char::is_control) {
+            self.problem(at, format!("a name has at most {LONGEST_NAME} characters and no control characters"));
             return false;
         }
         if !seen.insert(key) {

@@ -144,7 +144,8 @@ async fn a_person_is_not_told_who_exists() {
     let bea = harness.person_token(harness.world.bea).await;
     digit_tokens_on(&harness).await;
     let texts = |answer: Answer| (answer.status, answer.body["messages"].clone(), answer.body["causes"].clone());
-    for (path, field) in [("/v2024/query-password-info", "userName"), ("/beta/generate-password-reset-token/digit", "userId")]
+    for (path, field) in
+        [("/v2024/query-password-info", "userName"), ("/beta/generate-password-reset-token/digit", "userId")]
     {
         let known = harness.post(path, &bea, &json!({ field: "Abby.Smith" })).await;
         let unknown = harness.post(path, &bea, &json!({ field: "Nobody" })).await;
@@ -227,8 +228,7 @@ async fn token(harness: &Harness, client_id: String, seconds: i64) -> String {
 }
 
 async fn digit_tokens_on(harness: &Harness) {
-    let config =
-        lockstep_core::org_config::PasswordOrgConfig { digit_token_enabled: true, ..Default::default() };
+    let config = lockstep_core::org_config::PasswordOrgConfig { digit_token_enabled: true, ..Default::default() };
     let now = harness.app.clock.utc();
     harness.write(move |tx| Box::pin(async move { lockstep_store::org_config::put(tx, &config, now).await })).await;
 }

@@ -22,7 +22,8 @@ async fn a_client_has_so_many_requests_for_each_version() {
     assert!((1..=1200).contains(&wait), "{wait}");
     assert_eq!(answer.with_status(429), json!({ "message": " Rate Limit Exceeded " }));
 
-    let other_operation = harness.post("/v2024/query-password-info", &token, &json!({ "userName": "Abby.Smith" })).await;
+    let other_operation =
+        harness.post("/v2024/query-password-info", &token, &json!({ "userName": "Abby.Smith" })).await;
     other_operation.with_status(429);
     ask("/password-change-status/v1/089899f13a8f4da7824996191587bab9", &token).await.with_status(404);
     ask(missing, &other).await.with_status(404);
@@ -34,8 +35,11 @@ async fn who_guesses_secrets_is_made_to_wait_and_others_are_not() {
     let harness = Harness::start_without_worker().await;
     let (guessed, other) = (harness.client("sp:scopes:all").await, harness.client("sp:scopes:all").await);
     let ask = |secret: String| {
-        let form =
-            [("grant_type", "client_credentials".to_owned()), ("client_id", guessed.id.clone()), ("client_secret", secret)];
+        let form = [
+            ("grant_type", "client_credentials".to_owned()),
+            ("client_id", guessed.id.clone()),
+            ("client_secret", secret),
+        ];
         Answer::of(harness.http.post(harness.url("/oauth/token")).form(&form))
     };
     for guess in 0..20 {

@@ -52,7 +52,10 @@ async fn every_encoding_and_place_of_the_credentials_gets_a_token() {
             let body = Answer::of(request).await.with_status(200);
             let claims = claims(body["access_token"].as_str().expect("a token"));
             assert_eq!((&body["token_type"], &body["jti"]), (&json!("bearer"), &claims["jti"]));
-            harness.get("/v2024/password-change-status/x", body["access_token"].as_str().expect("a token")).await.with_status(404);
+            harness
+                .get("/v2024/password-change-status/x", body["access_token"].as_str().expect("a token"))
+                .await
+                .with_status(404);
         }
     }
     harness.stop().await;
@@ -84,7 +87,10 @@ async fn the_reply_and_the_claims_say_whose_the_token_is() {
     let person = harness.personal_access_token(harness.world.ada, "sp:scopes:all").await;
     let body = Answer::of(harness.http.post(&url).form(&form(&person))).await.with_status(200);
     let found = claims(body["access_token"].as_str().expect("a token"));
-    assert_eq!((&body["identity_id"], &body["user_name"]), (&json!(harness.world.ada.to_string()), &json!("Ada.Admin")));
+    assert_eq!(
+        (&body["identity_id"], &body["user_name"]),
+        (&json!(harness.world.ada.to_string()), &json!("Ada.Admin"))
+    );
     assert_eq!((&found["identity_id"], &found["user_name"]), (&body["identity_id"], &body["user_name"]));
     assert_eq!((&found["authorities"], &found["client_id"]), (&json!(["ORG_ADMIN"]), &json!(person.id)));
     assert_eq!((&body["expires_in"], &body["scope"]), (&json!(43200), &json!("sp:scopes:all")));

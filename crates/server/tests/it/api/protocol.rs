@@ -12,7 +12,8 @@ async fn every_error_of_the_framework_has_the_contracts_shape() {
     let url = |path: &str| harness.url(path);
     let set = url("/v2024/set-password");
 
-    for path in ["/", "/nothing", "/v1/set-password", "/v2024/set-password/", "/v2024/password-change-status/", "/%ff"] {
+    for path in ["/", "/nothing", "/v1/set-password", "/v2024/set-password/", "/v2024/password-change-status/", "/%ff"]
+    {
         let answer = Answer::of(http.get(url(path)).bearer_auth(&token)).await;
         answer.refused(404, "404 Not found");
     }
@@ -100,7 +101,8 @@ async fn a_media_type_may_have_parameters_and_any_case() {
     let harness = Harness::start_without_worker().await;
     let token = harness.client_token("sp:scopes:all").await;
     let request = harness.http.post(harness.url("/v3/query-password-info")).bearer_auth(&token);
-    let request = request.header("content-type", "Application/JSON; charset=utf-8").body("{\"userName\":\"ABBY.smith\"}");
+    let request =
+        request.header("content-type", "Application/JSON; charset=utf-8").body("{\"userName\":\"ABBY.smith\"}");
     Answer::of(request).await.with_status(200);
     harness.stop().await;
 }

@@ -107,7 +107,8 @@ fn a_dry_run_says_what_apply_then_does_and_a_second_apply_does_nothing() {
     assert_eq!(sources(&installation).as_array().unwrap().len(), 1, "a dry run wrote");
 
     let done = apply(&installation, STATE, &[]);
-    let plan = |text: &str| text.lines().filter(|line| line.starts_with(['+', '~'])).map(str::to_owned).collect::<Vec<_>>();
+    let plan =
+        |text: &str| text.lines().filter(|line| line.starts_with(['+', '~'])).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(plan(&done.stdout), plan(&dry.stdout));
     assert!(done.stdout.contains("The secret of the client Portal, shown only now:"), "{}", done.stdout);
     assert!(done.stdout.contains("The secret of the personal access token laptop of abby.smith"), "{}", done.stdout);
@@ -164,11 +165,12 @@ fn what_a_file_leaves_out_stays() {
     json(&apply(&installation, STATE, &["--json"]));
     let part = "[[identity]]\nalias = \"Abby.Smith\"\nemail = \"abby@example.test\"\n";
     let done = json(&apply(&installation, part, &["--json"]));
-    assert_eq!(
-        done["changed"],
-        serde_json::json!([{ "kind": "identity", "name": "Abby.Smith", "fields": ["email"] }])
-    );
-    let again = json(&apply(&installation, &STATE.replace("alias = \"Bruno.Keller\"", "alias = \"bruno.keller\""), &["--json"]));
+    assert_eq!(done["changed"], serde_json::json!([{ "kind": "identity", "name": "Abby.Smith", "fields": ["email"] }]));
+    let again = json(&apply(
+        &installation,
+        &STATE.replace("alias = \"Bruno.Keller\"", "alias = \"bruno.keller\""),
+        &["--json"],
+    ));
     assert_eq!(
         again["changed"],
         serde_json::json!([{ "kind": "identity", "name": "bruno.keller", "fields": ["alias"] }])
@@ -237,7 +239,10 @@ fn a_secret_is_never_told() {
         if entry.file_name().unwrap().to_string_lossy().starts_with("lockstep.db") {
             let bytes = std::fs::read(&entry).unwrap();
             for secret in ["svcsecret", "correct horse"] {
-                assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret} in {entry:?}");
+                assert!(
+                    !bytes.windows(secret.len()).any(|window| window == secret.as_bytes()),
+                    "{secret} in {entry:?}"
+                );
             }
         }
     }
@@ -296,7 +301,8 @@ fn a_source_moves_between_groups_in_one_file() {
 fn an_account_is_not_taken_from_one_person_and_given_to_another() {
     let installation = installation();
     json(&apply(&installation, STATE, &["--json"]));
-    let taken = "[[identity]]\nalias = \"Bruno.Keller\"\n[[identity.account]]\nsource = \"Billing\"\nnative-id = \"abby\"\n";
+    let taken =
+        "[[identity]]\nalias = \"Bruno.Keller\"\n[[identity.account]]\nsource = \"Billing\"\nnative-id = \"abby\"\n";
     let ran = apply(&installation, taken, &[]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("state.toml:3:1") && ran.stderr.contains("belongs to"), "{}", ran.stderr);

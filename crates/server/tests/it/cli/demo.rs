@@ -60,7 +60,9 @@ fn the_facts_are_complete_and_the_same_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let demo = Demo::start(&data);
-    for name in ["baseUrl", "clientId", "clientSecret", "patId", "patSecret", "userName", "identityId", "currentPassword"] {
+    for name in
+        ["baseUrl", "clientId", "clientSecret", "patId", "patSecret", "userName", "identityId", "currentPassword"]
+    {
         assert!(!demo.fact(name).is_empty(), "{name}");
     }
     assert_eq!(demo.fact("userName"), "Abby.Smith");
@@ -135,7 +137,8 @@ fn change_password_follows_the_change_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Demo::start(folder.path());
 
-    let changed = change_password(&demo, &["--user", "abby.smith", "--source", "Billing"], "p\u{e4}ss W\u{f6}rd: \"'`$");
+    let changed =
+        change_password(&demo, &["--user", "abby.smith", "--source", "Billing"], "p\u{e4}ss W\u{f6}rd: \"'`$");
     assert_eq!(changed.code, 0, "{changed:?}");
     assert!(changed.stdout.contains("Billing: has the new password"), "{}", changed.stdout);
     assert_eq!(changed.stdout.matches("has the new password").count(), 2, "{}", changed.stdout);
@@ -190,7 +193,8 @@ fn change_password_says_when_it_cannot_sign_in_or_wait_any_longer() {
     let database = source["database"].as_str().unwrap();
     let away = format!("{database}.away");
     std::fs::rename(database, &away).unwrap();
-    let waiting = change_password(&demo, &["--user", "Abby.Smith", "--source", "Wiki", "--timeout", "2s"], "myPassword");
+    let waiting =
+        change_password(&demo, &["--user", "Abby.Smith", "--source", "Wiki", "--timeout", "2s"], "myPassword");
     assert_eq!(waiting.code, 4, "{waiting:?}");
     assert!(waiting.stdout.contains("Still in progress"), "{}", waiting.stdout);
     std::fs::rename(&away, database).unwrap();

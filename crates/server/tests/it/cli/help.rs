@@ -2,18 +2,8 @@
 
 use super::lockstep;
 
-const COMMANDS: [&str; 10] = [
-    "serve",
-    "init",
-    "demo",
-    "migrate",
-    "apply",
-    "change-password",
-    "status",
-    "keys",
-    "openapi",
-    "completions",
-];
+const COMMANDS: [&str; 10] =
+    ["serve", "init", "demo", "migrate", "apply", "change-password", "status", "keys", "openapi", "completions"];
 
 fn here(arguments: &[&str]) -> super::Ran {
     let folder = tempfile::tempdir().unwrap();

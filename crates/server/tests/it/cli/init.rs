@@ -26,8 +26,7 @@ fn init_makes_what_every_other_command_needs() {
 #[test]
 fn keys_are_listed_and_rotated_without_their_secrets() {
     let installation = Installation::new();
-    let before: serde_json::Value =
-        serde_json::from_str(&installation.run(&["keys", "--json"]).stdout).unwrap();
+    let before: serde_json::Value = serde_json::from_str(&installation.run(&["keys", "--json"]).stdout).unwrap();
     assert_eq!(before["transportKeys"].as_array().unwrap().len(), 0);
     assert!(before["dataKeys"].as_array().unwrap().len() >= 4, "{before}");
 

@@ -76,7 +76,10 @@ async fn survive(store: &str, first: usize, settings: Table) {
 
     let lies = world.lies(&people, &statuses).await;
     eprintln!("{store}: {:?}", counts(&statuses));
-    eprintln!("{store}: prepared in {prepared:.1?}, settled {settled:.1?} after the last kill, {:.1?} in all", begin.elapsed());
+    eprintln!(
+        "{store}: prepared in {prepared:.1?}, settled {settled:.1?} after the last kill, {:.1?} in all",
+        begin.elapsed()
+    );
     assert!(lies.is_empty(), "{} lies:\n{}", lies.len(), lies.join("\n"));
     let changes: usize = people.iter().map(|person| person.requests.len()).sum();
     let rows = installation.store();

@@ -37,7 +37,11 @@ impl Office {
         let sources = vec![directory.source(), billing.source(bcrypt()), canteen.source(bcrypt())];
         let mut state = State::one_group(toml::Table::new(), sources);
         for ((alias, number), sign_in_source) in [(ABBY, None), (BRUNO, Some(DIRECTORY))] {
-            state.person(alias, sign_in_source, |source| if source == DIRECTORY { dn(number) } else { alias.to_owned() });
+            state.person(
+                alias,
+                sign_in_source,
+                |source| if source == DIRECTORY { dn(number) } else { alias.to_owned() },
+            );
         }
         let mut installation = Installation::new(quick(), &state).await;
         installation.start().await;
@@ -49,7 +53,8 @@ impl Office {
     async fn in_tables(&self, alias: &str, password: &str) -> bool {
         let billing = self.billing.holds(alias, password).await;
         let stored = self.canteen.stored().await;
-        let hashes: Vec<String> = stored.into_iter().filter(|(login, _)| login == alias).map(|(_, hash)| hash).collect();
+        let hashes: Vec<String> =
+            stored.into_iter().filter(|(login, _)| login == alias).map(|(_, hash)| hash).collect();
         let canteen = self.billing.fitting(&hashes, &[password.to_owned()]).await;
         assert_eq!(canteen, [billing], "the tables do not agree");
         billing

@@ -55,10 +55,9 @@ impl PostgresTable {
     pub(super) async fn new(database: &str, logins: &[String], password: &str) -> Self {
         let url = postgres_database(database).await;
         let pool = PgPoolOptions::new().max_connections(2).connect(url.as_str()).await.expect("connected");
-        for statement in [
-            "CREATE EXTENSION pgcrypto",
-            "CREATE TABLE people (login TEXT PRIMARY KEY, password TEXT NOT NULL)",
-        ] {
+        for statement in
+            ["CREATE EXTENSION pgcrypto", "CREATE TABLE people (login TEXT PRIMARY KEY, password TEXT NOT NULL)"]
+        {
             sqlx::query(statement).execute(&pool).await.expect("created");
         }
         let table = Self { pool, url };

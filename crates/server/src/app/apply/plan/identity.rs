@@ -16,9 +16,6 @@ use crate::app::apply::native_key;
 use crate::app::apply::wanted::{Wanted, WantedAccount, WantedIdentity};
 use crate::app::apply::write::Write;
 
-/// The longest texts; what a page or a mail can still show.
-const LONGEST: usize = 255;
-
 impl Planner<'_> {
     pub(super) fn identities(&mut self, wanted: &Wanted) {
         let mut seen = HashSet::new();
@@ -84,11 +81,6 @@ impl Planner<'_> {
 
     fn described_identity(&mut self, wanted: &WantedIdentity, base: Option<&Identity>) -> Option<Identity> {
         let alias = wanted.alias.get_ref();
-        if alias.chars().count() > LONGEST || alias.chars().any(char::is_control) {
-            let text = format!("an alias has at most {LONGEST} characters and no control characters");
-            self.problem(wanted.alias.span().start, text);
-            return None;
-        }
         let id = match (&wanted.id, base) {
             (Some(id), Some(base)) if *id.get_ref() != base.id => {
                 self.problem(id.span().start, format!("{alias:?} exists already, under the id {}", base.id));

@@ -1,0 +1,82 @@
+//! What time makes due beside the changes themselves: transport keys, and rows that have served.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::TimeDelta;
+use lockstep_core::id::Bucket;
+use lockstep_store::{Tx, change, submission};
+use tokio_util::sync::CancellationToken;
+
+use super::transport_keys;
+use crate::app::App;
+
+/// How often the transport keys are looked at, and how often, counted in that, the old changes.
+const EVERY: Duration = Duration::from_secs(60);
+const PRUNE_EVERY: u32 = 60;
+
+/// For how long after its end a transport key is looked after.
+const LATELY: TimeDelta = TimeDelta::days(2);
+
+/// How long the status of a final change can be asked for.
+const KEPT: TimeDelta = TimeDelta::days(30);
+/// How many changes a transaction removes: nobody waits long behind it.
+const BATCH: u32 = 500;
+
+/// Does it until the process stops. What fails is tried again the next time.
+pub(super) async fn keep(app: App, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(EVERY);
+    let mut ticks: u32 = 0;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        if let Err(error) = look_after(&app, ticks.is_multiple_of(PRUNE_EVERY)).await {
+            let error = format!("{error:#}");
+            tracing::error!(error, "upkeep failed; it is tried again");
+        }
+        ticks = ticks.wrapping_add(1);
+    }
+}
+
+async fn look_after(app: &App, prune_too: bool) -> anyhow::Result<()> {
+    transport_keys::maintain(app).await?;
+    if prune_too {
+        forget_submissions(app).await?;
+        prune(app).await?;
+    }
+    Ok(())
+}
+
+/// A destroyed key opens nothing, so it no longer matters who sent what under it. Keys destroyed lately are gone through
+/// each time: a crash in the middle leaves nothing behind.
+async fn forget_submissions(app: &App) -> anyhow::Result<()> {
+    let since = app.clock.utc() - LATELY;
+    for key in transport_keys::destroyed_since(app, since).await? {
+        for bucket in Bucket::all() {
+            app.store
+                .write(move |tx: &mut Tx<'_>| Box::pin(async move { submission::forget(tx, bucket, key).await }))
+                .await
+                .context("cannot forget the ciphertexts of a destroyed key")?;
+        }
+    }
+    Ok(())
+}
+
+async fn prune(app: &App) -> anyhow::Result<()> {
+    let before = app.clock.utc() - KEPT;
+    for bucket in Bucket::all() {
+        loop {
+            let pruned = app
+                .store
+                .write(move |tx: &mut Tx<'_>| Box::pin(async move { change::prune(tx, bucket, before, BATCH).await }))
+                .await
+                .context("cannot remove old changes")?;
+            if pruned < u64::from(BATCH) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! `serve`: what it says, what others see of it, and how it stops.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Installation;
+use super::running::{read_until, signal, wait};
+
+#[test]
+fn a_server_tells_its_address_answers_and_hands_over_when_it_stops() {
+    let installation = Installation::new();
+    let mut server = super::command(installation.path())
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = read_until(server.stdout.take().unwrap(), |line| line.contains("http://"));
+    let address = said.trim().strip_prefix("Lockstep serves http://").unwrap().to_owned();
+    assert_eq!(get(&address, "/healthz"), 200);
+    assert_eq!(get(&address, "/readyz"), 200);
+
+    let status = || -> Value { serde_json::from_str(&installation.run(&["status", "--json"]).stdout).unwrap() };
+    let running = status();
+    assert_eq!(running["orphanedBuckets"], 0);
+    assert_eq!((&running["nodes"][0]["buckets"], &running["nodes"][0]["stopped"]), (&256.into(), &false.into()));
+    let second = installation.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.code, 1);
+    assert!(second.stderr.contains("another process serves this database"), "{}", second.stderr);
+
+    signal("TERM", server.id());
+    assert_eq!(wait(&mut server, Duration::from_secs(60)), 0);
+    let mut log = String::new();
+    server.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("stopping") && log.contains("stopped"), "{log}");
+    let stopped = status();
+    assert_eq!(stopped["orphanedBuckets"], 256);
+    assert_eq!(stopped["nodes"][0]["stopped"], true);
+}
+
+#[test]
+fn log_lines_are_json_where_the_configuration_says_so() {
+    let installation = Installation::new();
+    let config = std::fs::read_to_string(installation.path().join("lockstep.toml")).unwrap();
+    installation.write("lockstep.toml", &format!("{config}\n[log]\nformat = \"json\"\n"));
+    let mut server = super::command(installation.path())
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    read_until(server.stdout.take().unwrap(), |line| line.contains("http://"));
+    signal("INT", server.id());
+    assert_eq!(wait(&mut server, Duration::from_secs(60)), 0);
+    let mut log = String::new();
+    server.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.lines().count() > 0);
+    for line in log.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(entry["message"].is_string() && entry["level"].is_string(), "{line}");
+    }
+}
+
+/// The status of a GET.
+fn get(address: &str, path: &str) -> u16 {
+    let mut connection = TcpStream::connect(address).unwrap();
+    write!(connection, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
