@@ -54,7 +54,7 @@ fn contract() -> OpenApiRouter<Api> {
     let mut table = OpenApiRouter::with_openapi(openapi::head());
 
     // Tokens, for whoever holds credentials.
-    table = table.routes(routes!(token::issue));
+    table = table.routes(openapi::body_optional(routes!(token::issue)));
 
     // Password management, for programs and for people by their tokens.
     for (version, path) in address::forms("query-password-info", "") {

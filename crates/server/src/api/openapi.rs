@@ -6,13 +6,10 @@
 use axum::Json;
 use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, Required};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::error::{ErrorResponse, MessageError, PlainError, ProtocolError};
-
-/// The name of the security scheme of every operation but the token endpoint.
-const BEARER: &str = "bearer";
 
 /// How any operation may refuse a request, whatever it is about.
 #[derive(utoipa::IntoResponses)]
@@ -56,6 +53,16 @@ pub(super) fn at<S>(
     (schemas, paths, methods)
 }
 
+/// Says that an operation can do without a body.
+pub(super) fn body_optional<S>((schemas, mut paths, methods): UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S> {
+    for operation in operations(&mut paths) {
+        if let Some(RefOr::T(body)) = &mut operation.request_body {
+            body.required = Some(Required::False);
+        }
+    }
+    (schemas, paths, methods)
+}
+
 /// Every operation of these paths.
 pub(super) fn operations(paths: &mut Paths) -> impl Iterator<Item = &mut Operation> {
     paths.paths.values_mut().flat_map(|item| [item.get.as_mut(), item.post.as_mut()]).flatten()
@@ -83,7 +90,13 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
         .bearer_format("JWT")
         .description(Some("The access token that `/oauth/token` gives."))
         .build();
-    document.components.get_or_insert_with(Components::new).add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    let basic = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some("The id and the secret of an API client or of a personal access token."))
+        .build();
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("basic", SecurityScheme::Http(basic));
     document
 }
 

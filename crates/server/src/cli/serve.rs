@@ -68,7 +68,6 @@ pub(super) async fn serve(app: &App, listener: TcpListener, announce: impl FnOnc
     let requests = api::serve(app.clone(), listener, stop.clone().cancelled_owned());
     let deadline = async {
         stop.cancelled().await;
-        tracing::info!("stopping: requests under way are answered, deliveries under way end");
         tokio::time::sleep(LAST_REQUESTS).await;
     };
     let served = tokio::select! {
@@ -98,6 +97,7 @@ fn stop_on_signal() -> Result<CancellationToken> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        tracing::info!("stopping: requests under way are answered, deliveries under way end");
         token.cancel();
         tokio::select! {
             _ = terminate.recv() => {}

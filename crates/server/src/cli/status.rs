@@ -32,7 +32,7 @@ pub(super) struct Status {
 #[serde(rename_all = "camelCase")]
 struct Report {
     nodes: Vec<Node>,
-    /// Buckets that no node works in.
+    /// Buckets that no node works in: never taken over, or their node stopped.
     orphaned_buckets: usize,
     queue: Queue,
     transport_keys: Vec<Key>,
@@ -103,7 +103,8 @@ async fn load(tx: &mut Tx<'_>) -> lockstep_store::Result<Report> {
         started_at: node.started_at,
         stopped: node.stopped,
     });
-    let nodes = nodes.collect();
+    let nodes: Vec<Node> = nodes.collect();
+    let served: usize = nodes.iter().filter(|node| !node.stopped).map(|node| node.buckets).sum();
     let counts = lane::counts(tx).await?;
     let queue = Queue {
         unfinished: counts.changes.iter().map(|(_, count)| count).sum(),
@@ -123,7 +124,7 @@ async fn load(tx: &mut Tx<'_>) -> lockstep_store::Result<Report> {
     });
     Ok(Report {
         nodes,
-        orphaned_buckets: Bucket::all().count() - buckets.iter().filter(|bucket| bucket.node.is_some()).count(),
+        orphaned_buckets: Bucket::all().count() - served,
         queue,
         transport_keys,
         identities: identity::count(tx).await?,

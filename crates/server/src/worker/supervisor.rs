@@ -79,6 +79,22 @@ async fn take_over(app: &App) -> anyhow::Result<Ownership> {
     Ok(Ownership { node: id, epochs: Arc::new(epochs) })
 }
 
+/// Gives every bucket up, so that whoever comes next need not wait for this node to be found dead.
+async fn hand_over(app: &App, ownership: &Ownership) -> anyhow::Result<()> {
+    let id = ownership.node;
+    let give_up = |(bucket, epoch): (Bucket, i64)| async move {
+        let given = app
+            .store
+            .write(move |tx: &mut Tx<'_>| Box::pin(async move { bucket::give_up(tx, bucket, id, epoch).await }))
+            .await;
+        anyhow::Ok(given?)
+    };
+    let owned: Vec<(Bucket, i64)> = ownership.epochs.iter().map(|(bucket, epoch)| (*bucket, *epoch)).collect();
+    stream::iter(owned).map(give_up).buffer_unordered(64).try_collect::<()>().await?;
+    app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::stop(tx, id).await })).await?;
+    Ok(())
+}
+
 struct Supervisor {
     app: App,
     ownership: Ownership,
@@ -129,11 +145,8 @@ impl Supervisor {
             tracing::warn!(lanes = self.tasks.len(), "stopped with calls under way; their accounts are in doubt");
         }
         self.tasks.shutdown().await;
-        let id = self.ownership.node;
-        let stopped =
-            self.app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::stop(tx, id).await })).await;
-        if let Err::<(), lockstep_store::Error>(error) = stopped {
-            tracing::warn!(%error, "that this node stopped could not be written down");
+        if let Err(error) = hand_over(&self.app, &self.ownership).await {
+            tracing::warn!(error = format!("{error:#}"), "the buckets could not be handed over");
         }
         tracing::info!("the worker has stopped");
     }

@@ -69,10 +69,4 @@ impl Installation {
         std::fs::write(&path, text).expect("a file");
         path
     }
-
-    /// Applies `text` as a file called `state.toml`.
-    pub(crate) fn apply(&self, text: &str, more: &[&str]) -> Ran {
-        self.write("state.toml", text);
-        self.run(&[&["apply", "state.toml"], more].concat())
-    }
 }

@@ -48,6 +48,10 @@ impl Lane {
         let question = delivery.asks.take();
         let foreign = self.others_land_until(key);
         let own = self.lands_until(key);
+        if answer == SignIn::Right {
+            // What counts towards the lock of an account is a sign-in that fails: this one leaves the one still to be had.
+            self.update(key, |delivery| delivery.target.probed = false);
+        }
         match (answer, question) {
             (SignIn::Right, _) => match foreign {
                 None => self.end(key, TargetState::Applied, now),

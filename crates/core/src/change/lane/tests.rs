@@ -210,6 +210,37 @@ fn a_take_over_puts_what_was_under_way_in_doubt() {
     assert_eq!(lane.take_delta().changes[0].state, ChangeState::Finished);
 }
 
+/// The older write of another change keeps the newer one open after its sign-in succeeded; the owner dies meanwhile.
+/// The next one writes again, is refused by the history that holds this very password, and may ask once more.
+#[test]
+fn a_sign_in_that_succeeded_does_not_use_up_the_one_that_may_fail() {
+    let mut lane = lane(&[(&[1], None)]);
+    let older = begin(&mut lane, 1, at(0));
+    lane.settle(older.key, Outcome::Unknown("no answer".into()), at(1), 0);
+    accept(&mut lane, 2, &[1], None, at(2));
+    let newer = begin(&mut lane, 1, at(2));
+    lane.settle(newer.key, Outcome::Unknown("landed, answer lost".into()), at(3), 0);
+    let in_history = || Outcome::Refused(Refusal { reason: "in history".into(), ask: false });
+    begin(&mut lane, 1, at(4));
+    lane.settle(newer.key, in_history(), at(4), 0);
+    assert_eq!(begin(&mut lane, 1, at(4)).step, Step::SignIn);
+    lane.settle_sign_in(newer.key, SignIn::Right, at(5), 0);
+    let delta = lane.take_delta();
+
+    let change = lane.change(newer.key.change).expect("unfinished").clone();
+    let targets = delta.targets.into_iter().filter(|target| target.key == newer.key).collect();
+    let rows = LaneRows { changes: vec![change], targets, doubts: delta.doubts_raised };
+    let mut lane = Lane::new(IDENTITY, rows, LaneSettings::default(), at(10));
+    assert_eq!(begin(&mut lane, 1, at(10)).step, Step::Write);
+    lane.settle(newer.key, in_history(), at(10), 0);
+    assert_eq!(begin(&mut lane, 1, at(10)).step, Step::SignIn);
+    lane.settle_sign_in(newer.key, SignIn::Right, at(11), 0);
+    lane.sweep(at(200));
+    assert_eq!(begin(&mut lane, 1, at(200)).step, Step::SignIn);
+    lane.settle_sign_in(newer.key, SignIn::Right, at(200), 0);
+    assert_eq!(lane.take_delta().changes[0].state, ChangeState::Finished);
+}
+
 #[test]
 fn what_waits_expires_and_what_is_under_way_settles() {
     let mut lane = lane(&[(&[1, 2], None)]);

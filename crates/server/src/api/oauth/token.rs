@@ -73,8 +73,8 @@ pub struct TokenResponse {
     tag = "Tokens",
     params(TokenRequest),
     request_body(content(
-        (Option<TokenRequest> = "application/x-www-form-urlencoded"),
-        (Option<TokenRequest> = "multipart/form-data"),
+        (TokenRequest = "application/x-www-form-urlencoded"),
+        (TokenRequest = "multipart/form-data"),
     )),
     responses(
         (status = 200, description = "The token.", body = TokenResponse),
@@ -87,7 +87,7 @@ pub struct TokenResponse {
             body = MessageError),
         (status = 500, description = "Something failed on the server.", body = ErrorResponse),
     ),
-    security(()),
+    security((), ("basic" = [])),
 )]
 pub(in crate::api) async fn issue(
     State(api): State<Api>,

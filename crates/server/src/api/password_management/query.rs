@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use lockstep_vault::transport::TransportPadding;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::LONGEST_NAME;
 use crate::api::Api;
@@ -28,6 +28,26 @@ pub struct PasswordInfoQuery {
     /// The source; left out: the built-in source `IdentityNow`, which holds the sign-in password.
     #[schema(max_length = 2048, examples("Corporate Directory"))]
     source_name: Option<String>,
+}
+
+/// What may be said in a header.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header; its values are compared with the vault's names")]
+struct PasswordInfoHeaders {
+    /// The padding that the payload will have; `pkcs1v15` unless said.
+    #[param(rename = "X-Lockstep-Padding", required = false, inline)]
+    padding: Padding,
+}
+
+/// The paddings by name.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a header; its values are compared with the vault's names")]
+enum Padding {
+    #[schema(rename = "pkcs1v15")]
+    Pkcs1v15,
+    #[schema(rename = "oaep-sha256")]
+    OaepSha256,
 }
 
 /// Everything that a change needs.
@@ -71,10 +91,7 @@ pub struct PasswordInfoAccount {
     path = "/query-password-info",
     operation_id = "queryPasswordInfo",
     tag = "Password management",
-    params((
-        "X-Lockstep-Padding" = inline(Option<Padding>), Header,
-        description = "The padding that the payload will have; `pkcs1v15` unless said."
-    )),
+    params(PasswordInfoHeaders),
     request_body = PasswordInfoQuery,
     responses(
         (status = 200, description = "What was found.", body = PasswordInfo),
@@ -105,16 +122,6 @@ pub async fn query_password_info(
         accounts: found.accounts.into_iter().map(account).collect(),
         policies: found.policies,
     }))
-}
-
-/// The paddings by name.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the header's values, which are those of the vault")]
-enum Padding {
-    #[schema(rename = "pkcs1v15")]
-    Pkcs1v15,
-    #[schema(rename = "oaep-sha256")]
-    OaepSha256,
 }
 
 fn padding(headers: &HeaderMap) -> Result<TransportPadding, AppError> {

@@ -48,7 +48,6 @@ pub struct PasswordChangeResponse {
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{32}$")]
     request_id: String,
     /// How far the change is.
-    #[schema(inline)]
     state: PasswordChangeState,
 }
 

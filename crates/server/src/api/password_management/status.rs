@@ -22,7 +22,6 @@ pub struct PasswordStatus {
     #[schema(pattern = "^[0-9a-f]{32}$")]
     request_id: String,
     /// How far it is.
-    #[schema(inline)]
     state: PasswordChangeState,
     /// One line for each account that did not get the new password, naming source and cause; empty until the change is
     /// final.

@@ -43,6 +43,7 @@ pub(super) struct Existing {
     pub(super) identities: HashMap<String, Identity>,
     /// Of the ids that the file gives, those that are taken, and by whom.
     pub(super) identity_ids: HashSet<IdentityId>,
+    /// Of those whose levels the file says.
     pub(super) levels: HashMap<IdentityId, BTreeSet<UserLevel>>,
     /// By source and stable id.
     pub(super) accounts: HashMap<(SourceId, String), Account>,
@@ -94,7 +95,10 @@ impl Existing {
 
     async fn load_people(&mut self, tx: &mut Tx<'_>, wanted: &Wanted) -> Result<(), Error> {
         for wanted in wanted.identity.iter().map(Spanned::get_ref) {
-            self.load_identity(tx, wanted.alias.get_ref()).await?;
+            let id = self.load_identity(tx, wanted.alias.get_ref()).await?;
+            if let Some(id) = id.filter(|_| wanted.levels.is_some()) {
+                self.levels.insert(id, identity::levels(tx, id).await?);
+            }
             if let Some(id) = &wanted.id
                 && identity::find(tx, *id.get_ref()).await?.is_some()
             {
@@ -123,7 +127,6 @@ impl Existing {
     async fn load_identity(&mut self, tx: &mut Tx<'_>, alias: &str) -> Result<Option<IdentityId>, Error> {
         let Some(identity) = identity::find_by_alias(tx, alias).await? else { return Ok(None) };
         let id = identity.id;
-        self.levels.insert(id, identity::levels(tx, id).await?);
         self.identities.insert(Identity::alias_key(alias), identity);
         Ok(Some(id))
     }

@@ -167,13 +167,7 @@ async fn whatever_ends_a_token_ends_it_at_once() {
     let program = harness.token(&credentials).await;
     assert_eq!(ask(program.clone()).await, 200);
     let id: ClientId = credentials.id.parse().expect("an id");
-    let disabled = move |tx: &mut lockstep_store::Tx<'_>| -> futures_util::future::BoxFuture<'_, _> {
-        Box::pin(async move {
-            let row = client::find(tx, id).await?.expect("the client");
-            client::put(tx, &client::Client { enabled: false, ..row }, now).await
-        })
-    };
-    harness.app.store.write(disabled).await.expect("disabled");
+    harness.write(move |tx| Box::pin(async move { disable_client(tx, id, now).await })).await;
     assert_eq!(ask(program).await, 401, "a disabled client");
 
     let credentials = harness.personal_access_token(bea, "sp:scopes:all").await;
@@ -196,6 +190,15 @@ async fn whatever_ends_a_token_ends_it_at_once() {
     harness.write(move |tx| Box::pin(async move { disable(tx, bea, now).await })).await;
     assert_eq!(ask(after).await, 401, "a disabled identity");
     harness.stop().await;
+}
+
+async fn disable_client(
+    tx: &mut lockstep_store::Tx<'_>,
+    id: ClientId,
+    now: chrono::DateTime<chrono::Utc>,
+) -> lockstep_store::Result<()> {
+    let row = client::find(tx, id).await?.expect("the client");
+    client::put(tx, &client::Client { enabled: false, ..row }, now).await
 }
 
 async fn disable(

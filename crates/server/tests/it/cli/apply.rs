@@ -85,13 +85,13 @@ fn apply(installation: &Installation, text: &str, more: &[&str]) -> super::Ran {
     installation.write("state.toml", text);
     let mut command = super::command(installation.path());
     command.args(["apply", "state.toml"]).args(more).env("ABBY_FIRST", "correct horse");
-    super::ran(command.output().unwrap())
+    super::ran(command.output().expect("the binary runs"))
 }
 
 fn json(ran: &super::Ran) -> Value {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.stdout.lines().count(), 1, "{ran:?}");
-    serde_json::from_str(&ran.stdout).unwrap()
+    serde_json::from_str(&ran.stdout).expect("JSON")
 }
 
 fn sources(installation: &Installation) -> Value {
@@ -347,7 +347,7 @@ fn ten_thousand_people_are_a_matter_of_seconds() {
     let again = apply(&installation, &text, &[]);
     let second = started.elapsed();
     assert_eq!(again.stdout, "There is nothing to change.\n", "{}", again.stderr);
-    println!("10,000 people with two accounts each: applied in {first:?}, compared in {second:?}");
-    // An unoptimised build on a busy machine; a release build takes a fraction.
-    assert!(first < Duration::from_secs(60) && second < Duration::from_secs(30), "{first:?}, {second:?}");
+    eprintln!("10,000 people with two accounts each: applied in {first:?}, compared in {second:?}");
+    // An unoptimised build on a busy machine: a release build takes a fraction, something quadratic much more.
+    assert!(first < Duration::from_secs(120) && second < Duration::from_secs(60), "{first:?}, {second:?}");
 }

@@ -22,25 +22,26 @@ fn change_password(demo: &Demo, arguments: &[&str], password: &str) -> Ran {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("the binary runs");
     // A command that refuses before it reads has closed its end.
-    let _ = writeln!(child.stdin.take().unwrap(), "{password}");
-    ran(child.wait_with_output().unwrap())
+    let _ = writeln!(child.stdin.take().expect("piped"), "{password}");
+    ran(child.wait_with_output().expect("it ends"))
 }
 
 /// The hash that an application has for a login.
 fn hash(demo: &Demo, source: &str, login: &str) -> String {
-    let source = demo.facts["sources"].as_array().unwrap().iter().find(|fact| fact["name"] == source).unwrap();
-    let database = source["database"].as_str().unwrap().to_owned();
+    let source =
+        demo.facts["sources"].as_array().expect("a list").iter().find(|fact| fact["name"] == source).expect("a source");
+    let database = source["database"].as_str().expect("a path").to_owned();
     let login = login.to_owned();
-    tokio::runtime::Runtime::new().unwrap().block_on(async move {
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async move {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database).read_only(true);
-        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.expect("the application's database");
         let (hash,): (String,) = sqlx::query_as("SELECT password FROM users WHERE login = $1")
             .bind(login)
             .fetch_one(&mut connection)
             .await
-            .unwrap();
+            .expect("a row");
         hash
     })
 }

@@ -6,7 +6,7 @@ const COMMANDS: [&str; 10] =
     ["serve", "init", "demo", "migrate", "apply", "change-password", "status", "keys", "openapi", "completions"];
 
 fn here(arguments: &[&str]) -> super::Ran {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     lockstep(folder.path(), arguments)
 }
 

@@ -67,9 +67,9 @@ fn log_lines_are_json_where_the_configuration_says_so() {
 
 /// The status of a GET.
 fn get(address: &str, path: &str) -> u16 {
-    let mut connection = TcpStream::connect(address).unwrap();
-    write!(connection, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut connection = TcpStream::connect(address).expect("a connection");
+    write!(connection, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("sent");
     let mut answer = String::new();
-    connection.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    connection.read_to_string(&mut answer).expect("an answer");
+    answer.split(' ').nth(1).expect("a status line").parse().expect("a number")
 }

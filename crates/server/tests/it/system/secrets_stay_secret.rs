@@ -31,7 +31,7 @@ async fn no_password_is_in_any_file_after_success_refusal_and_a_kill() {
         hash = "database"
     };
     let sources = vec![directory.source(), billing.source(by_database)];
-    let mut state = State::one_group(toml::toml! { minNumeric = 1 passwordHistory = 3 }, sources);
+    let mut state = State::one_group(toml::toml! { minNumeric = 1 history = 3 }, sources);
     for (number, login) in NUMBERS.zip(&logins) {
         state.person(login, None, |source| if source == DIRECTORY { dn(number) } else { login.clone() });
     }

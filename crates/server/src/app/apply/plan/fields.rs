@@ -24,6 +24,7 @@ pub(super) fn differing<T: Serialize>(old: &T, new: &T) -> Vec<String> {
             _ => names.push(spelling(field)),
         }
     }
+    names.sort();
     names
 }
 
