@@ -1,7 +1,7 @@
 //! The worker: carries accepted changes to their targets.
 //!
 //! A node owns buckets, and only the owner works in them: each of its transactions checks that it still does. One task
-//! drives each identity that has something unfinished ([`driver`]); what it does is decided by
+//! drives each identity that has something unfinished (`driver.rs`); what it does is decided by
 //! `lockstep_core::change::Lane`. Hints wake a task at once; a poll of the rows finds what no hint told. Nothing here is
 //! remembered that is not in the rows: after a crash the tasks are built again from them.
 

@@ -1,8 +1,8 @@
 //! The one error of every endpoint, and the contract's shapes for it.
 //!
 //! An error has two audiences. The client gets a code and a sentence, never an internal text; the log gets the source
-//! chain of what failed inside. Both happen in one place, [`super::boundary`]: turning an [`Error`] into a response only
-//! carries it there.
+//! chain of what failed inside. Both happen in one place, the layer around every request: turning an [`Error`] into a
+//! response only carries it there.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -233,4 +233,55 @@ fn protocol(status: StatusCode, error_name: &'static str, error_message: String,
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
     (status, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use tower_http::catch_panic::ResponseForPanic;
+
+    use super::*;
+    use crate::api::boundary::Panics;
+
+    const ID: &str = "089899f13a8f4da7824996191587bab9";
+
+    async fn rendered(error: Error) -> (u16, serde_json::Value) {
+        let response = error.render(ID);
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.expect("a body");
+        (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    #[tokio::test]
+    async fn what_failed_inside_is_not_told() {
+        let inner = [
+            AppError::Store(lockstep_store::Error::NotFound("secret thing")),
+            AppError::Sealed(lockstep_vault::seal::OpenError::CannotBeOpened),
+            AppError::Signing(lockstep_vault::token::SigningError::NoKey),
+            AppError::Lacking("secret thing"),
+        ];
+        for error in inner.map(Error::App).into_iter().chain([Error::Panicked]) {
+            assert!(error.is_internal());
+            let (status, body) = rendered(error).await;
+            assert_eq!((status, &body["detailCode"]), (500, &serde_json::json!("500.0 Internal Fault")));
+            let text = body["messages"][0]["text"].as_str().expect("a sentence");
+            assert_eq!(text, "Something failed on the server; the log has it under this trackingId");
+            assert_eq!(body["causes"], serde_json::json!([]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_carried_to_the_boundary_without_its_text() {
+        let response = Panics.response_for_panic(Box::new("secret thing"));
+        let Carried(error) = response.extensions().get().expect("an error");
+        assert!(matches!(**error, Error::Panicked));
+        assert!(axum::body::to_bytes(response.into_body(), 1).await.expect("a body").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_what_is_missing_in_its_causes() {
+        let (status, body) = rendered(AppError::Forbidden("the token lacks the scope x".to_owned()).into()).await;
+        assert_eq!((status, &body["detailCode"]), (403, &serde_json::json!("403 Forbidden")));
+        assert_eq!(body["causes"][1]["text"], "the token lacks the scope x");
+        assert_eq!(body["trackingId"], ID);
+    }
 }

@@ -49,7 +49,7 @@ impl Lane {
         let foreign = self.others_land_until(key);
         let own = self.lands_until(key);
         if answer == SignIn::Right {
-            // What counts towards the lock of an account is a sign-in that fails: this one leaves the one still to be had.
+            // Only a sign-in that fails counts towards the lock of an account: the one that may is still to be had.
             self.update(key, |delivery| delivery.target.probed = false);
         }
         match (answer, question) {

@@ -65,7 +65,8 @@ async fn survive(store: &str, first: usize, settings: Table) {
         driver.accepted(accepted).await;
         installation.kill().await;
         let unfinished = unfinished(&installation).await;
-        eprintln!("{store}: kill {} after {accepted} accepted: {unfinished:?}", round + 1);
+        let at = begin.elapsed();
+        eprintln!("{store}: kill {} at {at:.1?}, after {accepted} were accepted: {unfinished:?}", round + 1);
         assert!(!unfinished.is_empty(), "nothing was under way, so the kill proves nothing");
         installation.start().await;
     }
@@ -91,8 +92,9 @@ async fn survive(store: &str, first: usize, settings: Table) {
 
 /// What the store says of unfinished changes and their targets, right after a kill.
 async fn unfinished(installation: &Installation) -> BTreeMap<String, i64> {
-    let query = "SELECT state, count(*) FROM change WHERE state = 'accepted' GROUP BY state UNION ALL
-         SELECT t.state, count(*) FROM change c JOIN target t ON t.change = c.id WHERE c.state = 'judged' GROUP BY t.state
+    let query = "SELECT state, count(*) FROM change WHERE state = 'accepted' GROUP BY state
+         UNION ALL SELECT t.state, count(*) FROM change c JOIN target t ON t.change = c.id
+             WHERE c.state = 'judged' GROUP BY t.state
          UNION ALL SELECT 'in doubt', count(*) FROM doubt HAVING count(*) > 0";
     installation.store().counts(query).await.into_iter().collect()
 }
@@ -173,7 +175,7 @@ impl World {
         lies
     }
 
-    /// Which of the named passwords signs in; the newest is tried first. More than two wrong ones would lock the account.
+    /// Which of the named passwords signs in; the newest is tried first. After three wrong ones the account is locked.
     async fn found_in_directory(&self, number: usize, person: &Person, named: &[usize]) -> Option<usize> {
         for place in named.iter().rev().take(3) {
             if self.directory.signs_in(self.first + number, person.password(*place)).await {
