@@ -124,13 +124,14 @@ impl Metrics {
         self.oldest.set(oldest.as_secs_f64());
     }
 
-    /// The connector of `source` was called; `outcome` is a word such as `applied`, `refused`, `unavailable`, `unknown`.
+    /// The connector of `source` was called; `outcome` is `applied`, `refused`, `unreachable`, `busy` or
+    /// `unknown`.
     pub fn delivery(&self, source: &str, outcome: &str) {
         let labels = DeliveryLabels { source: source.to_owned(), outcome: outcome.to_owned() };
         self.deliveries.get_or_create(&labels).inc();
     }
 
-    /// The circuit breaker of `source` moved: 0 closed, 1 open, 0.5 half open.
+    /// Whether the circuit breaker of `source` is closed (0) or not (1): read from it for each scrape.
     pub fn circuit(&self, source: &str, open: f64) {
         self.circuit.get_or_create(&SourceLabels { source: source.to_owned() }).set(open);
     }
@@ -145,7 +146,7 @@ impl Metrics {
         self.hashing_seconds.observe(took.as_secs_f64());
     }
 
-    /// A change became final: `finished` or `failed`.
+    /// A change became final; `state` is the contract's word for how.
     pub fn settled(&self, state: &str) {
         self.settled.get_or_create(&StateLabels { state: state.to_owned() }).inc();
     }
@@ -194,7 +195,7 @@ mod tests {
         metrics.circuit("Payroll", 1.0);
         metrics.opened(Duration::from_micros(700));
         metrics.hashed(Duration::from_millis(20));
-        metrics.settled("finished");
+        metrics.settled("FINISHED");
         let text = metrics.text().expect("text");
         for line in [
             "lockstep_requests_total{method=\"POST\",route=\"/v2024/set-password\",status=\"202\"} 2",
@@ -205,7 +206,7 @@ mod tests {
             "lockstep_circuit_open{source=\"Payroll\"} 1.0",
             "lockstep_payload_opening_seconds_bucket{le=\"0.001\"} 1",
             "lockstep_password_hashing_seconds_bucket{le=\"0.01\"} 0",
-            "lockstep_changes_settled_total{state=\"finished\"} 1",
+            "lockstep_changes_settled_total{state=\"FINISHED\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
         }

@@ -37,7 +37,7 @@ pub(super) async fn readyz(State(api): State<Api>) -> Response {
 
 /// `GET /metrics`: the counters, for Prometheus. How much is queued is counted when it is asked for.
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Error> {
-    readiness::count_queue(&api.app).await?;
+    readiness::measure(&api.app).await?;
     let text = api.app.metrics.text().map_err(|_| crate::app::Error::Lacking("room for the counters"))?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }

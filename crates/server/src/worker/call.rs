@@ -195,7 +195,12 @@ pub(super) async fn write(app: &App, change: &Change, target: &Target, payload: 
     };
     pass.report(answered);
     app.metrics.delivery(&source.name, label);
-    app.metrics.circuit(&source.name, f64::from(u8::from(source.gate.is_open())));
+    if let Outcome::Unavailable(reason) | Outcome::Unknown(reason) = &outcome {
+        tracing::warn!(
+            change.id = %change.id, source.name = source.name, account.id = %target.key.account, outcome = label, reason,
+            "a delivery is tried again"
+        );
+    }
     outcome
 }
 

@@ -88,6 +88,8 @@ pub(super) async fn drive(
         writes: Vec::new(),
     };
     loop {
+        // Before anything is begun: what expired while nobody was there must not be delivered after its time.
+        driver.lane.sweep(driver.app.clock.now());
         let begun = if stop.is_cancelled() { Vec::new() } else { driver.begin() };
         if !driver.commit().await? {
             return Ok(Ended::Lost);
@@ -110,7 +112,6 @@ pub(super) async fn drive(
             }
             () = sleep_until(wake) => {}
         }
-        driver.lane.sweep(driver.app.clock.now());
     }
 }
 

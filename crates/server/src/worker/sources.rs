@@ -110,6 +110,13 @@ impl Sources {
         Ok(built)
     }
 
+    /// Every source in use, and whether deliveries to it are held back because it does not answer.
+    pub fn circuits(&self) -> Vec<(String, bool)> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let built = live.values().filter_map(|live| live.built.as_ref());
+        built.map(|(_, source)| (source.name.clone(), source.gate.is_open())).collect()
+    }
+
     /// Closes every connector.
     pub async fn close(&self) {
         let built: Vec<Arc<InUse>> = {

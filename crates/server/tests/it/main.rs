@@ -1,6 +1,8 @@
 //! The integration tests of the server: one binary, because linking is what costs.
 
 mod api;
+mod architecture;
 mod cli;
+mod documentation;
 mod harness;
 mod system;

@@ -185,7 +185,12 @@ impl Planner<'_> {
                     }
                     (ConfigError::Field { field, problem }, Some(config), _) => {
                         let first = field.split('.').next().unwrap_or_default();
-                        (place_of(config, first), format!("config.{field}: {problem}"))
+                        // A missing field has no name of its own; the problem says which.
+                        let path = match field.as_str() {
+                            "" | "." => "config".to_owned(),
+                            field => format!("config.{field}"),
+                        };
+                        (place_of(config, first), format!("{path}: {problem}"))
                     }
                     _ => (source_at, error.to_string()),
                 };
