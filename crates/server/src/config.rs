@@ -205,6 +205,9 @@ impl Config {
         if self.engine.lifetime.is_zero() || self.engine.lifetime > MAX_LIFETIME.to_std().unwrap_or_default() {
             return Some(("engine.lifetime", "must be more than nothing and at most 24 hours"));
         }
+        if self.engine.grace < Duration::from_secs(1) {
+            return Some(("engine.grace", "must be a second at least"));
+        }
         if self.engine.first_retry.is_zero() || self.engine.first_retry > self.engine.longest_retry {
             return Some(("engine.first-retry", "must be more than nothing and at most engine.longest-retry"));
         }

@@ -8,6 +8,7 @@
 mod audit;
 mod call;
 mod driver;
+mod event;
 mod gate;
 mod judge;
 mod sources;

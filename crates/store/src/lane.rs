@@ -124,36 +124,52 @@ pub async fn save(tx: &mut Tx<'_>, identity: IdentityId, delta: &Delta) -> Resul
     Ok(())
 }
 
-/// The identities with something unfinished in the buckets that `node` owns: what its hints may have missed.
-pub async fn unfinished(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<IdentityId>> {
-    let rows = fetch!(
-        tx,
-        fetch_all as (Uuid,),
-        "list the identities with something unfinished",
-        "SELECT c.identity FROM bucket b JOIN change c ON c.bucket = b.bucket
-         WHERE b.node = $1 AND c.state IN ('accepted', 'judged')
-         UNION SELECT d.identity FROM bucket b JOIN doubt d ON d.bucket = b.bucket WHERE b.node = $1",
-        node.0
-    )?;
-    Ok(rows.into_iter().map(|(identity,)| IdentityId(identity)).collect())
+/// An identity with something unfinished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unfinished {
+    /// Whose.
+    pub identity: IdentityId,
+    /// Whether a change of it has not been judged: whoever is at work on the identity may not know of it.
+    pub unjudged: bool,
 }
 
-/// Whether the latest target of `account` that settled before place `before` has its password although its change
-/// failed: then the account may already hold the password of a request that is made again.
+/// The identities with something unfinished in the buckets that `node` owns: what its hints may have missed.
+pub async fn unfinished(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<Unfinished>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid, i64),
+        "list the identities with something unfinished",
+        "SELECT identity, CAST(MAX(unjudged) AS BIGINT) FROM (
+             SELECT c.identity, CASE WHEN c.state = 'accepted' THEN 1 ELSE 0 END AS unjudged
+             FROM bucket b JOIN change c ON c.bucket = b.bucket
+             WHERE b.node = $1 AND c.state IN ('accepted', 'judged')
+             UNION ALL
+             SELECT d.identity, 0 FROM bucket b JOIN doubt d ON d.bucket = b.bucket WHERE b.node = $1) AS found
+         GROUP BY identity",
+        node.0
+    )?;
+    let found = |(identity, unjudged)| Unfinished { identity: IdentityId(identity), unjudged: unjudged > 0 };
+    Ok(rows.into_iter().map(found).collect())
+}
+
+/// Whether `account` may hold the password of a request that is made again: the latest target before place `before` that
+/// settled after a write was begun has its password although its change has not (or not yet) reached every other target,
+/// or may have it.
 pub async fn got_part_way(tx: &mut Tx<'_>, identity: IdentityId, account: AccountId, before: i64) -> Result<bool> {
     let row = fetch!(
         tx,
-        fetch_optional as (String, String),
+        fetch_optional as (String, bool, String),
         "find the latest settled target of an account",
-        "SELECT t.state, c.state FROM target t JOIN change c ON c.bucket = t.bucket AND c.id = t.change
-         WHERE t.bucket = $1 AND t.account = $2 AND t.seq < $3 AND t.settled_at IS NOT NULL
+        "SELECT t.state, t.unsure, c.state FROM target t JOIN change c ON c.bucket = t.bucket AND c.id = t.change
+         WHERE t.bucket = $1 AND t.account = $2 AND t.seq < $3 AND t.settled_at IS NOT NULL AND t.attempts > 0
          ORDER BY t.seq DESC LIMIT 1",
         identity.bucket().number(),
         account.0,
         before
     )?;
-    let Some((target, change)) = row else { return Ok(false) };
-    Ok(target_state(&target)? == TargetState::Applied && change_state(&change)? == ChangeState::Failed)
+    let Some((target, unsure, change)) = row else { return Ok(false) };
+    let applied = target_state(&target)? == TargetState::Applied;
+    Ok(unsure || (applied && change_state(&change)? != ChangeState::Finished))
 }
 
 /// How much is under way in the whole database.

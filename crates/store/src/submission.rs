@@ -119,22 +119,22 @@ pub async fn name(
     }
 }
 
-/// Forgets the ciphertexts of a transport key in one bucket: once the key is destroyed they say nothing to anybody.
-/// Gives how many.
-pub async fn forget(tx: &mut Tx<'_>, bucket: Bucket, transport_key: TransportKeyId) -> Result<u64> {
+/// Forgets the ciphertexts of destroyed transport keys in one bucket: they say nothing to anybody any more. Gives how
+/// many.
+pub async fn forget(tx: &mut Tx<'_>, bucket: Bucket) -> Result<u64> {
     execute!(
         tx,
         "forget the changes of ciphertexts",
         "DELETE FROM submission_change WHERE bucket = $1 AND digest IN
-             (SELECT digest FROM submission WHERE bucket = $1 AND transport_key = $2)",
+             (SELECT digest FROM submission WHERE bucket = $1 AND transport_key IN
+                 (SELECT id FROM transport_key WHERE state = 'destroyed'))",
         bucket.number(),
-        transport_key.0,
     )?;
     execute!(
         tx,
         "forget ciphertexts",
-        "DELETE FROM submission WHERE bucket = $1 AND transport_key = $2",
+        "DELETE FROM submission WHERE bucket = $1 AND transport_key IN
+             (SELECT id FROM transport_key WHERE state = 'destroyed')",
         bucket.number(),
-        transport_key.0,
     )
 }

@@ -205,6 +205,10 @@ impl Lane {
         let expired: Vec<ChangeId> =
             self.changes.values().filter(|change| change.expires_at <= now.utc).map(|change| change.id).collect();
         for change in expired {
+            // Also where judging never comes to an end: a change that nobody can judge must become final all the same.
+            if let Some(seq) = self.change(change).filter(|c| c.state == ChangeState::Accepted).map(|c| c.seq) {
+                self.refuse(seq, vec![judge::TOO_LATE.to_owned()], now);
+            }
             for key in self.keys(|target| target.key.change == change && waits(target.state)) {
                 self.end(key, TargetState::Expired, now);
             }
@@ -218,9 +222,8 @@ impl Lane {
         let expiry = self
             .changes
             .values()
-            .filter(|change| change.state == ChangeState::Judged)
             .map(|change| now.mono + (change.expires_at - now.utc).to_std().unwrap_or(Duration::ZERO));
-        let waiting = self.targets.iter().any(|d| waits(d.target.state));
+        let waiting = self.unjudged().is_some() || self.targets.iter().any(|d| waits(d.target.state));
         doubts.chain(due).chain(expiry.filter(|_| waiting)).filter(|at| *at > now.mono).min()
     }
 

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +59,7 @@ pub(super) async fn open(mut config: Config) -> Result<(App, TcpListener)> {
 /// Serves until a signal comes. `announce` is called once clients may come.
 pub(super) async fn serve(app: &App, listener: TcpListener, announce: impl FnOnce(&App) -> Result<()>) -> Result<Exit> {
     let stop = stop_on_signal()?;
-    let worker = worker::start(app.clone()).await.context("the worker cannot start")?;
+    let mut worker = worker::start(app.clone()).await.context("the worker cannot start")?;
     // A server does not end because nobody reads its greeting any more.
     if let Err(error) = announce(app) {
         tracing::warn!(error = format!("{error:#}"), "the greeting could not be printed");
@@ -72,6 +72,8 @@ pub(super) async fn serve(app: &App, listener: TcpListener, announce: impl FnOnc
     };
     let served = tokio::select! {
         served = requests => served.context("the API ended"),
+        // Accepting what nobody carries out would be worse than to stop: whoever runs us starts us again.
+        fault = worker.fault() => bail!("the worker ended with a fault: {fault}"),
         () = deadline => {
             tracing::warn!("some requests were not answered in time and are cut off");
             Ok(())

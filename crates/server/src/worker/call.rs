@@ -13,12 +13,13 @@ use lockstep_store::{Tx, lane, transport_key};
 use lockstep_vault::hash::{Fingerprint, PasswordHash, Salt};
 use lockstep_vault::seal::Binding;
 
+use super::event::Call;
 use super::gate::Pass;
 use super::judge::Facts;
 use super::sources::SourcesError;
 use crate::app::App;
 
-/// The longest a connector is waited for, whatever its own settings: then the write is in doubt.
+/// The longest a connector is waited for, whatever its own settings, or half the grace: then the write is in doubt.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An opened payload and what comes of it.
@@ -166,20 +167,27 @@ async fn salt(app: &App, change: &Change) -> anyhow::Result<Salt> {
 }
 
 /// Writes the password to one target, once. The row says already that it is being done.
-pub(super) async fn write(app: &App, change: &Change, target: &Target, payload: &Payload, pass: Pass) -> Outcome {
+pub(super) async fn write(app: &App, call: &Call, payload: &Payload, pass: Pass) -> Outcome {
+    let Call { change, target, begun, .. } = call;
     let source = match app.sources.get(target.source).await {
         Ok(source) => source,
         Err(error @ SourcesError::Store(_)) => return Outcome::Unavailable(error.to_string()),
         Err(error) => return Outcome::Refused(Refusal { reason: error.to_string(), ask: false }),
     };
     let account = AccountRef { native_id: target.native_id.clone(), name: target.name.clone() };
+    // Whoever takes over waits a grace for what this node may still send. A node that was held up for long since the row
+    // said so sends nothing.
+    let grace = app.config.engine.grace;
+    if app.clock.monotonic().saturating_sub(*begun) > grace / 4 {
+        return Outcome::Unavailable("the server was held up before it could begin".to_owned());
+    }
     let writing = source.connector.set_password(&account, &payload.password, None);
-    let written = match tokio::time::timeout(PATIENCE, writing).await {
+    let written = match tokio::time::timeout(PATIENCE.min(grace / 2), writing).await {
         Ok(written) => written,
         Err(_) => {
             pass.report(false);
             app.metrics.delivery(&source.name, "unknown");
-            return Outcome::Unknown("no answer within two minutes".to_owned());
+            return Outcome::Unknown("no answer in time".to_owned());
         }
     };
     let (label, answered, outcome) = match written {
@@ -205,7 +213,8 @@ pub(super) async fn write(app: &App, change: &Change, target: &Target, payload: 
 }
 
 /// Signs in with the new password, once.
-pub(super) async fn sign_in(app: &App, target: &Target, payload: &Payload, pass: Pass) -> SignIn {
+pub(super) async fn sign_in(app: &App, call: &Call, payload: &Payload, pass: Pass) -> SignIn {
+    let target = &call.target;
     let source = match app.sources.get(target.source).await {
         Ok(source) => source,
         Err(error) => return SignIn::Unable(error.to_string()),
@@ -218,7 +227,7 @@ pub(super) async fn sign_in(app: &App, target: &Target, payload: &Payload, pass:
         // Proves nothing about the source either: the pass is given back without a report.
         Ok(Answer::Unable(failure)) => return SignIn::Unable(failure.detail),
         Ok(Answer::Unsupported) => return SignIn::Unable("nobody can sign in on this source".to_owned()),
-        Err(_) => return SignIn::Unable("no answer within two minutes".to_owned()),
+        Err(_) => return SignIn::Unable("no answer in time".to_owned()),
     };
     pass.report(true);
     answer

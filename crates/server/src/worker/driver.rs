@@ -6,30 +6,25 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use lockstep_core::change::{Attempt, Delta, Judgement, Lane, LaneEvent, Outcome, SignIn, Step, Target, TargetKey};
+use lockstep_core::change::{Attempt, Change, Delta, Judgement, Lane, LaneEvent, Now, Target, TargetKey};
 use lockstep_core::id::{ChangeId, IdentityId};
 use lockstep_store::history::{self, Holder};
 use lockstep_store::sign_in_password::{self, SignInPassword};
 use lockstep_store::{Tx, bucket, lane};
-use lockstep_vault::hash::{Fingerprint, PasswordHash};
+use lockstep_vault::hash::Fingerprint;
 use lockstep_vault::secret::draw_id;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::call::{self, Payload};
+use super::event::{self, Call, Event};
 use super::gate::Pass;
-use super::judge::{self, Verdict};
+use super::judge::Verdict;
 use super::supervisor::Wakes;
 use super::{Ownership, audit};
 use crate::app::App;
-
-/// A payload that could not be looked at is looked at again after this.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a task ended.
 pub(super) enum Ended {
@@ -39,25 +34,6 @@ pub(super) enum Ended {
     Lost,
     /// Something failed; the lane must be built again.
     Failed,
-}
-
-impl Ended {
-    pub(super) fn counted(&self) -> u64 {
-        match self {
-            Self::Idle(counted) => *counted,
-            Self::Lost | Self::Failed => 0,
-        }
-    }
-}
-
-/// Something that happened outside the lane.
-enum Event {
-    Judged(ChangeId, Box<Verdict>),
-    Unjudged(ChangeId),
-    Entered(Attempt, Pass),
-    Wrote(TargetKey, Outcome, Option<Arc<Payload>>),
-    SignedIn(TargetKey, SignIn, Option<Arc<Payload>>),
-    Hashed(TargetKey, PasswordHash, Arc<Payload>),
 }
 
 /// Drives `identity` until nothing about it is unfinished.
@@ -78,8 +54,9 @@ pub(super) async fn drive(
         app,
         ownership,
         lane,
-        events: FuturesUnordered::new(),
-        judging: None,
+        events: JoinSet::new(),
+        judging: false,
+        calls: 0,
         entering: HashSet::new(),
         entered: HashMap::new(),
         hashing: HashSet::new(),
@@ -89,26 +66,28 @@ pub(super) async fn drive(
     };
     loop {
         // Before anything is begun: what expired while nobody was there must not be delivered after its time.
-        driver.lane.sweep(driver.app.clock.now());
-        let begun = if stop.is_cancelled() { Vec::new() } else { driver.begin() };
+        let now = driver.app.clock.now();
+        driver.lane.sweep(now);
+        let begun = if stop.is_cancelled() { Vec::new() } else { driver.begin(now) };
         if !driver.commit().await? {
             return Ok(Ended::Lost);
         }
         for (attempt, pass) in begun {
-            driver.call(attempt, pass);
+            driver.call(attempt, pass, now);
         }
         driver.forget_payloads();
         let finished = driver.lane.is_idle() || stop.is_cancelled();
-        if finished && !driver.has_calls() {
+        // Judging, hashing and waiting for room are nothing begun: they are begun again.
+        if finished && driver.calls == 0 {
             return Ok(Ended::Idle(counted));
         }
-        let now = driver.app.clock.now();
+        // Asked with the same `now`: what became due while this was committed lies after it, and wakes at once.
         let wake = driver.lane.wake(now).map(|at| driver.app.clock.instant(at));
         tokio::select! {
-            Some(event) = driver.events.next() => driver.take_in(event),
+            Some(event) = driver.events.join_next() => driver.take_in(event.context("a call ended with a fault")?),
             () = wakes.woken() => {
                 counted = wakes.count();
-                driver.load_newer().await?;
+                driver.load_newer().await;
             }
             () = sleep_until(wake) => {}
         }
@@ -119,8 +98,10 @@ struct Driver {
     app: App,
     ownership: Ownership,
     lane: Lane,
-    events: FuturesUnordered<BoxFuture<'static, Event>>,
-    judging: Option<ChangeId>,
+    events: JoinSet<Event>,
+    judging: bool,
+    /// How many connectors are at work, on rows that say so.
+    calls: usize,
     /// Targets that wait for room at their source, and those that got it.
     entering: HashSet<TargetKey>,
     entered: HashMap<TargetKey, Pass>,
@@ -140,14 +121,13 @@ enum Write {
 
 impl Driver {
     /// Begins whatever may begin: the next judgement, and every ready target whose source has room.
-    fn begin(&mut self) -> Vec<(Attempt, Pass)> {
+    fn begin(&mut self, now: Now) -> Vec<(Attempt, Pass)> {
         self.begin_judging();
-        let now = self.app.clock.now();
         let mut begun = Vec::new();
         for attempt in self.lane.ready(now) {
             let key = attempt.key;
             if attempt.source == lockstep_core::id::SourceId::IDENTITY_NOW {
-                if self.hashing.insert(key) {
+                if !self.hashing.contains(&key) {
                     self.hash(key);
                 }
             } else if !self.entering.contains(&key) {
@@ -165,91 +145,40 @@ impl Driver {
     }
 
     fn begin_judging(&mut self) {
-        if self.judging.is_some() {
-            return;
+        if let Some(change) = self.lane.unjudged().filter(|_| !self.judging).cloned() {
+            self.judging = true;
+            self.events.spawn(event::judged(self.app.clone(), change));
         }
-        let Some(change) = self.lane.unjudged().cloned() else { return };
-        self.judging = Some(change.id);
-        let app = self.app.clone();
-        self.events.push(Box::pin(async move {
-            match judge::judge(&app, &change).await {
-                Ok(verdict) => Event::Judged(change.id, Box::new(verdict)),
-                Err(error) => {
-                    tracing::error!(change.id = %change.id, error = format!("{error:#}"), "a change could not be judged; this is tried again");
-                    tokio::time::sleep(PAUSE).await;
-                    Event::Unjudged(change.id)
-                }
-            }
-        }));
     }
 
     fn enter_later(&mut self, attempt: Attempt) {
         self.entering.insert(attempt.key);
-        let gate = self.app.sources.gate(attempt.source);
-        self.events.push(Box::pin(async move { Event::Entered(attempt, gate.enter().await) }));
+        self.events.spawn(event::entered(self.app.sources.gate(attempt.source), attempt));
     }
 
-    /// Calls the connector. What it does is committed as begun.
-    fn call(&mut self, attempt: Attempt, pass: Pass) {
+    fn call(&mut self, attempt: Attempt, pass: Pass, now: Now) {
         let key = attempt.key;
         let Some((target, change)) = self.lane.target(key).zip(self.lane.change(key.change)) else { return };
-        let (app, target, change) = (self.app.clone(), target.clone(), change.clone());
+        let call = Call { change: change.clone(), target: target.clone(), step: attempt.step, begun: now.mono };
         let payload = self.payloads.get(&key.change).cloned();
-        self.events.push(Box::pin(async move {
-            let opened = call::payload(&app, &change, payload).await;
-            match (attempt.step, opened) {
-                (Step::Write, Ok(payload)) => {
-                    let outcome = call::write(&app, &change, &target, &payload, pass).await;
-                    Event::Wrote(key, outcome, Some(payload))
-                }
-                (Step::SignIn, Ok(payload)) => {
-                    let answer = call::sign_in(&app, &target, &payload, pass).await;
-                    Event::SignedIn(key, answer, Some(payload))
-                }
-                (step, Err(error)) => {
-                    tracing::error!(
-                        change.id = %key.change, error = format!("{error:#}"),
-                        "a queued payload could not be opened; this is tried again"
-                    );
-                    let reason = "the queued password could not be opened".to_owned();
-                    match step {
-                        Step::Write => Event::Wrote(key, Outcome::Unavailable(reason), None),
-                        Step::SignIn => Event::SignedIn(key, SignIn::Unable(reason), None),
-                    }
-                }
-            }
-        }));
+        self.calls += 1;
+        self.events.spawn(event::called(self.app.clone(), call, payload, pass));
     }
 
-    /// The built-in source needs only a hash, which the transaction that settles the target writes.
     fn hash(&mut self, key: TargetKey) {
         let Some(change) = self.lane.change(key.change).cloned() else { return };
-        let app = self.app.clone();
         let payload = self.payloads.get(&key.change).cloned();
-        self.events.push(Box::pin(async move {
-            loop {
-                let hashed = async {
-                    let payload = call::payload(&app, &change, payload.clone()).await?;
-                    let hash = call::sign_in_hash(&app, &change, &payload).await?;
-                    anyhow::Ok((hash, payload))
-                };
-                match hashed.await {
-                    Ok((hash, payload)) => return Event::Hashed(key, hash, payload),
-                    Err(error) => {
-                        tracing::error!(change.id = %key.change, error = format!("{error:#}"), "a sign-in password could not be hashed; this is tried again");
-                        tokio::time::sleep(PAUSE).await;
-                    }
-                }
-            }
-        }));
+        self.hashing.insert(key);
+        self.events.spawn(event::hashed(self.app.clone(), change, key, payload));
     }
 
     fn take_in(&mut self, event: Event) {
         let now = self.app.clock.now();
         let draw = call::draw();
         match event {
-            Event::Judged(change, verdict) => {
-                self.judging = None;
+            Event::Judged(_, None) => self.judging = false,
+            Event::Judged(change, Some(verdict)) => {
+                self.judging = false;
                 let judgement = match *verdict {
                     Verdict::Refused(reasons) => Judgement::Refused(reasons),
                     Verdict::Passed { targets, payload } => {
@@ -267,25 +196,24 @@ impl Driver {
                 };
                 self.lane.judged(change, judgement, now);
             }
-            Event::Unjudged(change) => {
-                self.judging = None;
-                if self.lane.change(change).is_some_and(|change| change.expires_at <= now.utc) {
-                    self.lane.judged(change, Judgement::Refused(Vec::new()), now);
-                }
-            }
             Event::Entered(attempt, pass) => {
                 self.entering.remove(&attempt.key);
                 self.entered.insert(attempt.key, pass);
             }
             Event::Wrote(key, outcome, payload) => {
+                self.calls -= 1;
                 payload.into_iter().for_each(|payload| self.remember(key.change, payload));
                 self.lane.settle(key, outcome, now, draw);
             }
             Event::SignedIn(key, answer, payload) => {
+                self.calls -= 1;
                 payload.into_iter().for_each(|payload| self.remember(key.change, payload));
                 self.lane.settle_sign_in(key, answer, now, draw);
             }
-            Event::Hashed(key, hash, payload) => {
+            Event::Hashed(key, None) => {
+                self.hashing.remove(&key);
+            }
+            Event::Hashed(key, Some((hash, payload))) => {
                 self.hashing.remove(&key);
                 self.remember(key.change, payload);
                 if self.lane.settle_built_in(key, now) {
@@ -313,7 +241,7 @@ impl Driver {
         let node = self.ownership.node;
         let now = self.app.clock.utc();
         let events = audit::events(node, identity, &named, &delta, now);
-        let settled: Vec<LaneEvent> = delta.events.clone();
+        let settled = delta.events.clone();
         let committed = self
             .app
             .store
@@ -366,12 +294,17 @@ impl Driver {
             .collect()
     }
 
-    async fn load_newer(&mut self) -> anyhow::Result<()> {
+    /// Takes in what was accepted since. When that cannot be read, the supervisor's poll wakes the lane again: calls that
+    /// are under way are not thrown away for it.
+    async fn load_newer(&mut self) {
         let (identity, seen) = (self.lane.identity, self.lane.seen());
-        let newer =
-            self.app.store.read(move |tx| Box::pin(async move { lane::newer(tx, identity, seen).await })).await?;
-        newer.into_iter().for_each(|change| self.lane.add(change));
-        Ok(())
+        let read =
+            self.app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::newer(tx, identity, seen).await }));
+        let newer: lockstep_store::Result<Vec<Change>> = read.await;
+        match newer {
+            Ok(newer) => newer.into_iter().for_each(|change| self.lane.add(change)),
+            Err(error) => tracing::error!(%error, "newer changes could not be read; this is tried again"),
+        }
     }
 
     fn remember(&mut self, change: ChangeId, payload: Arc<Payload>) {
@@ -385,11 +318,6 @@ impl Driver {
         let at_work = |target: &Target| target.state.is_under_way() || self.hashing.contains(&target.key);
         self.payloads.retain(|change, _| lane.targets_of(*change).any(at_work));
         self.fingerprints.retain(|change, _| lane.change(*change).is_some());
-    }
-
-    /// Whether anything was begun that has to be written down. Waiting for room is nothing begun.
-    fn has_calls(&self) -> bool {
-        self.events.len() > self.entering.len() + usize::from(self.judging.is_some()) + self.hashing.len()
     }
 }
 

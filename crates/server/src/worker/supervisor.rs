@@ -1,12 +1,13 @@
 //! Takes the buckets over, keeps one task for each identity with something unfinished, and stops gracefully.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use lockstep_core::id::{Bucket, IdentityId, NodeId};
 use lockstep_store::{Tx, bucket, lane, node};
 use tokio::sync::Notify;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use lockstep_vault::secret::draw_id;
 
 use super::driver::{self, Ended};
+use super::waker::Hint;
 use super::{Ownership, transport_keys, upkeep};
 use crate::app::App;
 
@@ -34,6 +36,14 @@ pub struct WorkerHandle {
 }
 
 impl WorkerHandle {
+    /// Waits until the worker ends of itself, which it does only by a fault. Not to be asked again after that.
+    pub async fn fault(&mut self) -> String {
+        match (&mut self.task).await {
+            Ok(()) => "it ended".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// Begins nothing new, lets what is under way end and be written down, and returns. What does not end in time is
     /// cut off and in doubt for whoever takes over.
     pub async fn stop(self) {
@@ -55,7 +65,9 @@ pub async fn start(app: App) -> anyhow::Result<WorkerHandle> {
     let stop = CancellationToken::new();
     let supervisor =
         Supervisor { app: app.clone(), ownership, stop: stop.clone(), lanes: HashMap::new(), tasks: JoinSet::new() };
+    let node = supervisor.ownership.node;
     let task = tokio::spawn(supervisor.run(inbox));
+    tokio::spawn(poll(app.clone(), node, stop.clone()));
     tokio::spawn(upkeep::keep(app, stop.clone()));
     Ok(WorkerHandle { stop, task })
 }
@@ -100,7 +112,7 @@ struct Supervisor {
     ownership: Ownership,
     stop: CancellationToken,
     lanes: HashMap<IdentityId, Arc<Wakes>>,
-    tasks: JoinSet<(IdentityId, u64, Ended)>,
+    tasks: JoinSet<(IdentityId, Ended)>,
 }
 
 /// What wakes one task, and how often it did: a task that ends tells how far it had counted, so that a hint which came
@@ -127,16 +139,17 @@ impl Wakes {
 }
 
 impl Supervisor {
-    async fn run(mut self, mut inbox: UnboundedReceiver<IdentityId>) {
-        let mut poll = tokio::time::interval(POLL);
-        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    async fn run(mut self, mut inbox: UnboundedReceiver<Hint>) {
         let stop = self.stop.clone();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(identity) = inbox.recv() => self.wake(identity),
+                Some(hint) = inbox.recv() => match hint {
+                    Hint::Unjudged(identity) => self.wake(identity),
+                    Hint::Unfinished(identity) if !self.lanes.contains_key(&identity) => self.wake(identity),
+                    Hint::Unfinished(_) => {}
+                },
                 Some(ended) = self.tasks.join_next() => self.ended(ended),
-                _ = poll.tick() => self.poll().await,
             }
         }
         self.lanes.values().for_each(|wakes| wakes.wake());
@@ -162,30 +175,26 @@ impl Supervisor {
         self.lanes.insert(identity, Arc::clone(&wakes));
         let (app, ownership, stop) = (self.app.clone(), self.ownership.clone(), self.stop.clone());
         self.tasks.spawn(async move {
-            let counted = wakes.count();
-            match driver::drive(app, ownership, identity, &wakes, stop).await {
-                Ok(ended) => (identity, ended.counted(), ended),
+            let driven = driver::drive(app, ownership, identity, &wakes, stop);
+            // Caught here, so that the table of lanes loses nobody.
+            let driven = AssertUnwindSafe(driven).catch_unwind().await;
+            let ended = match driven.unwrap_or_else(|_| Err(anyhow::anyhow!("a panic"))) {
+                Ok(ended) => ended,
                 Err(error) => {
-                    tracing::error!(identity.id = %identity, error = format!("{error:#}"), "a lane failed and is built again from its rows");
+                    let error = format!("{error:#}");
+                    tracing::error!(identity.id = %identity, error, "a lane failed and is built again from its rows");
                     tokio::time::sleep(PAUSE).await;
-                    (identity, counted, Ended::Failed)
+                    Ended::Failed
                 }
-            }
+            };
+            (identity, ended)
         });
     }
 
-    fn ended(&mut self, ended: Result<(IdentityId, u64, Ended), tokio::task::JoinError>) {
-        let (identity, counted, ended) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                // The poll finds what the task left: only the identity's name in the table of tasks is lost with it.
-                tracing::error!(%error, "a lane ended with a fault");
-                let orphaned = |wakes: &Arc<Wakes>| Arc::strong_count(wakes) == 1;
-                self.lanes.retain(|_, wakes| !orphaned(wakes));
-                return;
-            }
-        };
-        let missed = self.lanes.remove(&identity).is_some_and(|wakes| wakes.count() != counted);
+    fn ended(&mut self, ended: Result<(IdentityId, Ended), tokio::task::JoinError>) {
+        // A task catches its own panics and nobody aborts it before the stop.
+        let Ok((identity, ended)) = ended else { return };
+        let wakes = self.lanes.remove(&identity).map_or(0, |wakes| wakes.count());
         match ended {
             Ended::Lost => {
                 tracing::warn!(bucket = identity.bucket().0, "another node owns this bucket now");
@@ -194,24 +203,31 @@ impl Supervisor {
                 self.ownership.epochs = Arc::new(epochs);
             }
             Ended::Failed => self.wake(identity),
-            Ended::Idle(_) if missed => self.wake(identity),
+            Ended::Idle(counted) if counted != wakes => self.wake(identity),
             Ended::Idle(_) => {}
         }
     }
+}
 
-    async fn poll(&mut self) {
-        let node = self.ownership.node;
-        let read =
-            self.app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::unfinished(tx, node).await }));
-        let unfinished: lockstep_store::Result<Vec<IdentityId>> = read.await;
+/// Finds in the rows what no hint told: a client that hung up before the hint was sent, a COMMIT whose reply was lost, a
+/// change that another node accepted.
+async fn poll(app: App, node: NodeId, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(POLL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::unfinished(tx, node).await }));
+        let unfinished: lockstep_store::Result<Vec<lane::Unfinished>> = read.await;
         match unfinished {
-            Ok(identities) => {
-                for identity in identities {
-                    if !self.lanes.contains_key(&identity) {
-                        self.wake(identity);
-                    }
-                }
-            }
+            Ok(found) => found.into_iter().for_each(|found| {
+                app.waker.hint(match found.unjudged {
+                    true => Hint::Unjudged(found.identity),
+                    false => Hint::Unfinished(found.identity),
+                });
+            }),
             Err(error) => tracing::error!(%error, "the queue could not be read; this is tried again"),
         }
     }

@@ -31,14 +31,6 @@ pub async fn rotate_transport_keys(app: &App) -> anyhow::Result<()> {
     look_after(app, Occasion::Early).await
 }
 
-/// The keys that were destroyed at or after `since`.
-pub(super) async fn destroyed_since(app: &App, since: DateTime<Utc>) -> anyhow::Result<Vec<TransportKeyId>> {
-    let keys = app.store.read(|tx: &mut Tx<'_>| Box::pin(transport_key::list(tx))).await;
-    let records = keys.context("cannot read the transport keys")?.iter().filter_map(record).collect::<Vec<_>>();
-    let lately = |key: &&KeyRecord| key.state == KeyState::Destroyed && key.since >= since;
-    Ok(records.iter().filter(lately).map(|key| key.id).collect())
-}
-
 /// Makes sure that clients have a key to encrypt with; the others are made in the background.
 pub(super) async fn publish_first(app: &App) -> anyhow::Result<()> {
     while !step(app, Occasion::Schedule, Some(TransportPadding::Pkcs1v15)).await? {}

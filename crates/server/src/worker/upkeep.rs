@@ -15,9 +15,6 @@ use crate::app::App;
 const EVERY: Duration = Duration::from_secs(60);
 const PRUNE_EVERY: u32 = 60;
 
-/// For how long after its end a transport key is looked after.
-const LATELY: TimeDelta = TimeDelta::days(2);
-
 /// How long the status of a final change can be asked for.
 const KEPT: TimeDelta = TimeDelta::days(30);
 /// How many changes a transaction removes: nobody waits long behind it.
@@ -49,17 +46,13 @@ async fn look_after(app: &App, prune_too: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A destroyed key opens nothing, so it no longer matters who sent what under it. Keys destroyed lately are gone through
-/// each time: a crash in the middle leaves nothing behind.
+/// A destroyed key opens nothing, so it no longer matters who sent what under it.
 async fn forget_submissions(app: &App) -> anyhow::Result<()> {
-    let since = app.clock.utc() - LATELY;
-    for key in transport_keys::destroyed_since(app, since).await? {
-        for bucket in Bucket::all() {
-            app.store
-                .write(move |tx: &mut Tx<'_>| Box::pin(async move { submission::forget(tx, bucket, key).await }))
-                .await
-                .context("cannot forget the ciphertexts of a destroyed key")?;
-        }
+    for bucket in Bucket::all() {
+        app.store
+            .write(move |tx: &mut Tx<'_>| Box::pin(async move { submission::forget(tx, bucket).await }))
+            .await
+            .context("cannot forget the ciphertexts of destroyed keys")?;
     }
     Ok(())
 }

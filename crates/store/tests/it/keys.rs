@@ -10,7 +10,7 @@ use crate::change::accept;
 use crate::harness::{Database, on_both_engines};
 use crate::sample::{at, change, identity_id, transport_key_id, uuid};
 
-fn key(n: u128, state: &str) -> TransportKey {
+pub(crate) fn key(n: u128, state: &str) -> TransportKey {
     TransportKey {
         id: transport_key_id(n),
         padding: "pkcs1v15".to_owned(),

@@ -136,11 +136,11 @@ on_both_engines! {
         let unfinished = async || {
             let mut found = database.read(move |tx| Box::pin(lane::unfinished(tx, owner))).await;
             found.sort_unstable();
-            found
+            found.into_iter().map(|found| (found.identity, found.unjudged)).collect::<Vec<_>>()
         };
         assert_eq!(unfinished().await, []);
         database.write(move |tx| Box::pin(bucket::take_over(tx, waiting.bucket(), owner))).await;
-        assert_eq!(unfinished().await, [waiting, doubtful]);
+        assert_eq!(unfinished().await, [(waiting, true), (doubtful, false)]);
     }
 
     async fn a_request_made_again_knows_whether_the_one_before_got_part_way(database) {
@@ -167,6 +167,14 @@ on_both_engines! {
         };
         save(&database, IDENTITY, delta).await.expect("saved");
         assert!(!got(3).await, "the latest one finished");
+
+        let changes: Vec<Change> = (4..=6).map(|seq| sample_change(IDENTITY, seq)).collect();
+        accept(&database, changes.clone()).await;
+        save_targets(&database, vec![target(&changes[0], 1, TargetState::Applied)]).await.expect("saved");
+        assert!(got(5).await, "its change is still being delivered elsewhere");
+        let never_written = Target { attempts: 0, ..target(&changes[1], 1, TargetState::Superseded) };
+        save_targets(&database, vec![never_written]).await.expect("saved");
+        assert!(got(6).await, "one that was superseded before it was written says nothing");
     }
 
     async fn what_is_under_way_is_counted(database) {

@@ -109,7 +109,7 @@ pub(crate) fn target(change: &Change, account: u128, state: TargetState) -> Targ
         seq: change.seq,
         sign_in: false,
         state,
-        attempts: 0,
+        attempts: 1,
         probed: false,
         unsure: false,
         reason: None,

@@ -2,7 +2,7 @@
 
 use lockstep_core::id::{Bucket, ChangeId};
 use lockstep_store::submission::{self, Claim};
-use lockstep_store::{Error, change};
+use lockstep_store::{Error, change, transport_key};
 use tokio::task::JoinSet;
 
 use crate::harness::{Database, on_both_engines};
@@ -107,12 +107,14 @@ on_both_engines! {
     async fn a_destroyed_key_takes_its_ciphertexts_along(database) {
         let bucket = Bucket::of_digest(&DIGEST);
         let change = accept(&database).await.expect("accepted");
-        let forget = async |key| {
-            database.write(move |tx| Box::pin(submission::forget(tx, bucket, transport_key_id(key)))).await
-        };
-        assert_eq!(forget(2).await, 0, "another key");
+        let forget = async || database.write(move |tx| Box::pin(submission::forget(tx, bucket))).await;
+        let key = crate::keys::key(1, "retired");
+        database.write(move |tx| Box::pin(async move { transport_key::insert(tx, &key).await })).await;
+        assert_eq!(forget().await, 0, "the key is still there");
         assert_eq!(accept(&database).await.expect("the same"), change);
-        assert_eq!(forget(1).await, 1);
+        let destroyed = database.write(|tx| Box::pin(transport_key::destroy(tx, transport_key_id(1), at(9)))).await;
+        assert!(destroyed);
+        assert_eq!(forget().await, 1);
         let known = database.read(|tx| Box::pin(submission::change_for(tx, &DIGEST, source_id(1), ""))).await;
         assert_eq!(known, None);
         assert_eq!(claim(&database, DIGEST, "another client", 9).await, Claim::New);

@@ -52,7 +52,11 @@ impl Lane {
                 delivery.target.state = TargetState::Applying;
                 delivery.target.attempts += 1;
             }
-            Step::SignIn => delivery.target.state = TargetState::Verifying,
+            Step::SignIn => {
+                delivery.target.state = TargetState::Verifying;
+                // Used up before it is made, where it may well fail: a crash must not make it a second time.
+                delivery.target.probed |= delivery.asks != Some(super::Question::Confirmed);
+            }
         });
         self.supersede(attempt.key, now);
         true

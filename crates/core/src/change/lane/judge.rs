@@ -32,6 +32,8 @@ pub struct NewTarget {
     pub sign_in: bool,
 }
 
+pub(super) const TOO_LATE: &str = "the request expired before it could be carried out";
+
 impl Lane {
     /// The change that is judged next: the oldest that is not, since order is kept per identity.
     pub fn unjudged(&self) -> Option<&Change> {
@@ -42,6 +44,13 @@ impl Lane {
     /// writes exactly these accounts. An older one may not be joined: a password in between would come after it.
     pub fn joinable(&self, targets: &[NewTarget]) -> Option<ChangeId> {
         let newest = self.changes.values().rev().find(|c| c.state == ChangeState::Judged && c.joined.is_none())?;
+        // A change in between that has ended may have given any of these accounts another password.
+        let asking = self.unjudged()?.seq;
+        let mut between = self.changes.range(newest.seq + 1..asking).map(|(_, change)| change);
+        let all_known = between.clone().count() as i64 == asking - newest.seq - 1;
+        if !all_known || !between.all(|change| change.joined == Some(newest.id)) {
+            return None;
+        }
         let wanted: BTreeSet<AccountId> = targets.iter().map(|target| target.account).collect();
         let written: BTreeSet<AccountId> = self.targets_of(newest.id).map(|target| target.key.account).collect();
         let superseded = self.targets_of(newest.id).any(|target| target.state == TargetState::Superseded);
@@ -56,7 +65,7 @@ impl Lane {
         }
         let seq = change.seq;
         if change.expires_at <= now.utc {
-            return self.refuse(seq, vec!["the request expired before it could be carried out".to_owned()], now);
+            return self.refuse(seq, vec![TOO_LATE.to_owned()], now);
         }
         match judgement {
             Judgement::Refused(reasons) => self.refuse(seq, reasons, now),
@@ -105,7 +114,7 @@ impl Lane {
         }
     }
 
-    fn refuse(&mut self, seq: i64, reasons: Vec<String>, now: Now) {
+    pub(super) fn refuse(&mut self, seq: i64, reasons: Vec<String>, now: Now) {
         self.mark(seq, |change| {
             change.state = ChangeState::Failed;
             change.refusals = reasons;

@@ -13,8 +13,10 @@
 //! answered, B is written and confirmed, a sign-in with B succeeds, and then A lands. Where no sign-in is possible,
 //! the password is written once more at the end of the grace, when the answer means what it says.
 //!
-//! Outside doubt a refusal is asked about only when it says so ([`Refusal::ask`]). A sign-in that fails counts towards
-//! the lock of the account, so at most one a target is made with a password that may be wrong.
+//! Outside doubt a refusal is asked about when it says so ([`Refusal::ask`]), and when a write of this very change was
+//! lost before ([`crate::change::Target::unsure`]): a system that was away for longer than the grace refuses, once it is
+//! back, the password that it has. A sign-in that fails counts towards the lock of the account, so at most one a target
+//! is made with a password that may be wrong.
 
 use std::time::Duration;
 
@@ -101,13 +103,14 @@ impl Lane {
 
     fn refused(&mut self, key: TargetKey, refusal: Refusal, now: Now) {
         let probed = self.target(key).is_some_and(|target| target.probed);
+        let lost = self.target(key).is_some_and(|target| target.unsure);
         let in_doubt = self.lands_until(key).into_iter().chain(self.others_land_until(key)).max();
         match in_doubt {
-            None if probed || !refusal.ask => self.fail(key, refusal, now),
+            None if probed || !(refusal.ask || lost) => self.fail(key, refusal, now),
             Some(until) if probed => self.hold(key, Step::Write, until, None),
             _ => {
                 // The one sign-in with a password that may be wrong: used up before it is made.
-                self.update(key, |delivery| delivery.target.probed = true);
+                self.update(key, |delivery| delivery.target.unsure = true);
                 self.hold(key, Step::SignIn, now.mono, Some(Question::Refused(refusal)));
             }
         }

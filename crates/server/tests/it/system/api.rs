@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use super::state::{CLIENT_SECRET, CLIENTS, ClientSpec};
 use super::until;
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The API of one installation.
 #[derive(Clone)]
 pub(super) struct Api {
@@ -76,7 +79,7 @@ impl PasswordInfo {
 impl Api {
     /// Gets a token for each of the clients.
     pub(super) async fn sign_in(url: &str) -> Self {
-        let http = Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
+        let http = Client::builder().timeout(PATIENCE).build().expect("a client");
         let mut tokens = Vec::new();
         for ClientSpec { id, .. } in CLIENTS {
             let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", CLIENT_SECRET)];
@@ -100,9 +103,9 @@ impl Api {
     /// Sends a change and gives its request id; nothing when no answer came, so that nobody knows whether it was taken.
     pub(super) async fn try_set(&self, body: &Value) -> Option<String> {
         let request = self.http.post(format!("{}/v2024/set-password", self.url)).json(body);
-        let answer = self.as_client(request, 1).send().await.ok()?;
+        let answer = self.as_client(request, 1).send().await.inspect_err(gone).ok()?;
         let status = answer.status();
-        let body: Value = answer.json().await.ok()?;
+        let body: Value = answer.json().await.inspect_err(gone).ok()?;
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
         Some(body["requestId"].as_str().expect("a request id").to_owned())
     }
@@ -138,4 +141,9 @@ impl Api {
     fn as_client(&self, request: RequestBuilder, index: usize) -> RequestBuilder {
         request.bearer_auth(&self.tokens[index])
     }
+}
+
+/// A server that is gone says so at once. One that is there and says nothing for so long is at fault.
+fn gone(error: &reqwest::Error) {
+    assert!(!error.is_timeout(), "no answer in time: {error}");
 }

@@ -24,7 +24,9 @@ async fn a_stop_lets_deliveries_under_way_end_and_leaves_nothing_in_doubt() {
     for login in &logins {
         state.person(login, None, |_| login.clone());
     }
-    let mut installation = Installation::new(quick(), &state).await;
+    let mut settings = quick();
+    settings.insert("engine".to_owned(), toml::toml! { grace = "1m" }.into());
+    let mut installation = Installation::new(settings, &state).await;
     installation.start().await;
     let api = installation.api().await;
 
