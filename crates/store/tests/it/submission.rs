@@ -1,8 +1,9 @@
 //! Submissions: one ciphertext, one caller, one identity, one change.
 
+use lockstep_core::change::{Change, ChangeState, Delta};
 use lockstep_core::id::{Bucket, ChangeId};
 use lockstep_store::submission::{self, Claim};
-use lockstep_store::{Error, change, transport_key};
+use lockstep_store::{Error, change, lane, transport_key};
 use tokio::task::JoinSet;
 
 use crate::harness::{Database, on_both_engines};
@@ -112,8 +113,13 @@ on_both_engines! {
         database.write(move |tx| Box::pin(async move { transport_key::insert(tx, &key).await })).await;
         assert_eq!(forget().await, 0, "the key is still there");
         assert_eq!(accept(&database).await.expect("the same"), change);
-        let destroyed = database.write(|tx| Box::pin(transport_key::destroy(tx, transport_key_id(1), at(9)))).await;
-        assert!(destroyed);
+        let destroy = async || database.write(|tx| Box::pin(transport_key::destroy(tx, transport_key_id(1), at(9)))).await;
+        assert!(!destroy().await, "an unfinished change refers to it");
+        let (stored, _) = database.read(move |tx| Box::pin(change::find(tx, change))).await.expect("stored");
+        let ended = Change { state: ChangeState::Failed, settled_at: Some(at(8)), ..stored };
+        let delta = Delta { changes: vec![ended.clone()], ..Delta::default() };
+        database.write(move |tx| Box::pin(async move { lane::save(tx, ended.identity, &delta).await })).await;
+        assert!(destroy().await);
         assert_eq!(forget().await, 1);
         let known = database.read(|tx| Box::pin(submission::change_for(tx, &DIGEST, source_id(1), ""))).await;
         assert_eq!(known, None);
