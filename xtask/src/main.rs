@@ -1,4 +1,4 @@
-//! What a developer or CI runs: `cargo xtask test` and `cargo xtask dev`.
+//! What a developer or CI runs: `cargo xtask test`, `cargo xtask prove` and `cargo xtask dev`.
 //!
 //! It installs the tools that the tests need, starts real servers on loopback in a folder of their own, runs every
 //! check, and stops what it started. It is no part of the product and no product code depends on it.
@@ -9,6 +9,7 @@ mod install;
 mod lockstep;
 mod paths;
 mod process;
+mod prove;
 mod report;
 mod schemathesis;
 mod sdk;
@@ -42,6 +43,11 @@ enum Command {
     /// when the check fails. The exit code is 0 only if every selected check ran and passed: a check that could not run
     /// because something is not installed counts as failed.
     Test(test::Arguments),
+    /// Prove what takes long: a million simulated runs of the engine, and that planted bugs are found.
+    Prove {
+        #[command(subcommand)]
+        proof: prove::Proof,
+    },
     /// Start slapd, PostgreSQL and MariaDB for tests run by hand, and keep them until Ctrl-C.
     ///
     /// Standard output is the variables as shell exports, so that another terminal can take them:
@@ -68,6 +74,7 @@ fn execute(command: Command) -> Result<ExitCode> {
     let stop = Stop::on_signals()?;
     match command {
         Command::Test(arguments) => test::run(&arguments, &paths, &stop),
+        Command::Prove { proof } => prove::run(&proof, &paths),
         Command::Dev { no_install } => dev(&Installer { allowed: !no_install, paths: &paths, stop: &stop }),
     }
 }

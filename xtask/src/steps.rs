@@ -9,9 +9,13 @@ use clap::ValueEnum;
 use crate::install::Tool;
 use crate::paths::Paths;
 use crate::process::{Stop, run};
+use crate::prove;
 use crate::schemathesis;
 use crate::sdk::{self, Sdk};
 use crate::servers::Servers;
+
+/// How many seeds every change is tried with.
+const SEEDS: u64 = 10_000;
 
 /// One check. They run in this order: the quick ones first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,6 +30,8 @@ pub(crate) enum Step {
     Doc,
     /// cargo test of the workspace, with the real servers
     Test,
+    /// 10,000 simulated runs of the engine
+    Simulation,
     /// The official Python SDK 1.4.2 (v2024 addresses) changes a password in slapd
     #[value(name = "sdk-python-142")]
     SdkPython142,
@@ -69,7 +75,7 @@ impl Step {
     /// What must be installed.
     pub(crate) fn tools(self) -> &'static [Tool] {
         match self {
-            Self::Fmt | Self::Clippy | Self::Doc => &[],
+            Self::Fmt | Self::Clippy | Self::Doc | Self::Simulation => &[],
             Self::Deny => &[Tool::CargoDeny],
             Self::Test => &[Tool::Servers],
             Self::SdkPython142 => &[Tool::Servers, Tool::Python142],
@@ -109,6 +115,7 @@ impl Step {
                 command.args(["test", "--workspace", "--locked"]).envs(bench.servers()?.environment());
                 in_workspace(&mut command)
             }
+            Self::Simulation => in_workspace(&mut prove::simulation(&bench.paths.root, SEEDS)),
             Self::SdkPython142 => sdk::run(Sdk::Python142, bench, &log),
             Self::SdkPythonLatest => sdk::run(Sdk::PythonLatest, bench, &log),
             Self::SdkTypescript => sdk::run(Sdk::Typescript, bench, &log),

@@ -61,6 +61,11 @@ impl Change {
     pub fn bucket(&self) -> Bucket {
         self.id.bucket()
     }
+
+    /// Whether what the client encrypted may still be needed. When not, it is erased in the statement that says so.
+    pub fn keeps_payload(&self) -> bool {
+        !self.state.is_final()
+    }
 }
 
 /// How far a change is.

@@ -12,6 +12,7 @@ pub mod change;
 pub mod digit_token;
 pub mod id;
 pub mod identity;
+pub mod node;
 pub mod org_config;
 pub mod password;
 pub mod password_policy;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lockstep_core::change::{Backoff, DEFAULT_LIFETIME, LaneSettings, MAX_LIFETIME};
+use lockstep_core::node::NodeSettings;
+use lockstep_engine::EngineSettings;
 use serde::Deserialize;
 
 /// The whole file.
@@ -78,6 +80,9 @@ pub struct EngineConfig {
     /// How long a write whose answer was lost may still land.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
+    /// How long a node may be silent before the others take its work over.
+    #[serde(with = "humantime_serde")]
+    pub node_timeout: Duration,
     /// The wait after the first failed try of a target.
     #[serde(with = "humantime_serde")]
     pub first_retry: Duration,
@@ -176,10 +181,14 @@ impl Config {
         }
     }
 
-    /// What the lanes are built with.
-    pub fn lane_settings(&self) -> LaneSettings {
-        let backoff = Backoff { first: self.engine.first_retry, max: self.engine.longest_retry };
-        LaneSettings { grace: self.engine.grace, backoff }
+    /// What the engine is started with. `alone` says that the database proves that there is no other node.
+    pub fn engine_settings(&self, alone: bool) -> EngineSettings {
+        let EngineConfig { grace, node_timeout, first_retry, longest_retry, .. } = self.engine;
+        let backoff = Backoff { first: first_retry, max: longest_retry };
+        EngineSettings {
+            lane: LaneSettings { grace, backoff },
+            node: NodeSettings { beat_every: node_timeout / 10, timeout: node_timeout, settling: grace, alone },
+        }
     }
 
     /// The address people and programs reach the server by, without a slash at the end.
@@ -208,6 +217,9 @@ impl Config {
         if self.engine.grace < Duration::from_secs(1) {
             return Some(("engine.grace", "must be a second at least"));
         }
+        if self.engine.node_timeout < Duration::from_secs(2) {
+            return Some(("engine.node-timeout", "must be two seconds at least"));
+        }
         if self.engine.first_retry.is_zero() || self.engine.first_retry > self.engine.longest_retry {
             return Some(("engine.first-retry", "must be more than nothing and at most engine.longest-retry"));
         }
@@ -230,6 +242,7 @@ impl Default for EngineConfig {
         Self {
             lifetime: DEFAULT_LIFETIME.to_std().unwrap_or_default(),
             grace,
+            node_timeout: Duration::from_secs(10),
             first_retry: backoff.first,
             longest_retry: backoff.max,
         }

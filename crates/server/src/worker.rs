@@ -1,32 +1,67 @@
-//! The worker: carries accepted changes to their targets.
+//! The worker: the engine with this server as its host, and what time makes due beside it.
 //!
-//! A node owns buckets, and only the owner works in them: each of its transactions checks that it still does. One task
-//! drives each identity that has something unfinished (`driver.rs`); what it does is decided by
-//! `lockstep_core::change::Lane`. Hints wake a task at once; a poll of the rows finds what no hint told. Nothing here is
-//! remembered that is not in the rows: after a crash the tasks are built again from them.
+//! Which password goes where and when is decided by `lockstep_core::change::Lane` and carried out by `lockstep_engine`;
+//! here are the rows, the keys and the systems it needs for that.
 
-mod audit;
 mod call;
-mod driver;
 mod event;
-mod gate;
+mod host;
 mod judge;
 mod sources;
-mod supervisor;
 mod transport_keys;
 mod upkeep;
 mod waker;
 
+use anyhow::Context as _;
+use lockstep_engine::Engine;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+
 pub use sources::{Sources, SourcesError};
-pub use supervisor::{WorkerHandle, start};
 pub use transport_keys::rotate_transport_keys;
 pub use waker::Waker;
 
-use lockstep_core::id::{Bucket, NodeId};
+/// A running worker.
+pub struct WorkerHandle {
+    engine: Engine,
+    stop: CancellationToken,
+    upkeep: JoinHandle<()>,
+}
 
-/// The right to write in the buckets: which node, and in which epoch it took each.
-#[derive(Debug, Clone)]
-struct Ownership {
-    node: NodeId,
-    epochs: std::sync::Arc<std::collections::HashMap<Bucket, i64>>,
+/// Joins the nodes of the database and starts to work.
+///
+/// # Errors
+/// When that cannot be written, or a worker already runs in this process.
+pub async fn start(app: App) -> anyhow::Result<WorkerHandle> {
+    let hints = app.waker.inbox().context("a worker already runs in this process")?;
+    let settings = app.config.engine_settings(app.store.serves_alone());
+    let engine = Engine::start(app.clone(), settings, hints).await?;
+    transport_keys::publish_first(&app).await.context("cannot prepare a transport key")?;
+    let stop = CancellationToken::new();
+    let upkeep = tokio::spawn(upkeep::keep(app, stop.clone()));
+    Ok(WorkerHandle { engine, stop, upkeep })
+}
+
+impl WorkerHandle {
+    /// Waits until the worker ends of itself, which it does only by a fault. Not to be asked again after that.
+    pub async fn fault(&mut self) -> String {
+        tokio::select! {
+            fault = self.engine.fault() => fault,
+            ended = &mut self.upkeep => match ended {
+                Ok(()) => "upkeep ended".to_owned(),
+                Err(error) => error.to_string(),
+            },
+        }
+    }
+
+    /// Begins nothing new, lets what is under way end and be written down, hands the buckets over, and returns.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.engine.stop().await;
+        if let Err(error) = self.upkeep.await {
+            tracing::error!(%error, "upkeep ended with a fault");
+        }
+    }
 }

@@ -4,53 +4,32 @@
 //! so a node that lost a bucket, however long it was paused, writes nothing there any more.
 
 use lockstep_core::id::{Bucket, NodeId};
+use lockstep_core::node::BucketRow;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 
-/// A bucket, and whose it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ownership {
-    /// Which bucket.
-    pub bucket: Bucket,
-    /// Its owner; none before the first take-over and after a node stopped.
-    pub node: Option<NodeId>,
-    /// How often it was taken over.
-    pub epoch: i64,
-}
-
 row! {
-    struct OwnershipRow {
+    struct StoredBucket {
         bucket: i16,
         node: Option<Uuid>,
         epoch: i64,
     }
 }
 
-/// Makes `node` the owner of a bucket, whoever owned it before, and gives the new epoch.
-pub async fn take_over(tx: &mut Tx<'_>, bucket: Bucket, node: NodeId) -> Result<i64> {
-    let (epoch,) = fetch!(
+/// Makes `to` the owner of a bucket, or nobody, if it is still in the epoch in which it was seen: of two who want it one
+/// gets it. Says whether it was; the new epoch is one more.
+pub async fn pass(tx: &mut Tx<'_>, bucket: Bucket, seen: i64, to: Option<NodeId>) -> Result<bool> {
+    let passed = execute!(
         tx,
-        fetch_one as (i64,),
-        "take over a bucket",
-        "UPDATE bucket SET node = $2, epoch = epoch + 1 WHERE bucket = $1 RETURNING epoch",
+        "make a bucket change hands",
+        "UPDATE bucket SET node = $3, epoch = epoch + 1 WHERE bucket = $1 AND epoch = $2",
         bucket.number(),
-        node.0
+        seen,
+        to.map(|node| node.0),
     )?;
-    Ok(epoch)
-}
-
-/// Makes `node` the owner of every bucket at once: what the only node of a SQLite database does.
-pub async fn take_over_all(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<Ownership>> {
-    let rows = fetch!(
-        tx,
-        fetch_all as OwnershipRow,
-        "take over every bucket",
-        "UPDATE bucket SET node = $1, epoch = epoch + 1 RETURNING bucket, node, epoch",
-        node.0
-    )?;
-    rows.into_iter().map(Ownership::try_from).collect()
+    Ok(passed == 1)
 }
 
 /// Makes sure that `node` still owns the bucket in that epoch, until the transaction ends. It is the first statement of
@@ -64,53 +43,28 @@ pub async fn hold(tx: &mut Tx<'_>, bucket: Bucket, node: NodeId, epoch: i64) -> 
         Tx::Sqlite(_) => "SELECT bucket, node, epoch FROM bucket WHERE bucket = $1",
         Tx::Postgres(_) => "SELECT bucket, node, epoch FROM bucket WHERE bucket = $1 FOR UPDATE",
     };
-    let row = fetch!(tx, fetch_one as OwnershipRow, "hold a bucket", sql, bucket.number())?;
-    match row.node == Some(node.0) && row.epoch == epoch {
+    let row = fetch!(tx, fetch_one as StoredBucket, "hold a bucket", sql, bucket.number())?;
+    match BucketRow::try_from(row)?.is_held_by(node, epoch) {
         true => Ok(()),
         false => Err(Error::BucketLost(bucket)),
     }
 }
 
-/// Gives a bucket up, if `node` still owns it in that epoch: a node that stops hands over.
-pub async fn give_up(tx: &mut Tx<'_>, bucket: Bucket, node: NodeId, epoch: i64) -> Result<()> {
-    execute!(
-        tx,
-        "give up a bucket",
-        "UPDATE bucket SET node = NULL WHERE bucket = $1 AND node = $2 AND epoch = $3",
-        bucket.number(),
-        node.0,
-        epoch,
-    )?;
-    Ok(())
-}
-
 /// Every bucket, in order.
-pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Ownership>> {
+pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<BucketRow>> {
     let rows = fetch!(
         tx,
-        fetch_all as OwnershipRow,
+        fetch_all as StoredBucket,
         "list the buckets",
         "SELECT bucket, node, epoch FROM bucket ORDER BY bucket"
     )?;
-    rows.into_iter().map(Ownership::try_from).collect()
+    rows.into_iter().map(BucketRow::try_from).collect()
 }
 
-/// The buckets that `node` owns, in order.
-pub async fn owned(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<Ownership>> {
-    let rows = fetch!(
-        tx,
-        fetch_all as OwnershipRow,
-        "list the buckets of a node",
-        "SELECT bucket, node, epoch FROM bucket WHERE node = $1 ORDER BY bucket",
-        node.0
-    )?;
-    rows.into_iter().map(Ownership::try_from).collect()
-}
-
-impl TryFrom<OwnershipRow> for Ownership {
+impl TryFrom<StoredBucket> for BucketRow {
     type Error = Error;
 
-    fn try_from(row: OwnershipRow) -> Result<Self> {
+    fn try_from(row: StoredBucket) -> Result<Self> {
         let bucket = u8::try_from(row.bucket)
             .map_err(|_| Error::Corrupt { what: "a bucket's number", value: row.bucket.to_string() })?;
         Ok(Self { bucket: Bucket(bucket), node: row.node.map(NodeId), epoch: row.epoch })

@@ -201,14 +201,14 @@ pub async fn counts(tx: &mut Tx<'_>) -> Result<Counts> {
 }
 
 async fn save_change(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
-    let sql = match change.state.is_final() {
+    let sql = match change.keeps_payload() {
         true => {
-            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6,
-                 payload = NULL, second_payload = NULL
+            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6
              WHERE bucket = $1 AND id = $2 AND state IN ('accepted', 'judged')"
         }
         false => {
-            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6
+            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6,
+                 payload = NULL, second_payload = NULL
              WHERE bucket = $1 AND id = $2 AND state IN ('accepted', 'judged')"
         }
     };

@@ -1,12 +1,13 @@
 //! Nodes: the processes that run on this database, and the counters by which they see each other live.
 //!
-//! Whether a node is dead is not decided here: an observer compares two readings of its counter by the observer's own
-//! monotonic clock.
+//! Whether a node is dead is not decided here, see [`lockstep_core::node`].
 
 use chrono::{DateTime, Utc};
 use lockstep_core::id::NodeId;
+use lockstep_core::node::{NodeRow, Round};
 use uuid::Uuid;
 
+use crate::bucket;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 
@@ -21,12 +22,12 @@ pub struct Node {
     pub beat: i64,
     /// When it started, by its own clock.
     pub started_at: DateTime<Utc>,
-    /// Whether it stopped and handed its buckets over.
+    /// Whether it stopped of its own will.
     pub stopped: bool,
 }
 
 row! {
-    struct NodeRow {
+    struct StoredNode {
         id: Uuid,
         name: String,
         beat: i64,
@@ -48,22 +49,22 @@ pub async fn register(tx: &mut Tx<'_>, id: NodeId, name: &str, now: DateTime<Utc
     Ok(())
 }
 
-/// Raises a node's counter and gives it.
+/// Raises a node's counter, and reads every node and bucket.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the node's row was removed: the others took it for dead.
-pub async fn beat(tx: &mut Tx<'_>, id: NodeId) -> Result<i64> {
-    let row = fetch!(
-        tx,
-        fetch_optional as (i64,),
-        "say that a node lives",
-        "UPDATE node SET beat = beat + 1 WHERE id = $1 RETURNING beat",
-        id.0
-    )?;
-    row.map(|(beat,)| beat).ok_or(Error::NotFound("node"))
+pub async fn beat(tx: &mut Tx<'_>, id: NodeId) -> Result<Round> {
+    let raised = execute!(tx, "say that a node lives", "UPDATE node SET beat = beat + 1 WHERE id = $1", id.0)?;
+    if raised == 0 {
+        return Err(Error::NotFound("node"));
+    }
+    // In this order: a node is known before it owns anything, so no owner is missed.
+    let buckets = bucket::list(tx).await?;
+    let nodes = list(tx).await?.into_iter().map(|Node { id, beat, stopped, .. }| NodeRow { id, beat, stopped });
+    Ok(Round { nodes: nodes.collect(), buckets })
 }
 
-/// Records that a process stopped of its own will.
+/// Records that a process stops of its own will: it takes no bucket any more.
 pub async fn stop(tx: &mut Tx<'_>, id: NodeId) -> Result<()> {
     execute!(tx, "record that a node stopped", "UPDATE node SET stopped = TRUE WHERE id = $1", id.0)?;
     Ok(())
@@ -79,11 +80,11 @@ pub async fn remove(tx: &mut Tx<'_>, id: NodeId) -> Result<()> {
 pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Node>> {
     let rows = fetch!(
         tx,
-        fetch_all as NodeRow,
+        fetch_all as StoredNode,
         "list the nodes",
         "SELECT id, name, beat, started_at, stopped FROM node ORDER BY started_at, id"
     )?;
     let node =
-        |NodeRow { id, name, beat, started_at, stopped }| Node { id: NodeId(id), name, beat, started_at, stopped };
+        |StoredNode { id, name, beat, started_at, stopped }| Node { id: NodeId(id), name, beat, started_at, stopped };
     Ok(rows.into_iter().map(node).collect())
 }

@@ -15,11 +15,6 @@ use crate::store::{Counters, Options};
 /// The oldest version that is tested, as `server_version_num` counts.
 const OLDEST: i32 = 150_000;
 
-/// How long a statement waits for a lock, and how long a transaction may do nothing. Both are shorter than the time
-/// after which a node that does not answer counts as dead, so that it cannot hold a bucket's row beyond that.
-const LOCK_TIMEOUT: (&str, &str) = ("lock_timeout", "5s");
-const IDLE_TIMEOUT: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
-
 /// How long a connection may have been idle before it is tried out first.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 
@@ -31,8 +26,9 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(crate) async fn open(address: &str, options: Options) -> Result<Self> {
         let connect = PgConnectOptions::from_str(address).map_err(|source| Error::InvalidAddress(source.into()))?;
-        let connect =
-            connect.application_name("lockstep").options([LOCK_TIMEOUT, IDLE_TIMEOUT]).disable_statement_logging();
+        let limit = format!("{}ms", options.lock_timeout.as_millis().max(1));
+        let limits = ["lock_timeout", "idle_in_transaction_session_timeout"].map(|name| (name, limit.as_str()));
+        let connect = connect.application_name("lockstep").options(limits).disable_statement_logging();
         let database = format!("{} on {}", connect.get_database().unwrap_or("postgres"), connect.get_host());
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)

@@ -28,7 +28,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Sqlite {
     writer: Writer,
     readers: SqlitePool,
-    _lock: Option<ServeLock>,
+    lock: Option<ServeLock>,
 }
 
 impl Sqlite {
@@ -59,7 +59,7 @@ impl Sqlite {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(connect.read_only(true));
-        Ok(Self { writer: Writer::start(connection, writing, counters), readers, _lock: lock })
+        Ok(Self { writer: Writer::start(connection, writing, counters), readers, lock })
     }
 
     pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
@@ -80,6 +80,11 @@ impl Sqlite {
         let value = work(&mut Tx::Sqlite(&mut transaction)).await?;
         transaction.commit().await.map_err(Error::commit)?;
         Ok(value)
+    }
+
+    /// Whether this process holds the lock of the one that serves.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.lock.is_some()
     }
 
     pub(crate) async fn close(&self) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -32,11 +33,14 @@ pub struct Options {
     pub exclusive: bool,
     /// How many connections are opened at most: on PostgreSQL for everything, on SQLite for readers.
     pub connections: u32,
+    /// On PostgreSQL, how long a statement waits for a lock and a transaction may do nothing. It is shorter than the time
+    /// after which a silent node counts as dead, so that such a node cannot hold a bucket's row beyond that.
+    pub lock_timeout: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { exclusive: false, connections: 16 }
+        Self { exclusive: false, connections: 16, lock_timeout: Duration::from_secs(5) }
     }
 }
 
@@ -121,6 +125,14 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(engine) => engine.read(work).await,
             Engine::Postgres(engine) => engine.read(work).await,
+        }
+    }
+
+    /// Whether the database proves that no other process serves from it, see [`Options::exclusive`].
+    pub fn serves_alone(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.is_locked(),
+            Engine::Postgres(_) => false,
         }
     }
 

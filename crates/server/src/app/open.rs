@@ -64,7 +64,8 @@ impl App {
         let master = master_key(&config.master_key)?;
         let clock = Clock::start();
         let url = with_password(&config)?;
-        let options = Options { exclusive: role == Role::Serve, ..Options::default() };
+        let lock_timeout = config.engine.node_timeout / 2;
+        let options = Options { exclusive: role == Role::Serve, lock_timeout, ..Options::default() };
         let store = Arc::new(Store::open(&url, options).await?);
         store.migrate(clock.utc()).await?;
         let ring = key_ring(&store, &master, &clock).await?;

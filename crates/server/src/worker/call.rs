@@ -1,29 +1,24 @@
 //! What a task does outside its lane: opens payloads, hashes, and calls connectors.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use lockstep_connectors::{AccountRef, RefusalKind, SignIn as Answer, Written};
-use lockstep_core::change::{Change, Outcome, Refusal, SignIn, Target};
+use lockstep_connectors::{AccountRef, RefusalKind, SignIn as Answer, Written as Said};
+use lockstep_core::change::{Change, SignIn, Target};
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::rules::Violation;
+use lockstep_engine::{Call, Health, Written};
 use lockstep_store::history::{self, Holder};
-use lockstep_store::{Tx, lane, transport_key};
+use lockstep_store::{Tx, transport_key};
 use lockstep_vault::hash::{Fingerprint, PasswordHash, Salt};
 use lockstep_vault::seal::Binding;
 
-use super::event::Call;
-use super::gate::Pass;
 use super::judge::Facts;
-use super::sources::SourcesError;
+use super::sources::InUse;
 use crate::app::App;
 
-/// The longest a connector is waited for, whatever its own settings, or half the grace: then the write is in doubt.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 /// An opened payload and what comes of it.
-pub(super) struct Payload {
+pub struct Payload {
     /// The new password.
     pub(super) password: Password,
     /// Stands for it when two changes are compared.
@@ -42,16 +37,13 @@ pub(super) struct Entry {
     pub(super) keep: u32,
 }
 
-/// The payload of a change that passed: the one in memory, or opened again.
-pub(super) async fn payload(app: &App, change: &Change, known: Option<Arc<Payload>>) -> anyhow::Result<Arc<Payload>> {
-    if let Some(payload) = known {
-        return Ok(payload);
-    }
+/// The payload of a change that passed, opened again.
+pub(super) async fn payload(app: &App, change: &Change) -> anyhow::Result<Payload> {
     let facts = Facts::load(app, change).await?;
     let password = open(app, change, facts.minimum()).await?.context("the payload of a judged change is invalid")?;
     let history = facts.entry(app, change, &password).await?;
     let fingerprint = app.vault.fingerprint(&password);
-    Ok(Arc::new(Payload { password, fingerprint, history }))
+    Ok(Payload { password, fingerprint, history })
 }
 
 /// Opens what the client encrypted. Nothing means that it is no password, for whatever reason.
@@ -166,88 +158,52 @@ async fn salt(app: &App, change: &Change) -> anyhow::Result<Salt> {
     Ok(Salt(salt))
 }
 
-/// Writes the password to one target, once. The row says already that it is being done.
-pub(super) async fn write(app: &App, call: &Call, payload: &Payload, pass: Pass) -> Outcome {
-    let Call { change, target, begun, .. } = call;
-    let source = match app.sources.get(target.source).await {
-        Ok(source) => source,
-        Err(error @ SourcesError::Store(_)) => return Outcome::Unavailable(error.to_string()),
-        Err(error) => return Outcome::Refused(Refusal { reason: error.to_string(), ask: false }),
-    };
-    let account = AccountRef { native_id: target.native_id.clone(), name: target.name.clone() };
-    // Whoever takes over waits a grace for what this node may still send. A node that was held up for long since the row
-    // said so sends nothing.
-    let grace = app.config.engine.grace;
-    if app.clock.monotonic().saturating_sub(*begun) > grace / 4 {
-        return Outcome::Unavailable("the server was held up before it could begin".to_owned());
-    }
+/// Writes the password to one target, once.
+pub(super) async fn write(
+    app: &App,
+    source: &InUse,
+    call: &Call,
+    payload: &Payload,
+    patience: Duration,
+) -> (Written, Health) {
+    let account = account(&call.target);
     let writing = source.connector.set_password(&account, &payload.password, None);
-    let written = match tokio::time::timeout(PATIENCE.min(grace / 2), writing).await {
-        Ok(written) => written,
-        Err(_) => {
-            pass.report(false);
-            app.metrics.delivery(&source.name, "unknown");
-            return Outcome::Unknown("no answer in time".to_owned());
+    let said = tokio::time::timeout(patience, writing).await;
+    let (label, written, health) = match said {
+        Ok(Said::Applied) => ("applied", Written::Applied, Health::Answered),
+        Ok(Said::Refused(refusal)) => {
+            let by_history = refusal.kind == RefusalKind::PolicyHistory;
+            ("refused", Written::Refused { reason: refusal.detail, by_history }, Health::Answered)
         }
+        Ok(Said::Unreachable(failure)) => ("unreachable", Written::Unavailable(failure.detail), Health::Silent),
+        Ok(Said::Busy(failure)) => ("busy", Written::Unavailable(failure.detail), Health::Answered),
+        Ok(Said::Unknown(failure)) => ("unknown", Written::Unknown(failure.detail), Health::Silent),
+        Err(_) => ("unknown", Written::Unknown("no answer in time".to_owned()), Health::Silent),
     };
-    let (label, answered, outcome) = match written {
-        Written::Applied => ("applied", true, Outcome::Applied),
-        Written::Refused(refusal) => {
-            let history = refusal.kind == RefusalKind::PolicyHistory;
-            let ask = history && got_part_way(app, change, target).await;
-            ("refused", true, Outcome::Refused(Refusal { reason: refusal.detail, ask }))
-        }
-        Written::Unreachable(failure) => ("unreachable", false, Outcome::Unavailable(failure.detail)),
-        Written::Busy(failure) => ("busy", true, Outcome::Unavailable(failure.detail)),
-        Written::Unknown(failure) => ("unknown", false, Outcome::Unknown(failure.detail)),
-    };
-    pass.report(answered);
     app.metrics.delivery(&source.name, label);
-    if let Outcome::Unavailable(reason) | Outcome::Unknown(reason) = &outcome {
+    if let Written::Unavailable(reason) | Written::Unknown(reason) = &written {
+        let (change, target) = (call.change.id, call.target.key.account);
         tracing::warn!(
-            change.id = %change.id, source.name = source.name, account.id = %target.key.account, outcome = label, reason,
+            change.id = %change, source.name = source.name, account.id = %target, outcome = label, reason,
             "a delivery is tried again"
         );
     }
-    outcome
+    (written, health)
 }
 
 /// Signs in with the new password, once.
-pub(super) async fn sign_in(app: &App, call: &Call, payload: &Payload, pass: Pass) -> SignIn {
-    let target = &call.target;
-    let source = match app.sources.get(target.source).await {
-        Ok(source) => source,
-        Err(error) => return SignIn::Unable(error.to_string()),
-    };
-    let account = AccountRef { native_id: target.native_id.clone(), name: target.name.clone() };
-    let answer = tokio::time::timeout(PATIENCE, source.connector.sign_in(&account, &payload.password)).await;
-    let answer = match answer {
-        Ok(Answer::Right) => SignIn::Right,
-        Ok(Answer::Wrong) => SignIn::Wrong,
-        // Proves nothing about the source either: the pass is given back without a report.
-        Ok(Answer::Unable(failure)) => return SignIn::Unable(failure.detail),
-        Ok(Answer::Unsupported) => return SignIn::Unable("nobody can sign in on this source".to_owned()),
-        Err(_) => return SignIn::Unable("no answer in time".to_owned()),
-    };
-    pass.report(true);
-    answer
+pub(super) async fn sign_in(source: &InUse, call: &Call, payload: &Payload, patience: Duration) -> (SignIn, Health) {
+    let account = account(&call.target);
+    match tokio::time::timeout(patience, source.connector.sign_in(&account, &payload.password)).await {
+        Ok(Answer::Right) => (SignIn::Right, Health::Answered),
+        Ok(Answer::Wrong) => (SignIn::Wrong, Health::Answered),
+        // Proves nothing about the source either.
+        Ok(Answer::Unable(failure)) => (SignIn::Unable(failure.detail), Health::Unproven),
+        Ok(Answer::Unsupported) => (SignIn::Unable("nobody can sign in on this source".to_owned()), Health::Unproven),
+        Err(_) => (SignIn::Unable("no answer in time".to_owned()), Health::Silent),
+    }
 }
 
-/// Whether a change before this one got no further than this account: then its history may refuse the very password it
-/// has, and a sign-in is worth its risk.
-async fn got_part_way(app: &App, change: &Change, target: &Target) -> bool {
-    let (identity, account, seq) = (change.identity, target.key.account, change.seq);
-    let asked = app
-        .store
-        .read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::got_part_way(tx, identity, account, seq).await }))
-        .await;
-    asked.unwrap_or_else(|error| {
-        tracing::error!(%error, "an earlier change could not be looked up");
-        false
-    })
-}
-
-/// A random number for the jitter of the next try.
-pub(super) fn draw() -> u32 {
-    u32::from_be_bytes(*lockstep_vault::secret::draw_bytes())
+fn account(target: &Target) -> AccountRef {
+    AccountRef { native_id: target.native_id.clone(), name: target.name.clone() }
 }

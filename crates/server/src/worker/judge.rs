@@ -14,24 +14,12 @@ use lockstep_core::password_policy::dictionary::Dictionary;
 use lockstep_core::password_policy::holder::binding_policy;
 use lockstep_core::password_policy::rules::{self, Context, Violation};
 use lockstep_core::source::Source;
+use lockstep_engine::Judged;
 use lockstep_store::history::Holder;
 use lockstep_store::{Tx, account, dictionary, identity, password_policy, source, sync_group};
 
 use super::call::{self, Entry, Payload};
 use crate::app::App;
-
-/// What was found out about a change.
-pub(super) enum Verdict {
-    /// It is refused for these reasons. It comes at a tick, so that the time of opening does not show in it.
-    Refused(Vec<String>),
-    /// It passed.
-    Passed {
-        /// The accounts that are to get the password.
-        targets: Vec<NewTarget>,
-        /// The password, for the first deliveries.
-        payload: Arc<Payload>,
-    },
-}
 
 /// Judgements that precede delivery become visible at multiples of this.
 const TICK: std::time::Duration = std::time::Duration::from_millis(500);
@@ -40,16 +28,17 @@ const TICK: std::time::Duration = std::time::Duration::from_millis(500);
 ///
 /// # Errors
 /// When the store or the vault fails. A payload that cannot be opened is no error.
-pub(super) async fn judge(app: &App, change: &Change) -> anyhow::Result<Verdict> {
+pub(super) async fn judge(app: &App, change: &Change) -> anyhow::Result<Judged<Payload>> {
     let facts = Facts::load(app, change).await?;
-    let verdict = match facts.refusal() {
-        Some(reason) => Verdict::Refused(vec![reason]),
+    let judged = match facts.refusal() {
+        Some(reason) => Judged::Refused(vec![reason]),
         None => facts.judge(app, change).await?,
     };
-    if matches!(verdict, Verdict::Refused(_)) {
+    if matches!(judged, Judged::Refused(_)) {
+        // So that the time of opening does not show in it.
         next_tick(app).await;
     }
-    Ok(verdict)
+    Ok(judged)
 }
 
 /// What a judgement rests on, besides the password.
@@ -115,24 +104,24 @@ impl Facts {
         self.policy.as_ref().map_or(0, |policy| usize::try_from(policy.min_length).unwrap_or(0))
     }
 
-    async fn judge(&self, app: &App, change: &Change) -> anyhow::Result<Verdict> {
-        let Some(identity) = &self.identity else { return Ok(Verdict::Refused(Vec::new())) };
+    async fn judge(&self, app: &App, change: &Change) -> anyhow::Result<Judged<Payload>> {
+        let Some(identity) = &self.identity else { return Ok(Judged::Refused(Vec::new())) };
         let Some(password) = call::open(app, change, self.minimum()).await? else {
-            return Ok(Verdict::Refused(vec![INVALID_PAYLOAD.to_owned()]));
+            return Ok(Judged::Refused(vec![INVALID_PAYLOAD.to_owned()]));
         };
         let targets = fan_out(identity, change.source, change.account, &self.members, &self.accounts);
         let broken = self.broken_rules(identity, &targets, &password);
         if !broken.is_empty() {
-            return Ok(Verdict::Refused(broken));
+            return Ok(Judged::Refused(broken));
         }
         let compared = call::compare_with_history(app, change, self.keep(), self.holder, &password).await?;
         let history = match (compared, &self.policy) {
             (Ok(entry), _) => entry,
-            (Err(violation), Some(policy)) => return Ok(Verdict::Refused(vec![refusal(policy, &violation)])),
+            (Err(violation), Some(policy)) => return Ok(Judged::Refused(vec![refusal(policy, &violation)])),
             (Err(_), None) => None,
         };
         let fingerprint = app.vault.fingerprint(&password);
-        Ok(Verdict::Passed { targets, payload: Arc::new(Payload { password, fingerprint, history }) })
+        Ok(Judged::Passed { targets, payload: Arc::new(Payload { password, fingerprint, history }) })
     }
 
     /// Every rule that the password breaks for any account that would get it.

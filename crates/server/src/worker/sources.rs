@@ -7,12 +7,12 @@ use std::time::Duration;
 use lockstep_connectors::{ConfigError, Connector, Secrets};
 use lockstep_core::id::SourceId;
 use lockstep_core::source::Source;
+use lockstep_engine::Gate;
 use lockstep_store::{Store, Tx, source, source_secret};
 use lockstep_vault::Vault;
 use lockstep_vault::seal::{Binding, OpenError};
 use zeroize::Zeroizing;
 
-use super::gate::Gate;
 use crate::clock::Clock;
 
 /// How long a source's row is believed before it is read again.
@@ -27,7 +27,7 @@ pub struct Sources {
 }
 
 /// A source in use.
-pub(super) struct InUse {
+pub struct InUse {
     /// What people call it.
     pub(super) name: String,
     /// How it is talked to.
@@ -147,10 +147,10 @@ impl Sources {
 
     fn with<T>(&self, id: SourceId, act: impl FnOnce(&mut Live) -> T) -> T {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        act(live.entry(id).or_insert_with(|| Live {
-            gate: Gate::new(self.clock.clone(), Source::CONCURRENCY),
-            read_at: Duration::ZERO,
-            built: None,
+        act(live.entry(id).or_insert_with(|| {
+            let clock = self.clock.clone();
+            let gate = Gate::new(Arc::new(move || clock.monotonic()), Source::CONCURRENCY);
+            Live { gate, read_at: Duration::ZERO, built: None }
         }))
     }
 }

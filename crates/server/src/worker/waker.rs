@@ -1,23 +1,14 @@
-//! How the worker is told of new work: a hint, never the only way (the rows are polled too).
+//! How the engine is told of new work: a hint, never the only way (the rows are polled too).
 
 use std::sync::{Mutex, PoisonError};
 
 use lockstep_core::id::IdentityId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Tells the worker that an identity has something new.
+/// Tells the engine that an identity has something new.
 pub struct Waker {
-    sender: UnboundedSender<Hint>,
-    inbox: Mutex<Option<UnboundedReceiver<Hint>>>,
-}
-
-/// What the worker is told of an identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hint {
-    /// Something was accepted that nobody has judged.
-    Unjudged(IdentityId),
-    /// Something is unfinished; whoever is at work on it knows.
-    Unfinished(IdentityId),
+    sender: UnboundedSender<IdentityId>,
+    inbox: Mutex<Option<UnboundedReceiver<IdentityId>>>,
 }
 
 impl Default for Waker {
@@ -28,18 +19,14 @@ impl Default for Waker {
 }
 
 impl Waker {
-    /// Hints that something about `identity` was committed. Without a worker in this process the hint is lost, and the
+    /// Hints that something about `identity` was committed. Without an engine in this process the hint is lost, and the
     /// owner's poll finds the rows.
     pub fn wake(&self, identity: IdentityId) {
-        self.hint(Hint::Unjudged(identity));
+        let _ = self.sender.send(identity);
     }
 
-    pub(super) fn hint(&self, hint: Hint) {
-        let _ = self.sender.send(hint);
-    }
-
-    /// Where the hints arrive; for the one worker of the process.
-    pub(super) fn inbox(&self) -> Option<UnboundedReceiver<Hint>> {
+    /// Where the hints arrive; for the one engine of the process.
+    pub(super) fn inbox(&self) -> Option<UnboundedReceiver<IdentityId>> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

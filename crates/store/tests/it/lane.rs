@@ -139,7 +139,7 @@ on_both_engines! {
             found.into_iter().map(|found| (found.identity, found.unjudged)).collect::<Vec<_>>()
         };
         assert_eq!(unfinished().await, []);
-        database.write(move |tx| Box::pin(bucket::take_over(tx, waiting.bucket(), owner))).await;
+        database.write(move |tx| Box::pin(bucket::pass(tx, waiting.bucket(), 0, Some(owner)))).await;
         assert_eq!(unfinished().await, [(waiting, true), (doubtful, false)]);
     }
 

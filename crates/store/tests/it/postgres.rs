@@ -44,13 +44,13 @@ async fn a_transaction_neither_waits_nor_idles_for_ever() {
 async fn a_take_over_waits_for_the_transaction_of_the_owner() {
     on_postgres(async |database| {
         let owner = node_id(1);
-        let epoch = database.write(move |tx| Box::pin(bucket::take_over(tx, Bucket(9), owner))).await;
+        assert!(database.write(move |tx| Box::pin(bucket::pass(tx, Bucket(9), 0, Some(owner)))).await);
         let other = database.clone();
         let (begun, waits) = tokio::sync::oneshot::channel();
         let owning = tokio::spawn(async move {
             let work = other.try_write(move |tx| {
                 Box::pin(async move {
-                    bucket::hold(tx, Bucket(9), owner, epoch).await?;
+                    bucket::hold(tx, Bucket(9), owner, 1).await?;
                     begun.send(()).expect("somebody waits");
                     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
                     node::register(tx, owner, "written while it held the bucket", at(1)).await
@@ -62,14 +62,14 @@ async fn a_take_over_waits_for_the_transaction_of_the_owner() {
         let seen = database
             .write(move |tx| {
                 Box::pin(async move {
-                    bucket::take_over(tx, Bucket(9), node_id(2)).await?;
+                    assert!(bucket::pass(tx, Bucket(9), 1, Some(node_id(2))).await?);
                     node::list(tx).await
                 })
             })
             .await;
         assert_eq!(seen.len(), 1, "the take-over came after the owner's commit");
         owning.await.expect("ran").expect("the owner still held it");
-        let lost = database.try_write(move |tx| Box::pin(bucket::hold(tx, Bucket(9), owner, epoch))).await;
+        let lost = database.try_write(move |tx| Box::pin(bucket::hold(tx, Bucket(9), owner, 1))).await;
         assert!(matches!(lost, Err(Error::BucketLost(Bucket(9)))), "{lost:?}");
     })
     .await;

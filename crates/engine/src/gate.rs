@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::clock::Clock;
+use crate::host::Health;
+
+/// Reads the monotonic clock of the process.
+type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// How many deliveries in a row must find a source unavailable before its circuit opens.
 const FAILURES: u32 = 5;
@@ -14,7 +17,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// The entrance to one source.
-pub(super) struct Gate {
+pub struct Gate {
     clock: Clock,
     permits: Arc<Semaphore>,
     size: Mutex<usize>,
@@ -22,8 +25,8 @@ pub(super) struct Gate {
     changed: Notify,
 }
 
-/// The right to make one delivery. [`Pass::report`] tells what came of it; dropped without a report it proves nothing.
-pub(super) struct Pass {
+/// The right to make one delivery. Dropped without a report it proves nothing about the source.
+pub struct Pass {
     gate: Arc<Gate>,
     _permit: OwnedSemaphorePermit,
     reported: bool,
@@ -50,7 +53,7 @@ enum Admission {
 
 impl Gate {
     /// A closed circuit with room for `concurrency` deliveries.
-    pub(super) fn new(clock: Clock, concurrency: u16) -> Arc<Self> {
+    pub fn new(clock: Clock, concurrency: u16) -> Arc<Self> {
         Arc::new(Self {
             clock,
             permits: Arc::new(Semaphore::new(usize::from(concurrency.max(1)))),
@@ -61,13 +64,13 @@ impl Gate {
     }
 
     /// A pass, if there is one without waiting.
-    pub(super) fn try_enter(self: &Arc<Self>) -> Option<Pass> {
+    pub(crate) fn try_enter(self: &Arc<Self>) -> Option<Pass> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         (self.with(|circuit, now| circuit.admit(now)) == Admission::Pass).then(|| Pass::new(self, permit))
     }
 
     /// A pass, as soon as there is one.
-    pub(super) async fn enter(self: &Arc<Self>) -> Pass {
+    pub(crate) async fn enter(self: &Arc<Self>) -> Pass {
         loop {
             let changed = self.changed.notified();
             // The permit is asked for first and given back while the circuit is open: nobody holds one in vain.
@@ -76,10 +79,11 @@ impl Gate {
                     Admission::Pass => return Pass::new(self, permit),
                     Admission::WaitUntil(until) => {
                         drop(permit);
-                        let at = tokio::time::Instant::from_std(self.clock.instant(until));
+                        let wait = until.saturating_sub((self.clock)());
                         tokio::select! {
+                            biased;
                             () = changed => {}
-                            () = tokio::time::sleep_until(at) => {}
+                            () = tokio::time::sleep(wait) => {}
                         }
                     }
                     Admission::WaitForTrial => {
@@ -92,7 +96,7 @@ impl Gate {
     }
 
     /// Makes room for `concurrency` deliveries from now on; what is under way is not disturbed.
-    pub(super) fn resize(&self, concurrency: u16) {
+    pub fn resize(&self, concurrency: u16) {
         let wanted = usize::from(concurrency.max(1));
         let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
         if wanted > *size {
@@ -104,13 +108,13 @@ impl Gate {
     }
 
     /// Whether deliveries are held back because the source does not answer.
-    pub(super) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.with(|circuit, _| !matches!(circuit, Circuit::Closed { .. }))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Circuit, Duration) -> T) -> T {
         let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
-        act(&mut circuit, self.clock.monotonic())
+        act(&mut circuit, (self.clock)())
     }
 }
 
@@ -119,8 +123,13 @@ impl Pass {
         Self { gate: Arc::clone(gate), _permit: permit, reported: false }
     }
 
-    /// Tells whether the source answered. A refusal is an answer.
-    pub(super) fn report(mut self, answered: bool) {
+    /// Tells what the delivery says of the source.
+    pub(crate) fn report(mut self, health: Health) {
+        let answered = match health {
+            Health::Answered => true,
+            Health::Silent => false,
+            Health::Unproven => return,
+        };
         self.reported = true;
         self.gate.with(|circuit, now| circuit.report(answered, now));
         self.gate.changed.notify_waiters();
@@ -229,27 +238,32 @@ mod tests {
         assert_eq!(circuit.admit(at(2)), Admission::Pass);
     }
 
+    fn gate(concurrency: u16) -> Arc<Gate> {
+        let started = std::time::Instant::now();
+        Gate::new(Arc::new(move || started.elapsed()), concurrency)
+    }
+
     #[tokio::test]
     async fn a_gate_holds_no_more_than_its_concurrency() {
-        let gate = Gate::new(Clock::start(), 2);
+        let gate = gate(2);
         let first = gate.try_enter().expect("room");
         let _second = gate.try_enter().expect("room");
         assert!(gate.try_enter().is_none());
-        first.report(true);
+        first.report(Health::Answered);
         assert!(gate.try_enter().is_some());
     }
 
     #[tokio::test]
     async fn those_who_wait_enter_when_the_trial_succeeds() {
-        let gate = Gate::new(Clock::start(), 8);
+        let gate = gate(8);
         for _ in 0..FAILURES {
-            gate.try_enter().expect("closed").report(false);
+            gate.try_enter().expect("closed").report(Health::Silent);
         }
         assert!(gate.is_open() && gate.try_enter().is_none());
         let waiters: Vec<_> = (0..4)
             .map(|_| {
                 let gate = Arc::clone(&gate);
-                tokio::spawn(async move { gate.enter().await.report(true) })
+                tokio::spawn(async move { gate.enter().await.report(Health::Answered) })
             })
             .collect();
         for waiter in waiters {

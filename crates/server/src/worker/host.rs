@@ -1,0 +1,176 @@
+//! The server as the engine's host: its rows are in the store, its passwords in the vault, its systems behind connectors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use lockstep_core::change::{Change, ChangeState, LaneRows, Now, SignIn};
+use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId, SourceId};
+use lockstep_core::node::Round;
+use lockstep_engine::{Call, Gate, Health, Host, Judged, Step, Unfinished, Unusable, Written};
+use lockstep_store::sign_in_password::{self, SignInPassword};
+use lockstep_store::{Tx, audit, bucket, history, identity, lane, node};
+use lockstep_vault::hash::{Fingerprint, PasswordHash};
+use lockstep_vault::secret::{draw_bytes, draw_id};
+
+use super::call::{self, Payload};
+use super::sources::{InUse, SourcesError};
+use super::{event, judge};
+use crate::app::App;
+
+impl Host for App {
+    type Payload = Payload;
+    type Fingerprint = Fingerprint;
+    type Hash = PasswordHash;
+    type Source = InUse;
+
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn draw(&self) -> u32 {
+        u32::from_be_bytes(*draw_bytes())
+    }
+
+    fn draw_node(&self) -> NodeId {
+        NodeId(draw_id())
+    }
+
+    async fn register(&self, id: NodeId) -> anyhow::Result<()> {
+        let name = node_name(self);
+        let now = self.clock.utc();
+        let registered =
+            self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::register(tx, id, &name, now).await }));
+        registered.await.context("cannot make this node known")
+    }
+
+    async fn beat(&self, id: NodeId) -> anyhow::Result<Option<Round>> {
+        let beat = self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::beat(tx, id).await }));
+        match beat.await {
+            Ok(round) => Ok(Some(round)),
+            Err(lockstep_store::Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error).context("cannot say that this node lives"),
+        }
+    }
+
+    async fn pass_bucket(&self, of: Bucket, epoch: i64, to: Option<NodeId>) -> anyhow::Result<bool> {
+        let pass =
+            self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { bucket::pass(tx, of, epoch, to).await }));
+        pass.await.context("cannot make a bucket change hands")
+    }
+
+    async fn retire(&self, id: NodeId) -> anyhow::Result<()> {
+        let stop = self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::stop(tx, id).await }));
+        stop.await.context("cannot record that a node stops")
+    }
+
+    async fn forget(&self, id: NodeId) -> anyhow::Result<()> {
+        let remove = self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::remove(tx, id).await }));
+        remove.await.context("cannot forget a node")
+    }
+
+    async fn unfinished(&self, id: NodeId) -> anyhow::Result<Vec<Unfinished>> {
+        let read = self.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::unfinished(tx, id).await }));
+        let found: lockstep_store::Result<Vec<lane::Unfinished>> = read.await;
+        let found = found.context("cannot list what is unfinished")?.into_iter();
+        Ok(found.map(|lane::Unfinished { identity, unjudged }| Unfinished { identity, unjudged }).collect())
+    }
+
+    async fn load(&self, identity: IdentityId) -> anyhow::Result<LaneRows> {
+        let rows: lockstep_store::Result<LaneRows> =
+            self.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::load(tx, identity).await })).await;
+        rows.context("cannot read what is unfinished about an identity")
+    }
+
+    async fn newer(&self, identity: IdentityId, after: i64) -> anyhow::Result<Vec<Change>> {
+        let rows: lockstep_store::Result<Vec<Change>> = self
+            .store
+            .read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::newer(tx, identity, after).await }))
+            .await;
+        rows.context("cannot read what was accepted since")
+    }
+
+    async fn commit(&self, step: Step<Self>) -> anyhow::Result<bool> {
+        let now = self.clock.utc();
+        let events = event::events(&step, now);
+        let Step { hold, identity: whose, delta, first_applied, sign_in_passwords, .. } = step;
+        let committed = self.store.write(move |tx: &mut Tx<'_>| {
+            Box::pin(async move {
+                bucket::hold(tx, hold.bucket, hold.node, hold.epoch).await?;
+                lane::save(tx, whose, &delta).await?;
+                for hash in &sign_in_passwords {
+                    let hash = hash.to_bytes();
+                    let password =
+                        SignInPassword { hash, changed_at: now, must_change: false, failures: 0, failed_at: None };
+                    sign_in_password::put(tx, whose, &password).await?;
+                    identity::end_tokens(tx, whose, now).await?;
+                }
+                for entry in first_applied.iter().filter_map(|payload| payload.history.as_ref()) {
+                    history::push(tx, whose, entry.holder, &entry.hash.to_bytes(), entry.keep, now).await?;
+                }
+                for event in &events {
+                    audit::append(tx, draw_id(), event).await?;
+                }
+                Ok::<(), lockstep_store::Error>(())
+            })
+        });
+        match committed.await {
+            Err(lockstep_store::Error::BucketLost { .. }) => Ok(false),
+            committed => Ok(committed.map(|()| true)?),
+        }
+    }
+
+    async fn got_part_way(&self, identity: IdentityId, account: AccountId, before: i64) -> anyhow::Result<bool> {
+        let read = self.store.read(move |tx: &mut Tx<'_>| {
+            Box::pin(async move { lane::got_part_way(tx, identity, account, before).await })
+        });
+        let asked: lockstep_store::Result<bool> = read.await;
+        asked.context("cannot look an earlier change up")
+    }
+
+    async fn judge(&self, change: &Change) -> anyhow::Result<Judged<Payload>> {
+        judge::judge(self, change).await
+    }
+
+    async fn open(&self, change: &Change) -> anyhow::Result<Payload> {
+        call::payload(self, change).await
+    }
+
+    fn fingerprint(&self, payload: &Payload) -> Fingerprint {
+        payload.fingerprint.clone()
+    }
+
+    async fn hash(&self, change: &Change, payload: &Payload) -> anyhow::Result<PasswordHash> {
+        call::sign_in_hash(self, change, payload).await
+    }
+
+    fn gate(&self, source: SourceId) -> Arc<Gate> {
+        self.sources.gate(source)
+    }
+
+    async fn source(&self, source: SourceId) -> Result<Arc<InUse>, Unusable> {
+        self.sources.get(source).await.map_err(|error| match error {
+            SourcesError::Store(_) => Unusable::ForNow(error.to_string()),
+            error => Unusable::AsConfigured(error.to_string()),
+        })
+    }
+
+    async fn write(&self, source: &InUse, call: &Call, payload: &Payload, patience: Duration) -> (Written, Health) {
+        call::write(self, source, call, payload, patience).await
+    }
+
+    async fn sign_in(&self, source: &InUse, call: &Call, payload: &Payload, patience: Duration) -> (SignIn, Health) {
+        call::sign_in(source, call, payload, patience).await
+    }
+
+    fn settled(&self, change: ChangeId, state: ChangeState) {
+        self.metrics.settled(state.wire());
+        tracing::info!(change.id = %change, change.state = state.wire(), "a change is final");
+    }
+}
+
+/// What an administrator recognises a node by: its host, where it listens, and its process.
+fn node_name(app: &App) -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host} {} pid {}", app.config.listen, std::process::id())
+}
