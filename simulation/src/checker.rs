@@ -64,13 +64,15 @@ fn supersession(state: &State, broken: &mut Vec<String>) {
 /// Each account holds the password of the newest change that is said to be there, or that of a newer one which is said to
 /// be there perhaps.
 fn truth(state: &mut State, broken: &mut Vec<String>) {
-    let mut said: BTreeMap<AccountId, Vec<(i64, Secret, &Target)>> = BTreeMap::new();
+    // Ordered by whose the account was, then by the place in that identity's order.
+    let mut said: BTreeMap<AccountId, Vec<((u32, i64), Secret, &Target)>> = BTreeMap::new();
     for Stored { change, secret, .. } in state.database.changes.values() {
         let leader = change.joined.unwrap_or(change.id);
         let from = TargetKey { change: leader, account: AccountId(uuid::Uuid::nil()) };
         let targets = state.database.targets.range(from..).take_while(|(key, _)| key.change == leader);
         for (key, target) in targets {
-            said.entry(key.account).or_default().push((change.seq, *secret, target));
+            let hands = state.database.made_in.get(key).copied().unwrap_or_default();
+            said.entry(key.account).or_default().push(((hands, change.seq), *secret, target));
         }
     }
     let holds: BTreeMap<AccountId, Secret> =
@@ -79,11 +81,12 @@ fn truth(state: &mut State, broken: &mut Vec<String>) {
         let holds = holds.get(account).copied().unwrap_or_default();
         let applied =
             said.iter().filter(|(_, _, target)| target.state == TargetState::Applied).max_by_key(|said| said.0);
-        let (seq, expected) = applied.map_or((0, 0), |(seq, secret, _)| (*seq, *secret));
-        let perhaps = said.iter().any(|(newer, secret, target)| *newer > seq && target.unsure && *secret == holds);
+        let (place, expected) = applied.map_or(((0, 0), 0), |(place, secret, _)| (*place, *secret));
+        let perhaps = said.iter().any(|(newer, secret, target)| *newer > place && target.unsure && *secret == holds);
         if holds != expected && !perhaps {
             broken.push(format!(
-                "account {account} holds password {holds}, and change {seq} with {expected} is the newest said to be there"
+                "account {account} holds password {holds}, and change {} with {expected} is the newest said to be there",
+                place.1
             ));
         }
     }

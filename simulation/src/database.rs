@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use lockstep_core::change::{Change, ChangeState, LaneRows, Target, TargetKey, TargetState};
+use lockstep_core::change::{Change, ChangeState, Intent, IntentKind, LaneRows, Target, TargetKey, TargetState};
 use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId, SourceId, TransportKeyId};
 use lockstep_core::node::{BucketRow, NodeRow, Round};
 use lockstep_engine::{Step, Unfinished};
@@ -32,6 +32,10 @@ pub(crate) struct Database {
     seqs: BTreeMap<IdentityId, i64>,
     submissions: BTreeMap<u64, (IdentityId, AccountId, ChangeId)>,
     history: BTreeMap<IdentityId, Vec<Secret>>,
+    intents: Vec<(IdentityId, Intent)>,
+    /// How often each account went to another identity: before or after that a target was made.
+    hands: BTreeMap<AccountId, u32>,
+    pub(crate) made_in: BTreeMap<TargetKey, u32>,
 }
 
 /// A change with its password.
@@ -68,7 +72,24 @@ impl Database {
             seqs: BTreeMap::new(),
             submissions: BTreeMap::new(),
             history: BTreeMap::new(),
+            intents: Vec::new(),
+            hands: BTreeMap::new(),
+            made_in: BTreeMap::new(),
         }
+    }
+
+    /// Records an intent, unless something is to become of the account already.
+    pub(crate) fn intend(&mut self, identity: IdentityId, intent: Intent) -> bool {
+        let taken = self.intents.iter().any(|(_, other)| other.kind.account() == intent.kind.account());
+        if !taken {
+            self.intents.push((identity, intent));
+        }
+        !taken
+    }
+
+    /// What is to become of an identity and its accounts.
+    pub(crate) fn intents_of(&self, identity: IdentityId) -> Vec<Intent> {
+        self.intents.iter().filter(|(whose, _)| *whose == identity).map(|(_, intent)| *intent).collect()
     }
 
     /// Accepts a request: the same one again is the same change, and somebody else's ciphertext is refused.
@@ -127,11 +148,14 @@ impl Database {
         for (identity, _, _) in &self.doubts {
             found.entry(*identity).or_default();
         }
+        for (identity, _) in &self.intents {
+            found.insert(*identity, true);
+        }
         for Stored { change, .. } in self.changes.values().filter(|stored| !stored.change.state.is_final()) {
             *found.entry(change.identity).or_default() |= change.state == ChangeState::Accepted;
         }
         let found = found.into_iter().filter(|(identity, _)| owned(identity.bucket()));
-        found.map(|(identity, unjudged)| Unfinished { identity, unjudged }).collect()
+        found.map(|(identity, news)| Unfinished { identity, news }).collect()
     }
 
     pub(crate) fn load(&self, identity: IdentityId) -> LaneRows {
@@ -139,7 +163,7 @@ impl Database {
         let unfinished = |target: &&Target| changes.iter().any(|change| change.id == target.key.change);
         let targets = self.targets.values().filter(unfinished).cloned().collect();
         let doubts = self.doubts.iter().filter(|doubt| doubt.0 == identity).map(|doubt| (doubt.1, doubt.2)).collect();
-        LaneRows { targets, doubts, changes }
+        LaneRows { targets, doubts, changes, intents: self.intents_of(identity) }
     }
 
     pub(crate) fn newer(&self, identity: IdentityId, after: i64) -> Vec<Change> {
@@ -178,7 +202,12 @@ impl Database {
             });
         }
         for target in &step.delta.targets {
+            let hands = self.hands.get(&target.key.account).copied().unwrap_or_default();
+            self.made_in.entry(target.key).or_insert(hands);
             self.targets.insert(target.key, target.clone());
+        }
+        for done in &step.delta.intents_done {
+            self.carry_out(step.identity, *done, systems);
         }
         for (account, change) in &step.delta.doubts_ended {
             self.doubts.remove(&(step.identity, *account, *change));
@@ -196,6 +225,22 @@ impl Database {
         Ok(true)
     }
 
+    fn carry_out(&mut self, identity: IdentityId, intent: Intent, systems: &mut Systems) {
+        let known = self.intents.len();
+        self.intents.retain(|(_, other)| other.id != intent.id);
+        if self.intents.len() == known {
+            return;
+        }
+        match intent.kind {
+            IntentKind::Disable => {}
+            IntentKind::Give { account, to } => {
+                *self.hands.entry(account).or_default() += 1;
+                systems.give(identity, account, to);
+            }
+            IntentKind::Bury { account } => systems.give(identity, account, None),
+        }
+    }
+
     /// Whether our own history refuses a password, and whether it is new to it. The newest one again is a re-assertion.
     pub(crate) fn history(&self, identity: IdentityId, secret: Secret) -> (bool, bool) {
         let had = self.history.get(&identity).map(Vec::as_slice).unwrap_or_default();
@@ -205,7 +250,9 @@ impl Database {
 
     /// Whether nothing is left to be done.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.doubts.is_empty() && self.changes.values().all(|stored| stored.change.state.is_final())
+        self.doubts.is_empty()
+            && self.intents.is_empty()
+            && self.changes.values().all(|stored| stored.change.state.is_final())
     }
 
     fn unfinished_of(&self, identity: IdentityId) -> impl Iterator<Item = &Change> {

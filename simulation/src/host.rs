@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use lockstep_core::change::{Change, ChangeState, LaneRows, Now, SignIn};
 use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId, SourceId};
 use lockstep_core::node::Round;
-use lockstep_engine::{Call, Gate, Health, Host, Judged, Step, Unfinished, Unusable, Written};
+use lockstep_engine::{Call, Gate, Health, Host, Judged, Newer, Step, Unfinished, Unusable, Written};
 use rand::RngExt;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -199,35 +199,20 @@ impl Host for SimHost {
         self.rows("load a lane", |state| state.database.load(identity)).await
     }
 
-    async fn newer(&self, identity: IdentityId, after: i64) -> Result<Vec<Change>> {
-        self.rows("load newer changes", |state| state.database.newer(identity, after)).await
+    async fn newer(&self, identity: IdentityId, after: i64) -> Result<Newer> {
+        let read = |state: &mut State| Newer {
+            changes: state.database.newer(identity, after),
+            intents: state.database.intents_of(identity),
+        };
+        self.rows("load what is newer", read).await
     }
 
     async fn commit(&self, step: Step<Self>) -> Result<bool> {
-        let world = self.world.clone();
-        let told = |state: &mut State, committed: &Result<bool>| {
-            let now = world.elapsed();
-            for target in &step.delta.targets {
-                state.tell(now, || {
-                    let (seq, account) = (target.seq, target.key.account);
-                    let unsure = if target.unsure { ", unsure" } else { "" };
-                    format!(
-                        "process {}: change {seq} on {account}: {:?}{unsure} ({committed:?})",
-                        self.slot, target.state
-                    )
-                });
-            }
-            for change in &step.delta.changes {
-                state.tell(now, || {
-                    let joined = change.joined.map(|_| ", joined").unwrap_or_default();
-                    format!("process {}: change {}: {:?}{joined} ({committed:?})", self.slot, change.seq, change.state)
-                });
-            }
-        };
+        let now = self.world.elapsed();
         self.rows("commit a step", |state| {
             let State { database, systems, .. } = state;
             let committed = database.commit(&step, systems);
-            told(state, &committed);
+            state.tell_step(now, self.slot, &step, &committed);
             committed
         })
         .await?

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use lockstep_core::change::{Backoff, LaneSettings};
-use lockstep_core::id::ChangeId;
+use lockstep_core::change::{Backoff, Intent, IntentKind, LaneSettings};
+use lockstep_core::id::{AccountId, ChangeId, IntentId, SourceId};
 use lockstep_core::node::NodeSettings;
 use lockstep_engine::{Engine, EngineSettings};
 use rand::RngExt;
@@ -54,6 +54,7 @@ async fn live(world: World) -> Verdict {
         actors.spawn(person(world.clone(), place as usize % people));
     }
     actors.spawn(weather(world.clone()));
+    actors.spawn(administrator(world.clone()));
 
     tokio::time::sleep(TROUBLE).await;
     world.tell(|| "from here on nothing goes wrong".to_owned());
@@ -133,7 +134,10 @@ async fn person(world: World, who: usize) {
         let again = !sent.is_empty() && world.draw(0..8) == 0;
         let (request, known) = match again {
             true => sent[world.draw(0..sent.len() as u64) as usize],
-            false => (request(&world, who), None),
+            false => match request(&world, who) {
+                Some(request) => (request, None),
+                None => return,
+            },
         };
         let Some(change) = insist(&world, request).await else { return };
         if known.is_some_and(|known| known != change) {
@@ -143,18 +147,50 @@ async fn person(world: World, who: usize) {
     }
 }
 
-fn request(world: &World, who: usize) -> Request {
+/// Disables people, gives accounts away and buries some, now and then.
+async fn administrator(world: World) {
+    for _ in 0..world.draw(0..8).saturating_sub(4) {
+        tokio::time::sleep(Duration::from_millis(world.draw(0..30_000))).await;
+        let now = world.elapsed();
+        world.with(|state| {
+            let people = state.systems.people.len();
+            let person = state.systems.people[state.rng.random_range(0..people)].clone();
+            let heir = state.systems.people[state.rng.random_range(0..people)].id;
+            // The built-in account stays with its identity.
+            let accounts: Vec<AccountId> =
+                person.accounts.iter().filter(|a| a.1 != SourceId::IDENTITY_NOW).map(|a| a.0).collect();
+            let account = match accounts.len() {
+                0 => return,
+                len => accounts[state.rng.random_range(0..len)],
+            };
+            let kind = match state.rng.random_range(0..4) {
+                0 => IntentKind::Disable,
+                1 => IntentKind::Bury { account },
+                _ => IntentKind::Give { account, to: (heir != person.id).then_some(heir) },
+            };
+            let intent = Intent { id: IntentId(Uuid::from_u128(state.rng.random())), kind };
+            if !state.fair && state.database.intend(person.id, intent) {
+                state.tell(now, || format!("somebody wants {kind:?} of {}", person.id));
+            }
+        });
+    }
+}
+
+fn request(world: &World, who: usize) -> Option<Request> {
     world.with(|state| {
         let person = &state.systems.people[who];
+        if person.accounts.is_empty() {
+            return None;
+        }
         let (account, source) = person.accounts[state.rng.random_range(0..person.accounts.len())];
-        Request {
+        Some(Request {
             ciphertext: state.rng.random(),
             identity: person.id,
             account,
             source,
             secret: state.rng.random_range(0..5),
             lifetime: TimeDelta::seconds(state.rng.random_range(20..1500)),
-        }
+        })
     })
 }
 

@@ -90,6 +90,14 @@ impl Systems {
             .collect()
     }
 
+    /// An account goes from one person to another, or to nobody.
+    pub(crate) fn give(&mut self, from: IdentityId, account: AccountId, to: Option<IdentityId>) {
+        let Some(owner) = self.people.iter_mut().find(|person| person.id == from) else { return };
+        let Some(place) = owner.accounts.iter().position(|(id, _)| *id == account) else { return };
+        let given = owner.accounts.remove(place);
+        self.people.iter_mut().filter(|person| Some(person.id) == to).for_each(|heir| heir.accounts.push(given));
+    }
+
     pub(crate) fn account(&mut self, id: AccountId) -> &mut Account {
         self.accounts.entry(id).or_default()
     }

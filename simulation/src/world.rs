@@ -5,15 +5,18 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
-use lockstep_core::change::Now;
+use lockstep_core::change::{Intent, Now};
 use lockstep_core::id::IdentityId;
+use lockstep_engine::Step;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use crate::database::Database;
+use crate::host::SimHost;
 use crate::systems::Systems;
 
 /// The grace of every run. Everything else is in proportion to it.
@@ -160,6 +163,30 @@ impl State {
     pub(crate) fn tell(&mut self, at: Duration, line: impl FnOnce() -> String) {
         if let Some(story) = &mut self.story {
             story.push(format!("{:>9.3} s  {}", at.as_secs_f64(), line()));
+        }
+    }
+
+    /// Adds what a process committed, or did not.
+    pub(crate) fn tell_step(&mut self, at: Duration, slot: usize, step: &Step<SimHost>, committed: &Result<bool>) {
+        if self.story.is_none() {
+            return;
+        }
+        let end = match committed {
+            Ok(true) => String::new(),
+            Ok(false) => " (not written: the bucket is lost)".to_owned(),
+            Err(error) => format!(" (not written: {error})"),
+        };
+        for target in &step.delta.targets {
+            let (seq, account) = (target.seq, target.key.account);
+            let unsure = if target.unsure { ", unsure" } else { "" };
+            self.tell(at, || format!("process {slot}: change {seq} on {account}: {:?}{unsure}{end}", target.state));
+        }
+        for Intent { kind, .. } in &step.delta.intents_done {
+            self.tell(at, || format!("process {slot}: {kind:?} of {}{end}", step.identity));
+        }
+        for change in &step.delta.changes {
+            let joined = if change.joined.is_some() { ", joined" } else { "" };
+            self.tell(at, || format!("process {slot}: change {}: {:?}{joined}{end}", change.seq, change.state));
         }
     }
 }

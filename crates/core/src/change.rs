@@ -5,6 +5,7 @@
 //! carries out what it says and commits what it changed. This module never touches a plaintext password.
 
 mod fan_out;
+mod intent;
 mod lane;
 mod retry;
 mod target;
@@ -14,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::id::{AccountId, Bucket, ChangeId, IdentityId, SourceId, TransportKeyId};
 
 pub use fan_out::fan_out;
+pub use intent::{Intent, IntentKind};
 pub use lane::{Attempt, Delta, Judgement, Lane, LaneEvent, LaneRows, LaneSettings, NewTarget, Now};
 pub use retry::Backoff;
 pub use target::{Doubt, Outcome, Refusal, SignIn, Step, Target, TargetKey, TargetState};

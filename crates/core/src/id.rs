@@ -67,6 +67,8 @@ id!(/// A sync group.
     SyncGroupId, simple);
 id!(/// A password change, which is the `requestId` of the wire.
     ChangeId, simple);
+id!(/// What is to become of an identity or an account.
+    IntentId, simple);
 id!(/// A transport key.
     TransportKeyId, hyphenated);
 id!(/// An API client.

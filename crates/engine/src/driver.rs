@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event::{self, Calling, Event};
 use crate::gate::Pass;
-use crate::host::{Call, Hold, Host, Judged, Step};
+use crate::host::{Call, Hold, Host, Judged, Newer, Step};
 use crate::supervisor::Wakes;
 
 /// Why a task ended.
@@ -52,7 +52,6 @@ pub(crate) async fn drive<H: Host>(
         lane,
         grace: settings.grace,
         events: JoinSet::new(),
-        judging: false,
         calls: 0,
         entering: BTreeSet::new(),
         entered: BTreeMap::new(),
@@ -71,6 +70,10 @@ pub(crate) async fn drive<H: Host>(
         }
         for (attempt, pass) in begun {
             driver.call(attempt, pass, now);
+        }
+        if !stop.is_cancelled() {
+            // After the commit: it reads whose an account is, which an intent may just have changed.
+            driver.begin_judging();
         }
         driver.forget_payloads();
         let finished = driver.lane.is_idle() || stop.is_cancelled();
@@ -98,7 +101,6 @@ struct Driver<H: Host> {
     lane: Lane,
     grace: Duration,
     events: JoinSet<Event<H>>,
-    judging: bool,
     /// How many systems are being called, for rows that say so.
     calls: usize,
     /// Targets that wait for room at their source, and those that got it.
@@ -113,9 +115,8 @@ struct Driver<H: Host> {
 }
 
 impl<H: Host> Driver<H> {
-    /// Begins whatever may begin: the next judgement, and every ready target whose source has room.
+    /// Begins every ready target whose source has room.
     fn begin(&mut self, now: Now) -> Vec<(Attempt, Pass)> {
-        self.begin_judging();
         let mut begun = Vec::new();
         for attempt in self.lane.ready(now) {
             let key = attempt.key;
@@ -138,8 +139,7 @@ impl<H: Host> Driver<H> {
     }
 
     fn begin_judging(&mut self) {
-        if let Some(change) = self.lane.unjudged().filter(|_| !self.judging).cloned() {
-            self.judging = true;
+        if let Some(change) = self.lane.begin_judging() {
             self.events.spawn(event::judged(self.host.clone(), change));
         }
     }
@@ -176,9 +176,8 @@ impl<H: Host> Driver<H> {
         let now = self.host.now();
         let draw = self.host.draw();
         match event {
-            Event::Judged(_, None) => self.judging = false,
+            Event::Judged(_, None) => self.lane.not_judged(),
             Event::Judged(change, Some(judged)) => {
-                self.judging = false;
                 let judgement = self.judgement(change, *judged);
                 self.lane.judged(change, judgement, now);
             }
@@ -265,7 +264,10 @@ impl<H: Host> Driver<H> {
     /// are under way are not thrown away for it.
     async fn load_newer(&mut self) {
         match self.host.newer(self.lane.identity, self.lane.seen()).await {
-            Ok(newer) => newer.into_iter().for_each(|change| self.lane.add(change)),
+            Ok(Newer { changes, intents }) => {
+                changes.into_iter().for_each(|change| self.lane.add(change));
+                self.lane.intend(intents);
+            }
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::error!(error, "newer changes could not be read; this is tried again");

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockstep_core::change::{Change, ChangeState, Delta, LaneRows, NewTarget, Now, SignIn, Target, TargetKey};
+use lockstep_core::change::{Change, ChangeState, Delta, Intent, LaneRows, NewTarget, Now, SignIn, Target, TargetKey};
 use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId, SourceId};
 use lockstep_core::node::Round;
 
@@ -43,8 +43,17 @@ pub struct Step<H: Host> {
 pub struct Unfinished {
     /// Whose.
     pub identity: IdentityId,
-    /// Whether a change of it has not been judged.
-    pub unjudged: bool,
+    /// Whether there is something that whoever is at work on it may not know: a change that is not judged, an intent.
+    pub news: bool,
+}
+
+/// What came after a lane was loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Newer {
+    /// The changes that were accepted since, in order.
+    pub changes: Vec<Change>,
+    /// Every intent that is not carried out.
+    pub intents: Vec<Intent>,
 }
 
 /// What judging came to.
@@ -157,8 +166,8 @@ pub trait Host: Clone + Send + Sync + 'static {
     /// Everything unfinished about an identity.
     fn load(&self, identity: IdentityId) -> impl Future<Output = anyhow::Result<LaneRows>> + Send;
 
-    /// The changes of an identity that were accepted after place `after`, in order.
-    fn newer(&self, identity: IdentityId, after: i64) -> impl Future<Output = anyhow::Result<Vec<Change>>> + Send;
+    /// The changes of an identity that were accepted after place `after`, and its intents.
+    fn newer(&self, identity: IdentityId, after: i64) -> impl Future<Output = anyhow::Result<Newer>> + Send;
 
     /// Commits a step, durably and all of it. False, and nothing is written, when the bucket is not held any more.
     fn commit(&self, step: Step<Self>) -> impl Future<Output = anyhow::Result<bool>> + Send;

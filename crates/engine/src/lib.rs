@@ -1,7 +1,7 @@
 //! The engine: carries accepted changes to their targets.
 //!
 //! A node owns buckets, and only the owner works in them: each of its transactions checks that it still does. One task
-//! drives each identity that has something unfinished ([`driver`]); what it does is decided by
+//! drives each identity that has something unfinished; what it does is decided by
 //! [`lockstep_core::change::Lane`]. Hints wake a task at once; a poll of the rows finds what no hint told. Nothing here
 //! is remembered that is not in the rows: after a crash the tasks are built again from them.
 //!
@@ -16,5 +16,5 @@ mod node;
 mod supervisor;
 
 pub use gate::{Gate, Pass};
-pub use host::{Call, Health, Hold, Host, Judged, Step, Unfinished, Unusable, Written};
+pub use host::{Call, Health, Hold, Host, Judged, Newer, Step, Unfinished, Unusable, Written};
 pub use supervisor::{Engine, EngineSettings};

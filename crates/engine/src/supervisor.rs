@@ -162,8 +162,8 @@ impl<H: Host> Supervisor<H> {
                 Some(standing) = standings.recv() => self.stand(standing),
                 Some(identity) = hints.recv() => self.wake(identity),
                 Some(found) = found.recv() => {
-                    // Whoever is at work on what is judged knows all of it.
-                    if found.unjudged || !self.is_at_work(found.identity) {
+                    // Whoever is at work where there is nothing new knows all of it.
+                    if found.news || !self.is_at_work(found.identity) {
                         self.wake(found.identity);
                     }
                 }

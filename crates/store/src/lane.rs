@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::change::{ChangeRow, TargetRow, change_state, state_name, target_state, target_state_name};
 use crate::error::{Error, Result};
+use crate::intent;
 use crate::tx::{Tx, execute, fetch};
 
 /// How much is under way, for the metrics.
@@ -27,7 +28,7 @@ pub struct Counts {
     pub oldest: Option<DateTime<Utc>>,
 }
 
-/// Everything unfinished about an identity: its changes in order, all their targets, and its doubts.
+/// Everything unfinished about an identity: its changes in order, all their targets, its doubts and intents.
 pub async fn load(tx: &mut Tx<'_>, identity: IdentityId) -> Result<LaneRows> {
     let bucket = identity.bucket().number();
     let changes = fetch!(
@@ -64,6 +65,7 @@ pub async fn load(tx: &mut Tx<'_>, identity: IdentityId) -> Result<LaneRows> {
         changes: changes.into_iter().map(Change::try_from).collect::<Result<_>>()?,
         targets: targets.into_iter().map(Target::try_from).collect::<Result<_>>()?,
         doubts: doubts.into_iter().map(|(account, change)| (AccountId(account), ChangeId(change))).collect(),
+        intents: intent::list_of(tx, identity).await?,
     })
 }
 
@@ -98,6 +100,9 @@ pub async fn save(tx: &mut Tx<'_>, identity: IdentityId, delta: &Delta) -> Resul
     for target in others.into_iter().chain(applying) {
         save_target(tx, identity, target).await?;
     }
+    for done in &delta.intents_done {
+        intent::carry_out(tx, identity, *done).await?;
+    }
     // Ended before raised: a doubt that ended and came back in one step stands.
     for (account, change) in &delta.doubts_ended {
         execute!(
@@ -129,8 +134,8 @@ pub async fn save(tx: &mut Tx<'_>, identity: IdentityId, delta: &Delta) -> Resul
 pub struct Unfinished {
     /// Whose.
     pub identity: IdentityId,
-    /// Whether a change of it has not been judged: whoever is at work on the identity may not know of it.
-    pub unjudged: bool,
+    /// Whether a change of it is not judged or there is an intent: whoever is at work on it may not know.
+    pub news: bool,
 }
 
 /// The identities with something unfinished in the buckets that `node` owns: what its hints may have missed.
@@ -139,16 +144,18 @@ pub async fn unfinished(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<Unfinished>
         tx,
         fetch_all as (Uuid, i64),
         "list the identities with something unfinished",
-        "SELECT identity, CAST(MAX(unjudged) AS BIGINT) FROM (
-             SELECT c.identity, CASE WHEN c.state = 'accepted' THEN 1 ELSE 0 END AS unjudged
+        "SELECT identity, CAST(MAX(news) AS BIGINT) FROM (
+             SELECT c.identity, CASE WHEN c.state = 'accepted' THEN 1 ELSE 0 END AS news
              FROM bucket b JOIN change c ON c.bucket = b.bucket
              WHERE b.node = $1 AND c.state IN ('accepted', 'judged')
+             UNION ALL
+             SELECT i.identity, 1 FROM bucket b JOIN intent i ON i.bucket = b.bucket WHERE b.node = $1
              UNION ALL
              SELECT d.identity, 0 FROM bucket b JOIN doubt d ON d.bucket = b.bucket WHERE b.node = $1) AS found
          GROUP BY identity",
         node.0
     )?;
-    let found = |(identity, unjudged)| Unfinished { identity: IdentityId(identity), unjudged: unjudged > 0 };
+    let found = |(identity, news)| Unfinished { identity: IdentityId(identity), news: news > 0 };
     Ok(rows.into_iter().map(found).collect())
 }
 

@@ -22,6 +22,7 @@ pub mod digit_token;
 mod error;
 pub mod history;
 pub mod identity;
+pub mod intent;
 pub mod lane;
 mod migrate;
 mod names;

@@ -14,8 +14,10 @@ use crate::tx::{execute, fetch, row};
 use crate::{Tx, password_policy, source};
 
 /// Every migration, oldest first: its file's name and text.
-const MIGRATIONS: [(&str, &str); 1] =
-    [("20261124000000_foundation", include_str!("../migrations/20261124000000_foundation.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("20261124000000_foundation", include_str!("../migrations/20261124000000_foundation.sql")),
+    ("20261124010000_intent", include_str!("../migrations/20261124010000_intent.sql")),
+];
 
 /// The number of the advisory lock on PostgreSQL: "Lockstep" in ASCII.
 const LOCK: i64 = 0x4c6f_636b_7374_6570;

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Backoff, Change, ChangeState, Doubt, Step, Target, TargetKey, TargetState};
-use crate::id::{AccountId, ChangeId, IdentityId};
+use super::{Backoff, Change, ChangeState, Doubt, Intent, IntentKind, Step, Target, TargetKey, TargetState};
+use crate::id::{AccountId, ChangeId, IdentityId, IntentId};
 
 pub use deliver::Attempt;
 pub use judge::{Judgement, NewTarget};
@@ -58,6 +58,8 @@ pub struct LaneRows {
     pub targets: Vec<Target>,
     /// (account, change) of every write that may still land.
     pub doubts: Vec<(AccountId, ChangeId)>,
+    /// What is to become of the identity and its accounts.
+    pub intents: Vec<Intent>,
 }
 
 /// What a transition changed, to be committed as one.
@@ -71,6 +73,8 @@ pub struct Delta {
     pub doubts_raised: Vec<(AccountId, ChangeId)>,
     /// Writes that can land no more, to be forgotten.
     pub doubts_ended: Vec<(AccountId, ChangeId)>,
+    /// Intents that are carried out with this: nothing is under way any more where they concern.
+    pub intents_done: Vec<Intent>,
     /// What happened, for the audit and the metrics.
     pub events: Vec<LaneEvent>,
 }
@@ -82,6 +86,7 @@ impl Delta {
             && self.targets.is_empty()
             && self.doubts_raised.is_empty()
             && self.doubts_ended.is_empty()
+            && self.intents_done.is_empty()
     }
 }
 
@@ -108,6 +113,8 @@ pub struct Lane {
     changes: BTreeMap<i64, Change>,
     targets: Vec<Delivery>,
     doubts: Vec<Doubt>,
+    intents: Vec<Intent>,
+    judging: Option<ChangeId>,
     dirty_changes: BTreeSet<i64>,
     dirty_targets: BTreeSet<TargetKey>,
     delta: Delta,
@@ -147,6 +154,8 @@ impl Lane {
             changes: rows.changes.into_iter().map(|change| (change.seq, change)).collect(),
             targets: rows.targets.into_iter().map(|target| Delivery::new(target, now)).collect(),
             doubts: Vec::new(),
+            intents: rows.intents,
+            judging: None,
             dirty_changes: BTreeSet::new(),
             dirty_targets: BTreeSet::new(),
             delta: Delta::default(),
@@ -193,7 +202,7 @@ impl Lane {
 
     /// Whether nothing is left to do or to wait for.
     pub fn is_idle(&self) -> bool {
-        self.changes.is_empty() && self.doubts.is_empty()
+        self.changes.is_empty() && self.doubts.is_empty() && self.intents.is_empty()
     }
 
     /// Lets time pass: forgets doubts that ended, and expires what waits past its change's end.
@@ -213,6 +222,40 @@ impl Lane {
                 self.end(key, TargetState::Expired, now);
             }
         }
+        self.pursue_intents(now);
+    }
+
+    /// Takes in what is to become of the identity and its accounts. What it already knows is left as it is.
+    pub fn intend(&mut self, intents: Vec<Intent>) {
+        let known: BTreeSet<IntentId> = self.intents.iter().map(|intent| intent.id).collect();
+        self.intents.extend(intents.into_iter().filter(|intent| !known.contains(&intent.id)));
+    }
+
+    /// Ends what waits where an intent concerns it, and carries the intent out once nothing is left there.
+    fn pursue_intents(&mut self, now: Now) {
+        for Intent { kind, .. } in self.intents.clone() {
+            if kind == IntentKind::Disable {
+                let unjudged = self.changes.values().filter(|change| change.state == ChangeState::Accepted);
+                for seq in unjudged.map(|change| change.seq).collect::<Vec<_>>() {
+                    self.refuse(seq, vec![kind.reason().to_owned()], now);
+                }
+            }
+            for key in self.keys(|target| kind.concerns(target.key.account) && waits(target.state)) {
+                self.update(key, |delivery| delivery.target.reason = Some(kind.reason().to_owned()));
+                self.end(key, TargetState::Expired, now);
+            }
+        }
+        let (done, standing) = std::mem::take(&mut self.intents).into_iter().partition(|intent| self.is_clear(*intent));
+        self.intents = standing;
+        self.delta.intents_done.extend::<Vec<_>>(done);
+    }
+
+    /// Whether nothing is under way, nor can land any more, where the intent concerns. A judgement that is being made may
+    /// have looked at the account already.
+    fn is_clear(&self, Intent { kind, .. }: Intent) -> bool {
+        let unfinished = |target: &Target| kind.concerns(target.key.account) && !target.state.is_final();
+        let may_land = kind.account().is_some_and(|own| self.doubts.iter().any(|doubt| doubt.account == own));
+        self.judging.is_none() && !may_land && !self.targets.iter().any(|delivery| unfinished(&delivery.target))
     }
 
     /// The monotonic time of the next thing that happens by itself; none while everything waits for an answer.

@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use lockstep_core::change::{Change, ChangeState, LaneRows, Now, SignIn};
 use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId, SourceId};
 use lockstep_core::node::Round;
-use lockstep_engine::{Call, Gate, Health, Host, Judged, Step, Unfinished, Unusable, Written};
+use lockstep_engine::{Call, Gate, Health, Host, Judged, Newer, Step, Unfinished, Unusable, Written};
 use lockstep_store::sign_in_password::{self, SignInPassword};
-use lockstep_store::{Tx, audit, bucket, history, identity, lane, node};
+use lockstep_store::{Tx, audit, bucket, history, identity, intent, lane, node};
 use lockstep_vault::hash::{Fingerprint, PasswordHash};
 use lockstep_vault::secret::{draw_bytes, draw_id};
 
@@ -73,7 +73,7 @@ impl Host for App {
         let read = self.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::unfinished(tx, id).await }));
         let found: lockstep_store::Result<Vec<lane::Unfinished>> = read.await;
         let found = found.context("cannot list what is unfinished")?.into_iter();
-        Ok(found.map(|lane::Unfinished { identity, unjudged }| Unfinished { identity, unjudged }).collect())
+        Ok(found.map(|lane::Unfinished { identity, news }| Unfinished { identity, news }).collect())
     }
 
     async fn load(&self, identity: IdentityId) -> anyhow::Result<LaneRows> {
@@ -82,12 +82,14 @@ impl Host for App {
         rows.context("cannot read what is unfinished about an identity")
     }
 
-    async fn newer(&self, identity: IdentityId, after: i64) -> anyhow::Result<Vec<Change>> {
-        let rows: lockstep_store::Result<Vec<Change>> = self
-            .store
-            .read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::newer(tx, identity, after).await }))
-            .await;
-        rows.context("cannot read what was accepted since")
+    async fn newer(&self, identity: IdentityId, after: i64) -> anyhow::Result<Newer> {
+        let read = self.store.read(move |tx: &mut Tx<'_>| {
+            Box::pin(async move {
+                let changes = lane::newer(tx, identity, after).await?;
+                Ok::<_, lockstep_store::Error>(Newer { changes, intents: intent::list_of(tx, identity).await? })
+            })
+        });
+        read.await.context("cannot read what came since")
     }
 
     async fn commit(&self, step: Step<Self>) -> anyhow::Result<bool> {

@@ -7,6 +7,7 @@ mod configuration;
 mod engine;
 mod harness;
 mod history;
+mod intent;
 mod keys;
 mod lane;
 mod migrate;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Delivery, Lane, LaneEvent, Now};
-use crate::change::{Change, ChangeState, Target, TargetKey, TargetState};
+use crate::change::{Change, ChangeState, Intent, Target, TargetKey, TargetState};
 use crate::id::{AccountId, ChangeId, SourceId};
 
 /// What was found out about a change by opening its payload.
@@ -40,6 +40,19 @@ impl Lane {
         self.changes.values().find(|change| change.state == ChangeState::Accepted)
     }
 
+    /// Gives the change that is judged next, and remembers that somebody is at it: one at a time. The judgement is told by
+    /// [`Lane::judged`]; where there is none, [`Lane::not_judged`] must be called.
+    pub fn begin_judging(&mut self) -> Option<Change> {
+        let change = self.unjudged().filter(|_| self.judging.is_none())?.clone();
+        self.judging = Some(change.id);
+        Some(change)
+    }
+
+    /// Nobody is at judging any more: it failed, and is begun again.
+    pub fn not_judged(&mut self) {
+        self.judging = None;
+    }
+
     /// The unfinished change that one with the same password and these targets may join: the newest judged one, if it
     /// writes exactly these accounts. An older one may not be joined: a password in between would come after it.
     pub fn joinable(&self, targets: &[NewTarget]) -> Option<ChangeId> {
@@ -59,6 +72,7 @@ impl Lane {
 
     /// Writes down what became of judging `id`.
     pub fn judged(&mut self, id: ChangeId, judgement: Judgement, now: Now) {
+        self.judging = None;
         let Some(change) = self.changes.values().find(|change| change.id == id) else { return };
         if change.state != ChangeState::Accepted {
             return;
@@ -66,6 +80,10 @@ impl Lane {
         let seq = change.seq;
         if change.expires_at <= now.utc {
             return self.refuse(seq, vec![TOO_LATE.to_owned()], now);
+        }
+        let taken = self.intents.iter().find(|intent| intent.kind.concerns(change.account));
+        if let Some(Intent { kind, .. }) = taken.copied() {
+            return self.refuse(seq, vec![kind.reason().to_owned()], now);
         }
         match judgement {
             Judgement::Refused(reasons) => self.refuse(seq, reasons, now),
@@ -86,7 +104,8 @@ impl Lane {
         }
     }
 
-    fn deliver_to(&mut self, seq: i64, id: ChangeId, targets: Vec<NewTarget>, now: Now) {
+    fn deliver_to(&mut self, seq: i64, id: ChangeId, mut targets: Vec<NewTarget>, now: Now) {
+        targets.retain(|target| !self.intents.iter().any(|intent| intent.kind.concerns(target.account)));
         self.mark(seq, |change| change.state = ChangeState::Judged);
         let held_back = targets.iter().any(|target| target.sign_in);
         for new in targets {

@@ -1,5 +1,6 @@
 //! The lane, one interleaving after another. Those that taught a rule say how it went wrong.
 
+mod intents;
 mod world;
 
 use std::collections::BTreeMap;
@@ -198,7 +199,7 @@ fn a_take_over_puts_what_was_under_way_in_doubt() {
     let mut lane = lane(&[(&[1], None)]);
     begin(&mut lane, 1, at(0));
     let delta = lane.take_delta();
-    let rows = LaneRows { changes: delta.changes, targets: delta.targets, doubts: Vec::new() };
+    let rows = LaneRows { changes: delta.changes, targets: delta.targets, doubts: Vec::new(), intents: Vec::new() };
     let mut lane = Lane::new(IDENTITY, rows, LaneSettings::default(), at(0));
     let delta = lane.take_delta();
     assert_eq!(delta.doubts_raised.len(), 1);
@@ -249,7 +250,7 @@ fn a_sign_in_that_succeeded_does_not_use_up_the_one_that_may_fail() {
 
     let change = lane.change(newer.key.change).expect("unfinished").clone();
     let targets = delta.targets.into_iter().filter(|target| target.key == newer.key).collect();
-    let rows = LaneRows { changes: vec![change], targets, doubts: delta.doubts_raised };
+    let rows = LaneRows { changes: vec![change], targets, doubts: delta.doubts_raised, intents: Vec::new() };
     let mut lane = Lane::new(IDENTITY, rows, LaneSettings::default(), at(10));
     assert_eq!(begin(&mut lane, 1, at(10)).step, Step::Write);
     lane.settle(newer.key, in_history(), at(10), 0);
@@ -345,7 +346,7 @@ fn a_question_that_was_cut_off_leaves_the_target_unsure() {
     assert_eq!(begin(&mut lane, 1, at(0)).step, Step::SignIn);
     let delta = lane.take_delta();
     let change = lane.change(attempt.key.change).expect("unfinished").clone();
-    let rows = LaneRows { changes: vec![change], targets: delta.targets, doubts: Vec::new() };
+    let rows = LaneRows { changes: vec![change], targets: delta.targets, doubts: Vec::new(), intents: Vec::new() };
     let mut lane = Lane::new(IDENTITY, rows, LaneSettings::default(), at(10));
     begin(&mut lane, 1, at(10));
     lane.settle(attempt.key, refused(true), at(10), 0);

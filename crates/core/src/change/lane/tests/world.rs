@@ -100,7 +100,7 @@ impl Rows {
         let changes: Vec<Change> = self.changes.values().filter(|change| !change.state.is_final()).cloned().collect();
         let unfinished = |target: &&Target| changes.iter().any(|change| change.id == target.key.change);
         let targets = self.targets.values().filter(unfinished).cloned().collect();
-        LaneRows { targets, doubts: self.doubts.clone(), changes }
+        LaneRows { targets, doubts: self.doubts.clone(), changes, intents: Vec::new() }
     }
 }
 

@@ -1,0 +1,118 @@
+//! Intents: what is to become of an identity or an account once nothing is under way there.
+//!
+//! Whoever wants it commits the intent; the owner of the identity's bucket carries it out, see
+//! [`lockstep_core::change::Intent`]. No other place gives an account to another identity.
+
+use chrono::{DateTime, Utc};
+use lockstep_core::change::{Intent, IntentKind};
+use lockstep_core::id::{AccountId, IdentityId, IntentId};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::tx::{Tx, execute, fetch, row};
+
+/// Records an intent about `identity`.
+///
+/// # Errors
+/// Constraint `intent_bucket_account_key` when something is to become of the account already.
+pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent, now: DateTime<Utc>) -> Result<()> {
+    let heir = match intent.kind {
+        IntentKind::Give { to, .. } => to,
+        IntentKind::Disable | IntentKind::Bury { .. } => None,
+    };
+    execute!(
+        tx,
+        "record an intent",
+        "INSERT INTO intent (bucket, id, identity, kind, account, heir, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        identity.bucket().number(),
+        intent.id.0,
+        identity.0,
+        kind_name(intent.kind),
+        intent.kind.account().map(|account| account.0),
+        heir.map(|heir| heir.0),
+        now,
+    )?;
+    Ok(())
+}
+
+/// Every intent about `identity` that is not carried out, oldest first.
+pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<Intent>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as IntentRow,
+        "list the intents about an identity",
+        "SELECT id, kind, account, heir FROM intent WHERE bucket = $1 AND identity = $2 ORDER BY created_at, id",
+        identity.bucket().number(),
+        identity.0
+    )?;
+    rows.into_iter().map(Intent::try_from).collect()
+}
+
+/// Does what was intended and forgets the intent. The owner of the bucket calls it, once nothing is under way.
+pub(crate) async fn carry_out(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent) -> Result<()> {
+    let forgotten = execute!(
+        tx,
+        "forget an intent",
+        "DELETE FROM intent WHERE bucket = $1 AND id = $2",
+        identity.bucket().number(),
+        intent.id.0,
+    )?;
+    // Taken back, or carried out by a commit whose reply was lost.
+    if forgotten == 0 {
+        return Ok(());
+    }
+    match intent.kind {
+        IntentKind::Disable => {}
+        IntentKind::Give { account, to } => {
+            execute!(
+                tx,
+                "give an account to another identity",
+                "UPDATE account SET identity = $3 WHERE id = $1 AND identity = $2",
+                account.0,
+                identity.0,
+                to.map(|to| to.0),
+            )?;
+        }
+        IntentKind::Bury { account } => {
+            execute!(
+                tx,
+                "make an account a tombstone",
+                "UPDATE account SET vanished = TRUE WHERE id = $1 AND identity = $2",
+                account.0,
+                identity.0,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+row! {
+    struct IntentRow {
+        id: Uuid,
+        kind: String,
+        account: Option<Uuid>,
+        heir: Option<Uuid>,
+    }
+}
+
+fn kind_name(kind: IntentKind) -> &'static str {
+    match kind {
+        IntentKind::Disable => "disable",
+        IntentKind::Give { .. } => "give",
+        IntentKind::Bury { .. } => "bury",
+    }
+}
+
+impl TryFrom<IntentRow> for Intent {
+    type Error = Error;
+
+    fn try_from(row: IntentRow) -> Result<Self> {
+        let kind = match (row.kind.as_str(), row.account.map(AccountId)) {
+            ("disable", None) => IntentKind::Disable,
+            ("give", Some(account)) => IntentKind::Give { account, to: row.heir.map(IdentityId) },
+            ("bury", Some(account)) => IntentKind::Bury { account },
+            _ => return Err(Error::Corrupt { what: "the kind of an intent", value: row.kind }),
+        };
+        Ok(Self { id: IntentId(row.id), kind })
+    }
+}
