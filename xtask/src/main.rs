@@ -43,7 +43,7 @@ enum Command {
     /// when the check fails. The exit code is 0 only if every selected check ran and passed: a check that could not run
     /// because something is not installed counts as failed.
     Test(test::Arguments),
-    /// Prove what takes long: a million simulated runs of the engine, and that planted bugs are found.
+    /// Prove what takes too long to be run with every change, and that the tests can fail.
     Prove {
         #[command(subcommand)]
         proof: prove::Proof,

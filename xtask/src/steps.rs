@@ -115,7 +115,7 @@ impl Step {
                 command.args(["test", "--workspace", "--locked"]).envs(bench.servers()?.environment());
                 in_workspace(&mut command)
             }
-            Self::Simulation => in_workspace(&mut prove::simulation(&bench.paths.root, SEEDS)),
+            Self::Simulation => in_workspace(&mut prove::simulation::command(&bench.paths.root, SEEDS)),
             Self::SdkPython142 => sdk::run(Sdk::Python142, bench, &log),
             Self::SdkPythonLatest => sdk::run(Sdk::PythonLatest, bench, &log),
             Self::SdkTypescript => sdk::run(Sdk::Typescript, bench, &log),
