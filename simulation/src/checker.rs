@@ -61,11 +61,13 @@ fn supersession(state: &State, broken: &mut Vec<String>) {
     }
 }
 
+/// What a change says of an account. Ordered by whose the account was, then by the place in that identity's order.
+type Said<'a> = ((u32, i64), Secret, &'a Target);
+
 /// Each account holds the password of the newest change that is said to be there, or that of a newer one which is said to
 /// be there perhaps.
 fn truth(state: &mut State, broken: &mut Vec<String>) {
-    // Ordered by whose the account was, then by the place in that identity's order.
-    let mut said: BTreeMap<AccountId, Vec<((u32, i64), Secret, &Target)>> = BTreeMap::new();
+    let mut said: BTreeMap<AccountId, Vec<Said<'_>>> = BTreeMap::new();
     for Stored { change, secret, .. } in state.database.changes.values() {
         let leader = change.joined.unwrap_or(change.id);
         let from = TargetKey { change: leader, account: AccountId(uuid::Uuid::nil()) };

@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 use crate::window::Window;
 
-/// Inserts an account, or replaces what is known of it.
+/// Inserts an account, or replaces what is known of it. One that belongs to somebody stays with them: only an
+/// [`intent`](crate::intent) gives it to another.
 ///
 /// # Errors
 /// Constraint `account_source_stable_id_key` or `account_source_native_key_key` when another account has that id.
@@ -27,8 +28,8 @@ pub async fn put(tx: &mut Tx<'_>, account: &Account, native_key: &str, now: Date
         "INSERT INTO account (id, identity, source, stable_id, native_id, native_key, name, password_sync, attributes,
              vanished, created_at, modified_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
-         ON CONFLICT (id) DO UPDATE SET identity = excluded.identity, source = excluded.source,
-             stable_id = excluded.stable_id, native_id = excluded.native_id, native_key = excluded.native_key,
+         ON CONFLICT (id) DO UPDATE SET identity = COALESCE(account.identity, excluded.identity),
+             source = excluded.source, stable_id = excluded.stable_id, native_id = excluded.native_id, native_key = excluded.native_key,
              name = excluded.name, password_sync = excluded.password_sync, attributes = excluded.attributes,
              vanished = excluded.vanished, modified_at = excluded.modified_at",
         account.id.0,

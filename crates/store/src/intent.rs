@@ -11,10 +11,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 
-/// Records an intent about `identity`.
-///
-/// # Errors
-/// Constraint `intent_bucket_account_key` when something is to become of the account already.
+/// Records an intent about `identity`. Of several about one account the last one counts.
 pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent, now: DateTime<Utc>) -> Result<()> {
     let heir = match intent.kind {
         IntentKind::Give { to, .. } => to,
@@ -23,7 +20,9 @@ pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent, now: Dat
     execute!(
         tx,
         "record an intent",
-        "INSERT INTO intent (bucket, id, identity, kind, account, heir, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO intent (bucket, id, identity, kind, account, heir, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (bucket, account) WHERE account IS NOT NULL DO UPDATE SET id = excluded.id,
+             identity = excluded.identity, kind = excluded.kind, heir = excluded.heir, created_at = excluded.created_at",
         identity.bucket().number(),
         intent.id.0,
         identity.0,
@@ -48,6 +47,20 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<Intent
     rows.into_iter().map(Intent::try_from).collect()
 }
 
+/// What is to become of an account of `identity`, if anything.
+pub async fn find_about(tx: &mut Tx<'_>, identity: IdentityId, account: AccountId) -> Result<Option<Intent>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as IntentRow,
+        "find the intent about an account",
+        "SELECT id, kind, account, heir FROM intent WHERE bucket = $1 AND account = $2 AND identity = $3",
+        identity.bucket().number(),
+        account.0,
+        identity.0,
+    )?;
+    row.map(Intent::try_from).transpose()
+}
+
 /// Does what was intended and forgets the intent. The owner of the bucket calls it, once nothing is under way.
 pub(crate) async fn carry_out(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent) -> Result<()> {
     let forgotten = execute!(
@@ -57,7 +70,7 @@ pub(crate) async fn carry_out(tx: &mut Tx<'_>, identity: IdentityId, intent: Int
         identity.bucket().number(),
         intent.id.0,
     )?;
-    // Taken back, or carried out by a commit whose reply was lost.
+    // Another took its place, or it was carried out by a commit whose reply was lost.
     if forgotten == 0 {
         return Ok(());
     }

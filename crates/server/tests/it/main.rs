@@ -5,4 +5,5 @@ mod architecture;
 mod cli;
 mod documentation;
 mod harness;
+mod intents;
 mod system;

@@ -33,8 +33,8 @@ async fn populate(database: &Database) {
     work.await;
 }
 
-async fn put(database: &Database, intent: Intent) -> lockstep_store::Result<()> {
-    database.try_write(move |tx| Box::pin(intent::put(tx, identity_id(1), intent, at(2)))).await
+async fn put(database: &Database, intent: Intent) {
+    database.write(move |tx| Box::pin(intent::put(tx, identity_id(1), intent, at(2)))).await;
 }
 
 async fn carry_out(database: &Database, intents: Vec<Intent>) {
@@ -53,7 +53,7 @@ on_both_engines! {
         let bury = Intent { id: IntentId(uuid(12)), kind: IntentKind::Bury { account: account_id(2) } };
         let disable = Intent { id: IntentId(uuid(13)), kind: IntentKind::Disable };
         for intent in [give(11, 1, Some(2)), bury, disable] {
-            put(&database, intent).await.expect("recorded");
+            put(&database, intent).await;
         }
         let intents = database.read(|tx| Box::pin(lane::load(tx, identity_id(1)))).await.intents;
         assert_eq!(intents, [give(11, 1, Some(2)), bury, disable]);
@@ -68,24 +68,43 @@ on_both_engines! {
     // A commit whose reply was lost is made again: by then the heir may have given the account on.
     async fn an_intent_is_carried_out_once(database) {
         populate(&database).await;
-        put(&database, give(11, 1, Some(2))).await.expect("recorded");
+        put(&database, give(11, 1, Some(2))).await;
         carry_out(&database, vec![give(11, 1, Some(2))]).await;
-        put(&database, give(12, 1, None)).await.expect("another may be recorded now");
+        put(&database, give(12, 1, None)).await;
         carry_out(&database, vec![give(11, 1, Some(2))]).await;
         assert_eq!(database.read(|tx| Box::pin(intent::list_of(tx, identity_id(1)))).await, [give(12, 1, None)]);
     }
 
-    async fn an_account_goes_one_way_at_a_time(database) {
+    async fn the_last_word_about_an_account_counts(database) {
         populate(&database).await;
-        put(&database, give(11, 1, Some(2))).await.expect("recorded");
-        let error = put(&database, give(12, 1, None)).await.expect_err("it is promised already");
-        assert_eq!(error.constraint(), Some("intent_bucket_account_key"), "{error:?}");
-        put(&database, give(12, 2, None)).await.expect("another account");
+        for intent in [give(11, 1, Some(2)), give(12, 2, None), give(13, 1, None)] {
+            put(&database, intent).await;
+        }
+        let about = async |n| {
+            database.read(move |tx| Box::pin(intent::find_about(tx, identity_id(1), account_id(n)))).await
+        };
+        assert_eq!((about(1).await, about(2).await), (Some(give(13, 1, None)), Some(give(12, 2, None))));
+        carry_out(&database, vec![give(11, 1, Some(2))]).await;
+        assert_eq!(stored(&database, 1).await.identity, Some(identity_id(1)), "its owner knew the first word only");
+        carry_out(&database, vec![give(13, 1, None)]).await;
+        assert_eq!(stored(&database, 1).await.identity, None);
+    }
+
+    async fn an_account_that_is_stored_again_stays_with_its_identity(database) {
+        populate(&database).await;
+        let account = sample_account(1, Some(identity_id(2)), source_id(1));
+        database.write(move |tx| Box::pin(async move { account::put(tx, &account, "a", at(3)).await })).await;
+        assert_eq!(stored(&database, 1).await.identity, Some(identity_id(1)), "only an intent gives it away");
+        put(&database, give(11, 1, None)).await;
+        carry_out(&database, vec![give(11, 1, None)]).await;
+        let account = sample_account(1, Some(identity_id(2)), source_id(1));
+        database.write(move |tx| Box::pin(async move { account::put(tx, &account, "a", at(3)).await })).await;
+        assert_eq!(stored(&database, 1).await.identity, Some(identity_id(2)), "it was nobody's");
     }
 
     async fn an_intent_is_work_for_whoever_owns_the_bucket(database) {
         populate(&database).await;
-        put(&database, give(11, 1, None)).await.expect("recorded");
+        put(&database, give(11, 1, None)).await;
         let owner = node(1);
         let unfinished = async || database.read(move |tx| Box::pin(lane::unfinished(tx, owner))).await;
         assert!(unfinished().await.is_empty());

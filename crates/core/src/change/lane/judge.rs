@@ -33,6 +33,8 @@ pub struct NewTarget {
 }
 
 pub(super) const TOO_LATE: &str = "the request expired before it could be carried out";
+/// Why a change is refused whose account went to somebody else, or is gone, since it was accepted.
+const NOT_THEIRS: &str = "the account that was named does not belong to this identity any more";
 
 impl Lane {
     /// The change that is judged next: the oldest that is not, since order is kept per identity.
@@ -87,8 +89,9 @@ impl Lane {
         }
         match judgement {
             Judgement::Refused(reasons) => self.refuse(seq, reasons, now),
-            Judgement::Passed(targets) if targets.is_empty() => {
-                self.refuse(seq, vec!["there is no account left to change".to_owned()], now);
+            // Without the named account the others would get a password for whose sake nobody asked.
+            Judgement::Passed(targets) if targets.iter().all(|target| target.account != change.account) => {
+                self.refuse(seq, vec![NOT_THEIRS.to_owned()], now);
             }
             Judgement::Passed(targets) => self.deliver_to(seq, id, targets, now),
             // Asked for and told in one breath, so the leader cannot have ended in between. Should it have, the change

@@ -63,7 +63,8 @@ fn lane(changes: &[(&[u128], Option<u128>)]) -> Lane {
 }
 
 fn accept(lane: &mut Lane, seq: i64, accounts: &[u128], sign_in: Option<u128>, now: Now) -> ChangeId {
-    let change = change(seq, now);
+    let mut change = change(seq, now);
+    change.account = account(accounts.first().copied().unwrap_or(1));
     let id = change.id;
     lane.add(change);
     lane.judged(id, Judgement::Passed(targets(accounts, sign_in)), now);

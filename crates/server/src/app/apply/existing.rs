@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use lockstep_core::account::Account;
 use lockstep_core::application::Application;
-use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::change::IntentKind;
+use lockstep_core::id::{AccountId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
@@ -16,8 +17,8 @@ use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::{
-    Tx, account, application, client, dictionary, identity, org_config, password_policy, personal_access_token, source,
-    source_secret, sync_group,
+    Tx, account, application, client, dictionary, identity, intent, org_config, password_policy, personal_access_token,
+    source, source_secret, sync_group,
 };
 use lockstep_vault::Vault;
 use lockstep_vault::seal::Binding;
@@ -47,6 +48,8 @@ pub(super) struct Existing {
     pub(super) levels: HashMap<IdentityId, BTreeSet<UserLevel>>,
     /// By source and stable id.
     pub(super) accounts: HashMap<(SourceId, String), Account>,
+    /// What is to become of those accounts.
+    pub(super) intents: HashMap<AccountId, IntentKind>,
     /// The stable id of the account that has a native id, by source and [`native_key`].
     pub(super) natives: HashMap<(SourceId, String), String>,
     /// Those of the people that the file gives tokens to.
@@ -142,6 +145,10 @@ impl Existing {
         let Some(source) = self.source(source_name) else { return Ok(()) };
         let (id, key) = (source.id, native_key(source, native_id));
         if let Some(account) = account::find_by_stable_id(tx, id, stable_id).await? {
+            if let Some(owner) = account.identity {
+                let intent = intent::find_about(tx, owner, account.id).await?;
+                self.intents.extend(intent.map(|intent| (account.id, intent.kind)));
+            }
             self.accounts.insert((id, stable_id.to_owned()), account);
         }
         if let Some(account) = account::find_by_native_key(tx, id, &key).await? {

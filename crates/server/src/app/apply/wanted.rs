@@ -151,6 +151,8 @@ pub struct WantedAccount {
     pub password_sync: Option<bool>,
     /// What policies look at.
     pub attributes: Option<BTreeMap<String, String>>,
+    /// Whether it is gone from its source.
+    pub gone: Option<bool>,
 }
 
 /// A program that may call the API.

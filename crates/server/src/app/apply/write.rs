@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use lockstep_core::account::Account;
 use lockstep_core::application::Application;
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
-use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::change::{Intent, IntentKind};
+use lockstep_core::id::{IdentityId, IntentId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
@@ -18,7 +19,7 @@ use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{Result, Tx};
 use lockstep_store::{
-    account, application, audit, client, dictionary, history, identity, org_config, password_policy,
+    account, application, audit, client, dictionary, history, identity, intent, org_config, password_policy,
     personal_access_token, sign_in_password, source, source_secret, sync_group,
 };
 use lockstep_vault::secret::draw_id;
@@ -37,6 +38,7 @@ pub(super) enum Write {
     Identity(Identity),
     Levels(IdentityId, BTreeSet<UserLevel>),
     Account { account: Account, native_key: String },
+    Intent(IdentityId, IntentKind),
     FirstPassword(IdentityId, FirstPassword),
     Client(Client),
     Token(PersonalAccessToken),
@@ -76,6 +78,7 @@ async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
         Write::Identity(identity) => identity::put(tx, identity, now).await,
         Write::Levels(id, levels) => identity::set_levels(tx, *id, levels, now).await,
         Write::Account { account, native_key } => account::put(tx, account, native_key, now).await,
+        Write::Intent(id, kind) => intent::put(tx, *id, Intent { id: IntentId(draw_id()), kind: *kind }, now).await,
         Write::FirstPassword(id, password) => first_password(tx, *id, password, now).await,
         Write::Client(client) => client::put(tx, client, now).await,
         Write::Token(token) => {

@@ -62,6 +62,21 @@ fn an_account_is_not_given_away_while_a_lost_write_may_land() {
     assert_eq!(lane.take_delta().intents_done, [give(1)]);
 }
 
+/// Otherwise it would be finished with the other accounts alone, and say so of an account that it never reached.
+#[test]
+fn a_change_whose_account_went_away_before_it_was_judged_is_refused() {
+    let mut lane = lane(&[]);
+    lane.add(change(1, at(0)));
+    let judging = lane.begin_judging().expect("unjudged");
+    lane.judged(judging.id, Judgement::Passed(targets(&[2, 3], None)), at(1));
+    let delta = lane.take_delta();
+    assert_eq!(delta.changes[0].state, ChangeState::Failed);
+    assert_eq!(
+        (delta.changes[0].refusals.as_slice(), delta.targets.len()),
+        (&["the account that was named does not belong to this identity any more".to_owned()][..], 0)
+    );
+}
+
 /// A judgement has read whose the account is, the intent is carried out, and then the judgement makes a target for it.
 #[test]
 fn an_account_is_not_given_away_while_somebody_judges() {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use lockstep_core::account::Account;
+use lockstep_core::change::IntentKind;
 use lockstep_core::id::{AccountId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
@@ -54,6 +55,9 @@ impl Planner<'_> {
                 fields = differing(base, &identity);
                 if !fields.is_empty() {
                     self.write(Write::Identity(identity.clone()));
+                }
+                if base.enabled && !identity.enabled {
+                    self.write(Write::Intent(identity.id, IntentKind::Disable));
                 }
                 if base.alias != identity.alias {
                     self.write(built_in);
@@ -176,13 +180,6 @@ impl Planner<'_> {
             return self.problem(wanted.native_id.span().start, text);
         }
         let base = self.existing.accounts.get(&key).cloned();
-        if let Some(other) = base.as_ref().and_then(|base| base.identity).filter(|owner| *owner != identity.id) {
-            let text = format!(
-                "the account {stable_id:?} on {:?} belongs to the identity {other}; it is not given to another here",
-                source.name
-            );
-            return self.problem(at, text);
-        }
         let mut account = base.clone().unwrap_or_else(|| Account {
             id: AccountId(draw_id()),
             identity: Some(identity.id),
@@ -194,7 +191,6 @@ impl Planner<'_> {
             attributes: BTreeMap::new(),
             vanished: false,
         });
-        account.identity = Some(identity.id);
         account.native_id.clone_from(native_id);
         if let Some(name) = &wanted.name {
             account.name.clone_from(name);
@@ -206,16 +202,54 @@ impl Planner<'_> {
             account.attributes.clone_from(attributes);
         }
         let called = format!("{} on {}", account.native_id, source.name);
-        match base {
-            Some(base) if base == account => {}
-            Some(base) => {
-                self.changed("account", &called, differing(&base, &account));
-                self.write(Write::Account { account, native_key });
+        let Some(base) = base else {
+            self.created("account", &called);
+            account.vanished = wanted.gone == Some(true);
+            return self.write(Write::Account { account, native_key });
+        };
+        let intent = self.become_of(&mut account, identity.id, wanted.gone);
+        let mut fields = differing(&base, &account);
+        if !fields.is_empty() {
+            self.write(Write::Account { account: account.clone(), native_key });
+        }
+        if let Some((owner, kind)) = intent {
+            fields.push(if matches!(kind, IntentKind::Bury { .. }) { "gone" } else { "identity" }.to_owned());
+            self.write(Write::Intent(owner, kind));
+        }
+        if !fields.is_empty() {
+            self.changed("account", &called, fields);
+        }
+    }
+
+    /// What has to wait until nothing is under way at an account: it goes to `wanted`, or is gone. Where it is nobody's,
+    /// nothing is, and it is done at once. What is to become of it already is not asked for again.
+    fn become_of(
+        &self,
+        account: &mut Account,
+        wanted: IdentityId,
+        gone: Option<bool>,
+    ) -> Option<(IdentityId, IntentKind)> {
+        let standing = self.existing.intents.get(&account.id).copied();
+        let Some(owner) = account.identity else {
+            account.identity = Some(wanted);
+            account.vanished = gone.unwrap_or(account.vanished);
+            return None;
+        };
+        let heir = match standing {
+            Some(IntentKind::Give { to, .. }) => to,
+            _ => Some(owner),
+        };
+        if heir != Some(wanted) {
+            return Some((owner, IntentKind::Give { account: account.id, to: Some(wanted) }));
+        }
+        let buried = account.vanished || matches!(standing, Some(IntentKind::Bury { .. }));
+        match gone {
+            Some(true) if !buried => Some((owner, IntentKind::Bury { account: account.id })),
+            Some(false) => {
+                account.vanished = false;
+                None
             }
-            None => {
-                self.created("account", &called);
-                self.write(Write::Account { account, native_key });
-            }
+            _ => None,
         }
     }
 }
