@@ -57,6 +57,23 @@ fn the_module_list_is_the_tree() {
 }
 
 #[test]
+fn every_rule_of_the_engine_names_tests_that_exist() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let (_, table) = text.split_once("### Which test holds which rule").expect("the table");
+    let (table, _) = table.split_once("\n## ").expect("its end");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+    assert!(rows.len() >= 20, "only {} rules were read", rows.len());
+
+    let tree = ["crates", "simulation"].into_iter().flat_map(|folder| files(&root().join(folder), ".rs"));
+    let code: String = tree.map(|path| fs::read_to_string(path).expect("a source file")).collect();
+    for row in rows {
+        let names: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        let missing: Vec<_> = names.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+        assert!(missing.is_empty(), "there is no test {missing:?}");
+    }
+}
+
+#[test]
 fn the_core_neither_waits_nor_asks_anybody() {
     const FORBIDDEN: [&str; 10] =
         ["async", "axum", "futures", "getrandom", "hyper", "rand", "reqwest", "smol", "sqlx", "tokio"];
