@@ -1,5 +1,7 @@
 //! `cargo xtask prove`: what takes too long for every change, or is no test but a proof that the tests can fail.
 
+mod fsync;
+mod padding;
 pub(crate) mod simulation;
 
 use std::process::ExitCode;
@@ -12,12 +14,16 @@ use crate::paths::Paths;
 /// What can be proved, one file each.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Proof {
+    Fsync(fsync::Fsync),
+    Padding(padding::Padding),
     Simulation(simulation::Simulation),
 }
 
 /// Proves it. The exit code is 0 only if all of it holds.
 pub(crate) fn run(proof: &Proof, paths: &Paths) -> Result<ExitCode> {
     match proof {
+        Proof::Fsync(arguments) => fsync::run(arguments, paths),
+        Proof::Padding(arguments) => padding::run(arguments, paths),
         Proof::Simulation(arguments) => simulation::run(arguments, paths),
     }
 }

@@ -24,6 +24,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use crate::seclusion;
 
 /// Where the configuration is looked for when nothing names it.
 const DEFAULT_CONFIGS: [&str; 2] = ["lockstep.toml", "/etc/lockstep/lockstep.toml"];
@@ -90,6 +91,10 @@ enum Exit {
 
 /// Runs the command line of this process and gives its exit code.
 pub fn main() -> ExitCode {
+    if let Err(error) = seclusion::begin() {
+        eprintln!("error: the memory of this process cannot be kept from others: {error}");
+        return ExitCode::from(Exit::Failed as u8);
+    }
     // Arguments that cannot be read end the process here, with code 2; `--help` and `--version` with 0.
     let cli = Cli::parse();
     let exit = run(cli).unwrap_or_else(|error| {

@@ -1,6 +1,7 @@
 //! The configuration file, `lockstep.toml`: what a process must know before it can open its database. Everything else
 //! is in the database and brought there by `lockstep apply` or the API.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,8 +41,8 @@ pub struct Config {
     pub log: LogConfig,
 }
 
-/// Where everything is kept.
-#[derive(Debug, Clone, Deserialize)]
+/// Where everything is kept. Its `Debug` does not show the address, which may hold a password.
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StoreConfig {
     /// `sqlite:/var/lib/lockstep/lockstep.db` or `postgres://user@host/database`.
@@ -227,6 +228,12 @@ impl Config {
             return Some(("limits", "requests and per must be more than nothing"));
         }
         None
+    }
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreConfig(redacted)")
     }
 }
 

@@ -11,4 +11,5 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod metrics;
+pub mod seclusion;
 pub mod worker;

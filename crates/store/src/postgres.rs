@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use crate::Tx;
 use crate::error::{Error, Result};
@@ -14,6 +14,9 @@ use crate::store::{Counters, Options};
 
 /// The oldest version that is tested, as `server_version_num` counts.
 const OLDEST: i32 = 150_000;
+
+/// The settings without which "committed" is not so.
+const PROMISES: [&str; 3] = ["synchronous_commit", "fsync", "full_page_writes"];
 
 /// How long a connection may have been idle before it is tried out first.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
@@ -30,6 +33,11 @@ impl Postgres {
         let limits = ["lock_timeout", "idle_in_transaction_session_timeout"].map(|name| (name, limit.as_str()));
         let connect = connect.application_name("lockstep").options(limits).disable_statement_logging();
         let database = format!("{} on {}", connect.get_database().unwrap_or("postgres"), connect.get_host());
+        let failed = |source: sqlx::Error| Error::Open { database: database.clone(), source: source.into() };
+        // A connection of its own: what the pool's own check says is not told to whoever waits for a connection.
+        let mut first = connect.connect().await.map_err(failed)?;
+        check(&mut first).await?;
+        first.close().await.map_err(failed)?;
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
             .test_before_acquire(false)
@@ -41,10 +49,8 @@ impl Postgres {
                     Ok(true)
                 })
             })
-            .connect_with(connect)
-            .await
-            .map_err(|source| Error::Open { database, source: source.into() })?;
-        check(&pool).await?;
+            .after_connect(|connection, _| Box::pin(insist(connection)))
+            .connect_lazy_with(connect);
         Ok(Self { pool })
     }
 
@@ -90,23 +96,54 @@ where
 }
 
 /// Refuses a server that is too old, or that says "committed" before it is so.
-async fn check(pool: &PgPool) -> Result<()> {
-    let setting = async |name: &'static str| -> Result<String> {
-        let (value,): (String,) = sqlx::query_as("SELECT current_setting($1)")
-            .bind(name)
-            .fetch_one(pool)
-            .await
-            .map_err(|source| Error::query("read the settings of the server", source))?;
-        Ok(value)
-    };
-    if setting("server_version_num").await?.parse::<i32>().is_ok_and(|version| version < OLDEST) {
-        return Err(Error::TooOld { found: setting("server_version").await? });
+async fn check(connection: &mut PgConnection) -> Result<()> {
+    if setting(connection, "server_version_num").await?.parse::<i32>().is_ok_and(|version| version < OLDEST) {
+        return Err(Error::TooOld { found: setting(connection, "server_version").await? });
     }
-    for name in ["synchronous_commit", "fsync"] {
-        let value = setting(name).await?;
-        if value == "off" {
-            return Err(Error::NotDurable { setting: name, value });
-        }
+    for name in PROMISES {
+        judge(name, setting(connection, name).await?)?;
     }
     Ok(())
+}
+
+async fn setting(connection: &mut PgConnection, name: &'static str) -> Result<String> {
+    let (value,): (String,) = sqlx::query_as("SELECT current_setting($1)")
+        .bind(name)
+        .fetch_one(connection)
+        .await
+        .map_err(|source| Error::query("read the settings of the server", source))?;
+    Ok(value)
+}
+
+/// What a commit must have done when it is answered. `local` and its kin wait for this server's disk and differ in what
+/// they want of others. Without full pages, a page that was half written when the power failed takes down what was
+/// committed on it before.
+fn judge(setting: &'static str, value: String) -> Result<()> {
+    match value == "off" {
+        true => Err(Error::NotDurable { setting, value }),
+        false => Ok(()),
+    }
+}
+
+/// Every connection, the first and those that are opened later: a role or a database may have been given another setting
+/// since the start. One that was set to wait for more than this server's disk stays so.
+async fn insist(connection: &mut PgConnection) -> std::result::Result<(), sqlx::Error> {
+    let on = "SELECT set_config('synchronous_commit', 'on', false)
+              WHERE current_setting('synchronous_commit') = 'off'";
+    sqlx::query(on).execute(connection).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_off_is_refused() {
+        for name in PROMISES {
+            for value in ["on", "local", "remote_write", "remote_apply"] {
+                assert!(judge(name, value.to_owned()).is_ok());
+            }
+            assert!(matches!(judge(name, "off".to_owned()), Err(Error::NotDurable { setting, .. }) if setting == name));
+        }
+    }
 }

@@ -5,6 +5,8 @@
 //! service. Digit codes are short lived and limited in tries; the key is what protects them. Passwords in transit are
 //! not here, see `transport`; the hash formats of applications' own tables are the connectors' business.
 
+mod memory;
+
 use std::fmt;
 
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -16,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::key_ring::{KeyRing, Purpose};
 use crate::secret;
+use memory::Memory;
 
 /// What an Argon2id evaluation costs. Kept with every hash, so that it can be raised without making old hashes
 /// unverifiable.
@@ -182,10 +185,11 @@ impl PasswordHasher {
         let mut digest = Zeroizing::new([0; 32]);
         Params::new(cost.memory_kib, cost.iterations, cost.lanes, Some(32))
             .and_then(|params| {
-                Argon2::new_with_secret(self.pepper.as_ref(), Algorithm::Argon2id, Version::V0x13, params)
+                let memory = Memory::new(params.block_count());
+                Argon2::new_with_secret(self.pepper.as_ref(), Algorithm::Argon2id, Version::V0x13, params)?
+                    .hash_password_into_with_memory(normalised.as_bytes(), &salt.0, digest.as_mut(), memory)
             })
-            .and_then(|argon2| argon2.hash_password_into(normalised.as_bytes(), &salt.0, digest.as_mut()))
-            .expect("a checked cost and a salt of 16 bytes are valid Argon2id parameters, and the memory is there");
+            .expect("a checked cost and a salt of 16 bytes are valid Argon2id parameters");
         digest
     }
 }

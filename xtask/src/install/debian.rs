@@ -24,6 +24,9 @@ pub(super) fn missing_servers() -> Vec<&'static str> {
         ("mariadbd", "mariadb-server"),
         ("openssl", "openssl"),
         ("setpriv", "util-linux"),
+        // System calls are traced, and calendars moved.
+        ("strace", "strace"),
+        ("faketime", "faketime"),
     ]);
     if postgres_binaries().is_none() {
         missing.push("postgresql");

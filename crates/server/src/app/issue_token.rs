@@ -21,8 +21,7 @@ use super::{App, Error};
 /// The contract's name for the place a token was issued in: there is one.
 const POD: &str = "lockstep";
 
-/// An access token.
-#[derive(Debug)]
+/// An access token. It has no `Debug`: whoever holds the token is its owner.
 pub struct IssuedToken {
     /// The token.
     pub token: String,

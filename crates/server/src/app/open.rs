@@ -10,7 +10,9 @@ use lockstep_vault::key_ring::{KeyRing, KeyRingError, WrappedKey};
 use lockstep_vault::master_key::{MasterKey, MasterKeyError};
 use lockstep_vault::secret::draw_id;
 use lockstep_vault::token::{SigningError, TokenSettings};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 use super::{App, Shared};
 use crate::clock::Clock;
@@ -146,18 +148,45 @@ async fn use_signing_keys(store: &Store, vault: &Vault, clock: &Clock) -> Result
 }
 
 /// The database's address, with the password from its file put in.
-fn with_password(config: &Config) -> Result<String, OpenError> {
-    let Some(path) = &config.store.password_file else { return Ok(config.store.url.clone()) };
-    let password =
-        std::fs::read_to_string(path).map_err(|source| OpenError::Password { path: path.clone(), source })?;
-    let encoded: String = password
-        .trim_end_matches(['\r', '\n'])
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect();
+fn with_password(config: &Config) -> Result<Zeroizing<String>, OpenError> {
+    let address = &config.store.url;
+    let Some(path) = &config.store.password_file else { return Ok(Zeroizing::new(address.clone())) };
+    let password = std::fs::read(path).map_err(|source| OpenError::Password { path: path.clone(), source })?;
+    let password = Zeroizing::new(password);
     // `postgres://user@host/…` becomes `postgres://user:password@host/…`.
-    Ok(config.store.url.replacen('@', &format!(":{encoded}@"), 1))
+    let Some((user, host)) = address.split_once('@') else { return Ok(Zeroizing::new(address.clone())) };
+    // Room for all of it at once, so that growing leaves no copy behind.
+    let mut whole = Zeroizing::new(String::with_capacity(address.len() + 2 + 3 * password.len()));
+    whole.extend([user, ":"]);
+    whole.extend(percent_encode(line(&password), NON_ALPHANUMERIC));
+    whole.extend(["@", host]);
+    Ok(whole)
+}
+
+/// Without the line ends that editors add.
+fn line(bytes: &[u8]) -> &[u8] {
+    let length = bytes.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    &bytes[..length]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_from_the_file_is_put_into_the_address() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("password");
+        for (file, url, whole) in [
+            ("p@ss w:rd%\r\n", "postgres://user@host/db", "postgres://user:p%40ss%20w%3Ard%25@host/db"),
+            ("trailing \n\n", "postgres://user@host/db?a=b@c", "postgres://user:trailing%20@host/db?a=b@c"),
+            ("ignored", "sqlite:/some/file", "sqlite:/some/file"),
+        ] {
+            std::fs::write(&path, file).expect("written");
+            let text = format!("[store]\nurl = {url:?}\npassword-file = {path:?}\n[master-key]\nfile = \"x\"\n");
+            let config: Config = toml::from_str(&text).expect("a configuration");
+            assert_eq!(with_password(&config).expect("read").as_str(), whole);
+            assert!(!format!("{config:?}").contains("postgres:"), "a password may stand in the address");
+        }
+    }
 }

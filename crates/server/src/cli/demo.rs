@@ -181,22 +181,23 @@ async fn load(
 impl Secrets {
     /// Reads them, or draws those that are missing.
     fn keep(data: &Path) -> Result<Self> {
-        let drawn = || draw_client_secret().expose().to_owned();
+        let first_password = || Secret::new(format!("Start-{}", &draw_client_secret().expose()[..16]));
         Ok(Self {
-            client: keep(&data.join("client.secret"), drawn)?,
-            token: keep(&data.join("token.secret"), drawn)?,
-            password: keep(&data.join("first.password"), || format!("Start-{}", &drawn()[..16]))?,
+            client: keep(&data.join("client.secret"), draw_client_secret)?,
+            token: keep(&data.join("token.secret"), draw_client_secret)?,
+            password: keep(&data.join("first.password"), first_password)?,
         })
     }
 }
 
 /// What stands in the file; drawn and written, for its owner only, where there is none.
-fn keep(path: &Path, draw: impl FnOnce() -> String) -> Result<Secret> {
+fn keep(path: &Path, draw: impl FnOnce() -> Secret) -> Result<Secret> {
     if path.exists() {
         let kept = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        return Ok(Secret::new(kept.trim_end().to_owned()));
+        let kept = Secret::new(kept);
+        return Ok(Secret::new(kept.expose().trim_end().to_owned()));
     }
-    let drawn = Secret::new(draw());
+    let drawn = draw();
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

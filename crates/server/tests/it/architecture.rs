@@ -1,6 +1,8 @@
 //! What `ARCHITECTURE.md` promises, as far as a test can hold it: its module list, who may depend on whom, and the length
 //! of files. It looks at the tree, not at what the code does.
 
+mod secrets;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ mod demo;
 mod help;
 mod init;
 mod running;
+mod seclusion;
 mod serve;
 
 use std::path::{Path, PathBuf};

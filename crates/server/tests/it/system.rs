@@ -8,15 +8,19 @@
 //! shared directory, the people 00000 to 00999 belong to these tests; each test has some of its own.
 
 mod api;
+mod canary;
 mod directory;
 mod graceful_stop;
 mod installation;
 mod kill;
+mod own_postgres;
+mod replay;
 mod rows;
 mod second_server;
 mod secrets_stay_secret;
 mod state;
 mod stopped_directory;
+mod synced;
 mod tables;
 mod three_systems;
 

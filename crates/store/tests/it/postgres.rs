@@ -3,7 +3,7 @@
 use lockstep_core::id::Bucket;
 use lockstep_store::{Error, Options, Store, Tx, bucket, node};
 
-use crate::harness::on_postgres;
+use crate::harness::{Database, on_postgres};
 use crate::sample::{at, node as node_id};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -15,6 +15,60 @@ async fn a_server_that_may_lose_commits_is_refused() {
         assert!(matches!(refused, Error::NotDurable { setting: "synchronous_commit", .. }), "{refused:?}");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_may_lose_commits_is_refused_and_one_that_becomes_so_is_overruled() {
+    on_postgres(async |database| {
+        let lax = "DO $$ BEGIN
+                       EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
+                   END $$";
+        run(&database, lax).await;
+        // Connections that are opened from now on have it.
+        end_sessions(&database).await;
+        let mut settings = Vec::new();
+        for _ in 0..10 {
+            // A connection that was ended while it was idle fails once.
+            settings.extend(database.try_write(|tx| Box::pin(current(tx))).await.ok());
+        }
+        assert!(!settings.is_empty() && settings.iter().all(|setting| setting == "on"), "{settings:?}");
+        let refused = Store::open(&database.address, Options::default()).await.expect_err("not durable");
+        assert!(matches!(refused, Error::NotDurable { setting: "synchronous_commit", .. }), "{refused:?}");
+    })
+    .await;
+}
+
+async fn run(database: &Database, statement: &'static str) {
+    database
+        .write(move |tx| {
+            Box::pin(async move {
+                let Tx::Postgres(connection) = tx else { panic!("on PostgreSQL") };
+                sqlx::raw_sql(statement).execute(&mut **connection).await.expect("run");
+                Ok(())
+            })
+        })
+        .await;
+}
+
+async fn current(tx: &mut Tx<'_>) -> lockstep_store::Result<String> {
+    let Tx::Postgres(connection) = tx else { panic!("on PostgreSQL") };
+    let query = sqlx::query_as("SELECT current_setting('synchronous_commit')");
+    let found: Result<(String,), sqlx::Error> = query.fetch_one(&mut **connection).await;
+    found.map(|(setting,)| setting).map_err(|_| Error::Abandoned)
+}
+
+/// Ends every session of this database; the pool opens new ones.
+async fn end_sessions(database: &Database) {
+    let ended = database.try_write(|tx| {
+        Box::pin(async move {
+            let Tx::Postgres(connection) = tx else { panic!("on PostgreSQL") };
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND backend_type = 'client backend'";
+            let _ = sqlx::raw_sql(end).execute(&mut **connection).await;
+            Ok(())
+        })
+    });
+    ended.await.expect_err("its own session ended too");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,5 @@
 //! The vault as the server uses it, and against OpenSSL, which is what clients encrypt with.
 
 mod openssl;
-mod timing;
+mod padding;
 mod vault;

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use lockstep_vault::secret::Secret;
+use zeroize::Zeroizing;
 
 use super::OAuthError;
 use crate::api::error::Error;
@@ -110,15 +111,16 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, OAuthError> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
     }
-    let decoded = BASE64.decode(credentials.trim()).map_err(|_| unreadable)?;
-    let text = String::from_utf8(decoded).map_err(|_| unreadable)?;
+    let decoded = Zeroizing::new(BASE64.decode(credentials.trim()).map_err(|_| unreadable)?);
+    let text = std::str::from_utf8(&decoded).map_err(|_| unreadable)?;
     let (id, secret) = text.split_once(':').ok_or(unreadable)?;
     Ok(Some((decoded_text(id), Secret::new(decoded_text(secret)))))
 }
 
 /// Undoes the encoding of form values.
 fn decoded_text(encoded: &str) -> String {
-    let name = encoded.replace('=', "%3D").replace('&', "%26");
+    let name = Zeroizing::new(encoded.replace('=', "%3D"));
+    let name = Zeroizing::new(name.replace('&', "%26"));
     pairs(name.as_bytes()).into_iter().next().map(|(name, _)| name).unwrap_or_default()
 }
 

@@ -62,10 +62,15 @@ impl Status {
 impl PasswordInfo {
     /// The body of set-password. Made anew it is another ciphertext, and so another request.
     pub(super) fn change_to(&self, password: &str) -> Value {
+        self.change_to_bytes(password.as_bytes())
+    }
+
+    /// The same for what need not be text.
+    pub(super) fn change_to_bytes(&self, plaintext: &[u8]) -> Value {
         let key = STANDARD.decode(&self.public_key).expect("base64");
         let key = Pkcs1PublicEncryptingKey::new(PublicEncryptingKey::from_der(&key).expect("a key")).expect("RSA");
         let mut ciphertext = vec![0; key.ciphertext_size()];
-        key.encrypt(password.as_bytes(), &mut ciphertext).expect("encrypted");
+        key.encrypt(plaintext, &mut ciphertext).expect("encrypted");
         json!({
             "identityId": self.identity_id,
             "sourceId": self.source_id,
@@ -108,6 +113,18 @@ impl Api {
         let body: Value = answer.json().await.inspect_err(gone).ok()?;
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
         Some(body["requestId"].as_str().expect("a request id").to_owned())
+    }
+
+    /// Sends a change, and gives status and body of the answer.
+    pub(super) async fn post_set(&self, body: &Value) -> (StatusCode, Value) {
+        let request = self.http.post(format!("{}/v2024/set-password", self.url)).json(body);
+        let answer = self.as_client(request, 1).send().await.expect("an answer");
+        (answer.status(), answer.json().await.expect("JSON"))
+    }
+
+    /// The access tokens.
+    pub(super) fn tokens(&self) -> &[String] {
+        &self.tokens
     }
 
     /// Changes a password by way of one source, and gives the request id.

@@ -29,6 +29,8 @@ pub(super) struct Installation {
     server: Option<Child>,
     starts: u32,
     store: Rows,
+    /// A program and its arguments that execute the server: nothing, or `strace`, or `env` with variables.
+    pub(super) under: Vec<String>,
 }
 
 impl Installation {
@@ -38,7 +40,7 @@ impl Installation {
         let port = free_port();
         let data = folder.path().join("data");
         let store = Rows::Sqlite(data.join("lockstep.db"));
-        let mut installation = Self { folder, port, server: None, starts: 0, store };
+        let mut installation = Self { folder, port, server: None, starts: 0, store, under: Vec::new() };
         let listen = format!("127.0.0.1:{port}");
         installation.run(&["init", "--data", data.to_str().expect("text"), "--listen", &listen]).await;
         installation.configure(settings);
@@ -72,10 +74,20 @@ impl Installation {
 
     /// `kill -TERM`, and waits for the end.
     pub(super) async fn stop(&mut self) -> ExitStatus {
+        self.end(Signal::TERM).await
+    }
+
+    /// Sends a signal that ends the server, and waits for the end.
+    pub(super) async fn end(&mut self, signal: Signal) -> ExitStatus {
+        let pid = Pid::from_raw(self.pid().cast_signed()).expect("it runs");
         let mut server = self.server.take().expect("it runs");
-        let pid = server.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
-        kill_process(pid, Signal::TERM).expect("asked to stop");
+        kill_process(pid, signal).expect("asked to stop");
         tokio::time::timeout(PATIENCE, server.wait()).await.expect("stops").expect("its state")
+    }
+
+    /// The server's process.
+    pub(super) fn pid(&self) -> u32 {
+        self.server.as_ref().and_then(Child::id).expect("it runs")
     }
 
     /// Runs a second server on the same data, and gives what it said when it ended.
@@ -142,7 +154,7 @@ impl Installation {
 
     fn serve(&self, listen: &str) -> Child {
         let log = File::create(self.logs().join(format!("{}.log", self.starts))).expect("a log");
-        let mut command = self.command(&["serve", "--listen", listen]);
+        let mut command = self.command_under(&self.under, &["serve", "--listen", listen]);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log).kill_on_drop(true);
         command.spawn().expect("it starts")
     }
@@ -154,7 +166,13 @@ impl Installation {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        self.command_under(&[], arguments)
+    }
+
+    fn command_under(&self, under: &[String], arguments: &[&str]) -> Command {
+        let mut words = under.iter().map(String::as_str).chain([PROGRAM]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words);
         // `init` writes the configuration where nothing else is named: into the data folder.
         if arguments[0] != "init" {
             command.arg("--config").arg(self.config());

@@ -1,6 +1,7 @@
 //! set-password.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +10,8 @@ use lockstep_core::audit::Action;
 use lockstep_core::id::TransportKeyId;
 use lockstep_store::{audit, change, lane, transport_key};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::{SPECIAL_TEXTS, bad_texts};
 use crate::harness::{Answer, FIRST_PASSWORD, Harness, encrypt, encrypt_oaep};
@@ -215,6 +218,43 @@ async fn sixteen_identical_requests_at_once_are_one_change() {
     harness.start_worker().await;
     harness.settled().await;
     assert!(harness.signs_in("billing.db", "abby", "Sixteen-Password").await);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_retry_after_a_lost_reply_is_the_same_change() {
+    let harness = Harness::start_without_worker().await;
+    let token = harness.client_token("sp:scopes:all").await;
+    let abby = harness.world.abby;
+    let accepted = async || {
+        let changes = harness.read(move |tx| Box::pin(async move { change::list_of(tx, abby, 100).await })).await;
+        changes.iter().map(|change| change.id.to_string()).collect::<BTreeSet<String>>()
+    };
+    let mut known = BTreeSet::new();
+    for round in 0..10 {
+        let request = harness.change_request(&token, &format!("Lost-Reply-{round}")).await;
+        let body = request.to_string();
+        let head = format!(
+            "POST {PATH} HTTP/1.1\r\nHost: lockstep\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut connection = TcpStream::connect(harness.base.trim_start_matches("http://")).await.expect("connected");
+        connection.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
+        // Gone at once, while the request is under way; or after it was accepted, with the answer unread.
+        if round % 2 == 0 {
+            while accepted().await.len() == round {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        drop(connection);
+        known.insert(id(&harness.post(PATH, &token, &request).await.with_status(202)));
+        assert_eq!(accepted().await, known, "round {round}");
+    }
+    let mut harness = harness;
+    harness.start_worker().await;
+    harness.settled().await;
+    assert!(harness.signs_in("billing.db", "abby", "Lost-Reply-9").await);
     harness.stop().await;
 }
 
