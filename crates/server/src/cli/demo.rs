@@ -63,7 +63,7 @@ pub(super) struct Demo {
 }
 
 /// What whoever tries it needs to know.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Facts {
     base_url: String,

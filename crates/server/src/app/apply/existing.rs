@@ -29,7 +29,7 @@ use super::wanted::Wanted;
 use super::{Error, native_key};
 
 /// What there is.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Existing {
     pub(super) dictionary: Dictionary,
     pub(super) org_config: Option<PasswordOrgConfig>,
