@@ -18,6 +18,10 @@ const DEFAULT_FILTER: &str = "info,sqlx=warn,hyper=warn,ldap3=warn";
 /// Our own modules, as the targets of their lines begin: `lockstep::worker`, `lockstep_engine::driver`.
 const OURS: &str = "lockstep";
 
+/// What PostgreSQL says while it carries out a statement. An application's own function may say the password that it was
+/// given, so this is never written, at no level.
+const NOTICES: &str = "sqlx::postgres::notice";
+
 /// Sends the log lines of this process to standard error. To be called once, by a command that serves.
 pub(super) fn start(config: &LogConfig) -> Result<()> {
     let subscriber = subscriber(config, io::stderr().is_terminal(), io::stderr)?;
@@ -38,14 +42,16 @@ where
     Ok(capped(lines, wanted).into())
 }
 
-/// What passes the filter, and of libraries nothing below INFO, whatever the filter says. At DEBUG and TRACE libraries
-/// write what they transport, headers with access tokens among it, and what the next version of one writes there nobody
-/// can promise.
+/// What passes the filter, and of libraries nothing below INFO, whatever the filter says: what they transport they show
+/// there or nowhere, and what the next version of one shows there nobody can promise.
 fn capped<L>(lines: L, wanted: EnvFilter) -> impl Subscriber + Send + Sync + for<'a> LookupSpan<'a>
 where
     L: Layer<Registry> + Send + Sync,
 {
-    let cap = Targets::new().with_default(LevelFilter::INFO).with_target(OURS, LevelFilter::TRACE);
+    let cap = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target(OURS, LevelFilter::TRACE)
+        .with_target(NOTICES, LevelFilter::OFF);
     Registry::default().with(lines.with_filter(wanted.and(cap)))
 }
 
@@ -78,6 +84,7 @@ mod tests {
             tracing::trace!(target: "h2::codec::framed_read", "from a library at trace");
             tracing::debug!(target: "hyper::proto::h1::io", "from a library at debug");
             tracing::info!(target: "sqlx::query", "from a library at info");
+            tracing::error!(target: "sqlx::postgres::notice", "what a database said");
             tracing::trace!(target: "lockstep::worker", "from the worker");
             tracing::debug!(target: "lockstep_engine::driver", "from the engine");
             let span = tracing::trace_span!(target: "rustls::conn", "connection", secret = "in a span");
@@ -93,10 +100,11 @@ mod tests {
                 "trace",
                 "info,h2=trace,hyper=trace,sqlx=trace,rustls=trace,lockstep=trace",
                 "[connection]=trace",
+                "sqlx::postgres::notice=trace",
                 "h2::codec::framed_read=trace,hyper[{secret}]=trace,trace",
             ] {
                 let said = logged(filter, format);
-                for forbidden in ["at trace", "at debug", "in a span"] {
+                for forbidden in ["at trace", "at debug", "in a span", "a database said"] {
                     assert!(!said.contains(forbidden), "{filter}: {said}");
                 }
             }

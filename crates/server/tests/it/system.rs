@@ -13,6 +13,7 @@ mod directory;
 mod graceful_stop;
 mod installation;
 mod kill;
+mod memory;
 mod own_postgres;
 mod replay;
 mod rows;

@@ -49,9 +49,15 @@ async fn search(tag: &str, numbers: std::ops::Range<usize>, mut settings: Table,
     let directory = Directory::shared();
     directory.reset(numbers.clone(), &initial).await;
     let billing = PostgresTable::new(&format!("system_secrets_{tag}"), &logins, &initial).await;
-    // The database hashes, so that the plaintext goes all the way.
+    // The database hashes, so that the plaintext goes all the way; and the application's own function talks about it.
+    let talkative = "CREATE FUNCTION talk(new TEXT) RETURNS TEXT LANGUAGE plpgsql AS $$ BEGIN
+                         RAISE NOTICE 'new password %', new;
+                         RAISE WARNING 'new password %', new;
+                         RETURN new;
+                     END $$";
+    billing.run(talkative).await;
     let by_database = toml::toml! {
-        statement = "UPDATE people SET password = crypt(:password, gen_salt('bf', 4)) WHERE login = :account"
+        statement = "UPDATE people SET password = crypt(talk(:password), gen_salt('bf', 4)) WHERE login = :account"
         verify = "SELECT password = crypt(:password, password) FROM people WHERE login = :account"
         hash = "database"
     };

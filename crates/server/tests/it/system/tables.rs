@@ -76,6 +76,11 @@ impl PostgresTable {
         sql(BILLING, &self.url, fields)
     }
 
+    /// Runs a statement of the application's administrator.
+    pub(super) async fn run(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&self.pool).await.expect("run");
+    }
+
     /// Whether the password fits.
     pub(super) async fn holds(&self, login: &str, password: &str) -> bool {
         let fits = sqlx::query_as("SELECT crypt($2, password) = password FROM people WHERE login = $1");
