@@ -17,7 +17,7 @@ use super::{fresh_password, until};
 async fn a_captured_request_changes_nothing_however_much_later_it_is_sent() {
     let logins = ["captured", "thief"].map(str::to_owned);
     let canteen = SqliteTable::new(&logins, "nothing yet").await;
-    let mut state = State::one_group(toml::toml! { minLength = 8 }, vec![canteen.source(bcrypt())]);
+    let mut state = State { source: vec![canteen.source(bcrypt())], ..State::default() };
     for login in &logins {
         state.person(login, None, |_| login.clone());
     }

@@ -31,7 +31,7 @@ use super::tables::{BILLING, PostgresTable, WAREHOUSE};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_left_anywhere_on_sqlite() {
-    search("sqlite", 900..906, quick(), None).await;
+    search("sqlite", 900..904, quick(), None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +39,7 @@ async fn no_secret_is_left_anywhere_on_postgresql() {
     let store = OwnPostgres::start().await;
     let mut settings = quick();
     settings.insert("store".to_owned(), Table::from_iter([("url".to_owned(), store.url.as_str().into())]).into());
-    search("postgresql", 906..912, settings, Some(store)).await;
+    search("postgresql", 906..910, settings, Some(store)).await;
 }
 
 /// Everything that can become of a change, and then the search.
@@ -114,9 +114,7 @@ async fn search(tag: &str, numbers: std::ops::Range<usize>, mut settings: Table,
     installation.kill().await;
 
     installation.start().await;
-    for login in &logins[1..] {
-        api.change(login, DIRECTORY, &next("later1")).await;
-    }
+    api.change(&logins[1], DIRECTORY, &next("later1")).await;
     assert_eq!(api.status(&waiting).await.state, "IN_PROGRESS", "the system is down");
     for login in &logins {
         api.set(login, DIRECTORY, &next("crashed1")).await;
@@ -128,7 +126,7 @@ async fn search(tag: &str, numbers: std::ops::Range<usize>, mut settings: Table,
     passwords.push(without_digit);
     let secrets = secrets(&passwords, &api, &installation.data());
     let search = Search::of(&secrets);
-    assert!(secrets.len() > 25);
+    assert!(secrets.len() > 20);
     for (place, bytes) in [("first process", first), ("second process", second)] {
         assert!(bytes.len() > 100, "{place}: nothing to look at");
         assert!(search.in_bytes(&bytes).is_empty(), "{place}");

@@ -28,7 +28,7 @@ async fn every_accepted_change_was_synced_before_its_answer() {
     let size: usize = std::env::var(SIZE).map_or(50, |size| size.parse().expect("a number"));
     let logins: Vec<String> = (0..AT_ONCE).map(|number| format!("synced{number}")).collect();
     let canteen = SqliteTable::new(&logins, "nothing yet").await;
-    let mut state = State::one_group(toml::toml! { minLength = 8 }, vec![canteen.source(bcrypt())]);
+    let mut state = State { source: vec![canteen.source(bcrypt())], ..State::default() };
     for login in &logins {
         state.person(login, None, |_| login.clone());
     }
