@@ -9,12 +9,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::http;
-use crate::process::{Service, as_user, free_port, run};
+use crate::process::{Service, as_user, free_port, run, succeeds};
 use crate::servers::Slapd;
 use crate::steps::{Bench, cargo};
 
@@ -44,6 +44,9 @@ impl Lockstep {
         let stop = bench.stop;
         run(cargo().args(["build", "--package", "lockstep", "--locked"]).current_dir(&bench.paths.root), log, stop)?;
         let binary = bench.paths.root.join("target/debug/lockstep");
+        if succeeds(Command::new("grep").args(["--quiet", "--text", "LOCKSTEP_FAILPOINT"]).arg(&binary)) {
+            bail!("failpoints are for tests, and the product's own build has them");
+        }
 
         let folder = tempfile::Builder::new().prefix("lockstep-serve-").tempdir().context("creating a folder")?;
         let port = free_port()?;

@@ -74,7 +74,7 @@ fn execute(command: Command) -> Result<ExitCode> {
     let stop = Stop::on_signals()?;
     match command {
         Command::Test(arguments) => test::run(&arguments, &paths, &stop),
-        Command::Prove { proof } => prove::run(&proof, &paths),
+        Command::Prove { proof } => prove::run(&proof, &paths, &stop),
         Command::Dev { no_install } => dev(&Installer { allowed: !no_install, paths: &paths, stop: &stop }),
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask prove`: what takes too long for every change, or is no test but a proof that the tests can fail.
 
+mod kill;
 mod fsync;
 mod padding;
 pub(crate) mod simulation;
@@ -10,6 +11,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::paths::Paths;
+use crate::process::Stop;
 
 /// What can be proved, one file each.
 #[derive(Debug, Subcommand)]
@@ -17,13 +19,15 @@ pub(crate) enum Proof {
     Fsync(fsync::Fsync),
     Padding(padding::Padding),
     Simulation(simulation::Simulation),
+    Kill(kill::Kill),
 }
 
 /// Proves it. The exit code is 0 only if all of it holds.
-pub(crate) fn run(proof: &Proof, paths: &Paths) -> Result<ExitCode> {
+pub(crate) fn run(proof: &Proof, paths: &Paths, stop: &Stop) -> Result<ExitCode> {
     match proof {
         Proof::Fsync(arguments) => fsync::run(arguments, paths),
         Proof::Padding(arguments) => padding::run(arguments, paths),
         Proof::Simulation(arguments) => simulation::run(arguments, paths),
+        Proof::Kill(arguments) => kill::run(arguments, paths, stop),
     }
 }

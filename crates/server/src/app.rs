@@ -48,6 +48,9 @@ pub struct Shared {
     pub waker: Waker,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where a test makes this process fail.
+    #[cfg(feature = "failpoints")]
+    pub failpoints: crate::failpoint::Failpoints,
     /// How many threads compute at once.
     computing: Arc<Semaphore>,
 }

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod failpoint;
 pub mod metrics;
 pub mod seclusion;
 pub mod worker;

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::App;
+use crate::failpoint::failpoint;
 use existing::Existing;
 use futures_util::future::try_join_all;
 use lockstep_core::source::Source;
@@ -73,7 +74,9 @@ pub async fn apply(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Pla
     }
     let passwords = hash_first_passwords(app, draft).await?;
     let work = Work { app: app.clone(), wanted, follow, passwords };
-    app.store
+    failpoint!(app, ApplyBeforeCommit, |failed| Err(Error::Hash(failed.into())));
+    let done: Result<Plan, Error> = app
+        .store
         .write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
                 let plan = work.plan(tx).await?;
@@ -85,7 +88,9 @@ pub async fn apply(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Pla
                 Ok(plan)
             })
         })
-        .await
+        .await;
+    failpoint!(app, ApplyAfterCommit, |failed| Err(Error::Hash(failed.into())));
+    done
 }
 
 /// The form in which two native ids of a source are compared: distinguished names without regard to case and to spaces

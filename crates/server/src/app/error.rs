@@ -64,6 +64,13 @@ pub enum Error {
     Lacking(&'static str),
 }
 
+#[cfg(feature = "failpoints")]
+impl From<crate::failpoint::Failed> for Error {
+    fn from(_: crate::failpoint::Failed) -> Self {
+        Self::Lacking("what a failpoint took away")
+    }
+}
+
 impl Error {
     /// The source is known and does not take passwords.
     pub(super) fn no_passwords() -> Self {

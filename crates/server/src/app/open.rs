@@ -55,6 +55,10 @@ pub enum OpenError {
     /// A key that signs tokens could not be opened.
     #[error("cannot open a key that signs tokens")]
     Sealed(#[from] lockstep_vault::seal::OpenError),
+    /// What a test asked for makes no sense.
+    #[cfg(feature = "failpoints")]
+    #[error("cannot arm a failpoint")]
+    Failpoint(#[from] crate::failpoint::ArmingError),
 }
 
 impl App {
@@ -83,6 +87,8 @@ impl App {
             vault,
             waker: Waker::default(),
             metrics: Metrics::new(),
+            #[cfg(feature = "failpoints")]
+            failpoints: crate::failpoint::Failpoints::from_environment()?,
             computing: Arc::new(Semaphore::new(processors)),
         })))
     }

@@ -21,6 +21,7 @@ use lockstep_vault::transport::rotation::KeyState;
 
 use super::{App, Error};
 use crate::auth::Caller;
+use crate::failpoint::failpoint;
 
 /// A request for a change.
 pub struct Request {
@@ -91,12 +92,23 @@ pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Resul
     };
     let payload = Payload { new: app.vault.seal(&binding, &request.ciphertext), current: None };
     let event = requested(&change, caller);
-    let written = app.store.write(move |tx: &mut Tx<'_>| Box::pin(accept(tx, submission, change, payload, event)));
+    failpoint!(app, AcceptBeforeCommit);
+    #[cfg(feature = "failpoints")]
+    let within = app.clone();
+    let written = app.store.write(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let accepted = accept(tx, submission, change, payload, event).await?;
+            failpoint!(within, AcceptWithinCommit, |failed| Err(Error::from(failed).into()));
+            Ok::<_, NotAccepted>(accepted)
+        })
+    });
     let accepted = match written.await {
         Ok(accepted) | Err(NotAccepted::Faster(accepted)) => accepted,
         Err(NotAccepted::Refused(error)) => return Err(error),
     };
+    failpoint!(app, AcceptAfterCommit);
     app.waker.wake(request.identity);
+    failpoint!(app, AcceptBeforeAnswer);
     Ok(accepted)
 }
 

@@ -16,6 +16,7 @@ use lockstep_vault::seal::Binding;
 use super::judge::Facts;
 use super::sources::InUse;
 use crate::app::App;
+use crate::failpoint::failpoint;
 
 /// An opened payload and what comes of it.
 pub struct Payload {
@@ -154,6 +155,7 @@ async fn salt(app: &App, change: &Change) -> anyhow::Result<Salt> {
         .write(move |tx: &mut Tx<'_>| Box::pin(async move { history::salt(tx, identity, &fresh.0).await }))
         .await
         .context("cannot read an identity's salt")?;
+    failpoint!(app, SaltStored);
     let salt = <[u8; 16]>::try_from(salt).ok().context("an identity's salt has the wrong length")?;
     Ok(Salt(salt))
 }

@@ -17,6 +17,7 @@ use super::call::{self, Payload};
 use super::sources::{InUse, SourcesError};
 use super::{event, judge};
 use crate::app::App;
+use crate::failpoint::failpoint;
 
 impl Host for App {
     type Payload = Payload;
@@ -41,12 +42,16 @@ impl Host for App {
         let now = self.clock.utc();
         let registered =
             self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::register(tx, id, &name, now).await }));
-        registered.await.context("cannot make this node known")
+        registered.await.context("cannot make this node known")?;
+        failpoint!(self, NodeRegistered);
+        Ok(())
     }
 
     async fn beat(&self, id: NodeId) -> anyhow::Result<Option<Round>> {
         let beat = self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::beat(tx, id).await }));
-        match beat.await {
+        let beat = beat.await;
+        failpoint!(self, BeatAfter);
+        match beat {
             Ok(round) => Ok(Some(round)),
             Err(lockstep_store::Error::NotFound(_)) => Ok(None),
             Err(error) => Err(error).context("cannot say that this node lives"),
@@ -54,19 +59,28 @@ impl Host for App {
     }
 
     async fn pass_bucket(&self, of: Bucket, epoch: i64, to: Option<NodeId>) -> anyhow::Result<bool> {
+        failpoint!(self, BucketBeforePass if to.is_some());
+        failpoint!(self, BucketBeforeRelease if to.is_none());
         let pass =
             self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { bucket::pass(tx, of, epoch, to).await }));
-        pass.await.context("cannot make a bucket change hands")
+        let passed = pass.await.context("cannot make a bucket change hands")?;
+        failpoint!(self, BucketPassed if to.is_some());
+        failpoint!(self, BucketReleased if to.is_none());
+        Ok(passed)
     }
 
     async fn retire(&self, id: NodeId) -> anyhow::Result<()> {
         let stop = self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::stop(tx, id).await }));
-        stop.await.context("cannot record that a node stops")
+        stop.await.context("cannot record that a node stops")?;
+        failpoint!(self, NodeRetired);
+        Ok(())
     }
 
     async fn forget(&self, id: NodeId) -> anyhow::Result<()> {
         let remove = self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::remove(tx, id).await }));
-        remove.await.context("cannot forget a node")
+        remove.await.context("cannot forget a node")?;
+        failpoint!(self, NodeForgotten);
+        Ok(())
     }
 
     async fn unfinished(&self, id: NodeId) -> anyhow::Result<Vec<Unfinished>> {
@@ -79,7 +93,9 @@ impl Host for App {
     async fn load(&self, identity: IdentityId) -> anyhow::Result<LaneRows> {
         let rows: lockstep_store::Result<LaneRows> =
             self.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::load(tx, identity).await })).await;
-        rows.context("cannot read what is unfinished about an identity")
+        let rows = rows.context("cannot read what is unfinished about an identity")?;
+        failpoint!(self, LaneLoaded);
+        Ok(rows)
     }
 
     async fn newer(&self, identity: IdentityId, after: i64) -> anyhow::Result<Newer> {
@@ -93,6 +109,11 @@ impl Host for App {
     }
 
     async fn commit(&self, step: Step<Self>) -> anyhow::Result<bool> {
+        #[cfg(feature = "failpoints")]
+        let (begins, settles, within) = (begins(&step), !step.delta.events.is_empty(), self.clone());
+        failpoint!(self, CommitBefore);
+        failpoint!(self, BeginBeforeCommit if begins);
+        failpoint!(self, SettleBeforeCommit if settles);
         let now = self.clock.utc();
         let events = event::events(&step, now);
         let Step { hold, identity: whose, delta, first_applied, sign_in_passwords, .. } = step;
@@ -113,10 +134,16 @@ impl Host for App {
                 for event in &events {
                     audit::append(tx, draw_id(), event).await?;
                 }
+                failpoint!(within, CommitWithin, |_| Err(lockstep_store::Error::NotFound(
+                    "what a failpoint took away"
+                )));
                 Ok::<(), lockstep_store::Error>(())
             })
         });
-        match committed.await {
+        let committed = committed.await;
+        failpoint!(self, CommitAfter);
+        failpoint!(self, SettleAfterCommit if settles);
+        match committed {
             Err(lockstep_store::Error::BucketLost { .. }) => Ok(false),
             committed => Ok(committed.map(|()| true)?),
         }
@@ -131,11 +158,15 @@ impl Host for App {
     }
 
     async fn judge(&self, change: &Change) -> anyhow::Result<Judged<Payload>> {
-        judge::judge(self, change).await
+        let judged = judge::judge(self, change).await?;
+        failpoint!(self, JudgeDone);
+        Ok(judged)
     }
 
     async fn open(&self, change: &Change) -> anyhow::Result<Payload> {
-        call::payload(self, change).await
+        let payload = call::payload(self, change).await?;
+        failpoint!(self, PayloadReopened);
+        Ok(payload)
     }
 
     fn fingerprint(&self, payload: &Payload) -> Fingerprint {
@@ -143,7 +174,9 @@ impl Host for App {
     }
 
     async fn hash(&self, change: &Change, payload: &Payload) -> anyhow::Result<PasswordHash> {
-        call::sign_in_hash(self, change, payload).await
+        let hash = call::sign_in_hash(self, change, payload).await?;
+        failpoint!(self, HashMade);
+        Ok(hash)
     }
 
     fn gate(&self, source: SourceId) -> Arc<Gate> {
@@ -158,17 +191,29 @@ impl Host for App {
     }
 
     async fn write(&self, source: &InUse, call: &Call, payload: &Payload, patience: Duration) -> (Written, Health) {
-        call::write(self, source, call, payload, patience).await
+        failpoint!(self, WriteBeforeSend, |_| (Written::Unavailable("a failpoint".to_owned()), Health::Unproven));
+        let written = call::write(self, source, call, payload, patience).await;
+        failpoint!(self, WriteAnswered, |_| (Written::Unknown("a failpoint".to_owned()), Health::Silent));
+        written
     }
 
     async fn sign_in(&self, source: &InUse, call: &Call, payload: &Payload, patience: Duration) -> (SignIn, Health) {
-        call::sign_in(source, call, payload, patience).await
+        failpoint!(self, SignInBeforeSend, |_| (SignIn::Unable("a failpoint".to_owned()), Health::Unproven));
+        let answered = call::sign_in(source, call, payload, patience).await;
+        failpoint!(self, SignInAnswered, |_| (SignIn::Unable("a failpoint".to_owned()), Health::Silent));
+        answered
     }
 
     fn settled(&self, change: ChangeId, state: ChangeState) {
         self.metrics.settled(state.wire());
         tracing::info!(change.id = %change, change.state = state.wire(), "a change is final");
     }
+}
+
+/// Whether accounts begin to be written with this step.
+#[cfg(feature = "failpoints")]
+fn begins(step: &Step<App>) -> bool {
+    step.delta.targets.iter().any(|target| target.state == lockstep_core::change::TargetState::Applying)
 }
 
 /// What an administrator recognises a node by: its host, where it listens, and its process.

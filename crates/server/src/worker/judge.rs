@@ -20,6 +20,7 @@ use lockstep_store::{Tx, account, dictionary, identity, password_policy, source,
 
 use super::call::{self, Entry, Payload};
 use crate::app::App;
+use crate::failpoint::failpoint;
 
 /// Judgements that precede delivery become visible at multiples of this.
 const TICK: std::time::Duration = std::time::Duration::from_millis(500);
@@ -109,6 +110,7 @@ impl Facts {
         let Some(password) = call::open(app, change, self.minimum()).await? else {
             return Ok(Judged::Refused(vec![INVALID_PAYLOAD.to_owned()]));
         };
+        failpoint!(app, JudgeOpened);
         let targets = fan_out(identity, change.source, change.account, &self.members, &self.accounts);
         let broken = self.broken_rules(identity, &targets, &password);
         if !broken.is_empty() {

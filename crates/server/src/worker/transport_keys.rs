@@ -14,6 +14,7 @@ use lockstep_vault::transport::rotation::{KeyRecord, KeyState, Occasion, Rotatio
 use lockstep_vault::transport::{TransportKeySize, TransportPadding};
 
 use crate::app::App;
+use crate::failpoint::failpoint;
 
 /// Does what time makes due.
 ///
@@ -61,6 +62,7 @@ async fn step(app: &App, occasion: Occasion, enough: Option<TransportPadding>) -
     actions.sort_by_key(|action| matches!(action, RotationAction::Publish(_)));
     let moves: Vec<RotationAction> =
         actions.iter().filter(|action| !matches!(action, RotationAction::Generate { .. })).copied().collect();
+    failpoint!(app, KeysBeforeMove if !moves.is_empty());
     let moved = app
         .store
         .write(move |tx: &mut Tx<'_>| {
@@ -76,6 +78,7 @@ async fn step(app: &App, occasion: Occasion, enough: Option<TransportPadding>) -
         })
         .await
         .context("cannot write down the state of a transport key")?;
+    failpoint!(app, KeysMoved if !moved.is_empty());
     for action in &moved {
         if let RotationAction::Destroy(id) = action {
             app.vault.forget_transport_key(*id);
@@ -111,6 +114,7 @@ async fn generate(app: &App, padding: TransportPadding) -> anyhow::Result<()> {
     let (vault, id) = (app.vault.clone(), TransportKeyId(lockstep_vault::secret::draw_id()));
     let made = app.compute(move || vault.generate_transport_key(id, size, padding)).await?;
     let made = made.context("cannot make a transport key")?;
+    failpoint!(app, KeyMade);
     let now = app.clock.utc();
     let key = transport_key::TransportKey {
         id,
@@ -126,6 +130,7 @@ async fn generate(app: &App, padding: TransportPadding) -> anyhow::Result<()> {
         .write(move |tx: &mut Tx<'_>| Box::pin(async move { transport_key::insert(tx, &key).await }))
         .await
         .context("cannot store a transport key")?;
+    failpoint!(app, KeyStored);
     tracing::info!(key.id = %id, key.padding = padding_name(padding), "a transport key was made");
     Ok(())
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::transport_keys;
 use crate::app::App;
+use crate::failpoint::failpoint;
 
 /// How often the transport keys are looked at, and how often, counted in that, the old changes.
 const EVERY: Duration = Duration::from_secs(60);
@@ -41,7 +42,9 @@ async fn look_after(app: &App, prune_too: bool) -> anyhow::Result<()> {
     transport_keys::maintain(app).await?;
     if prune_too {
         forget_submissions(app).await?;
+        failpoint!(app, SubmissionsForgotten);
         prune(app).await?;
+        failpoint!(app, ChangesPruned);
     }
     Ok(())
 }

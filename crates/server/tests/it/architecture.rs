@@ -101,7 +101,18 @@ fn siblings_do_not_depend_on_each_other_and_the_core_on_none() {
         ("store", &["lockstep-core"]),
         ("connectors", &["lockstep-core"]),
         ("engine", &["lockstep-core"]),
-        ("server", &["lockstep-core", "lockstep-vault", "lockstep-store", "lockstep-connectors", "lockstep-engine"]),
+        // Its tests need the server itself, with the places where it can be made to fail.
+        (
+            "server",
+            &[
+                "lockstep",
+                "lockstep-core",
+                "lockstep-vault",
+                "lockstep-store",
+                "lockstep-connectors",
+                "lockstep-engine",
+            ],
+        ),
     ];
     for (member, allowed) in members {
         let all = dependencies(member, &["dependencies", "dev-dependencies", "build-dependencies"]);

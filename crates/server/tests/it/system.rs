@@ -10,6 +10,7 @@
 mod api;
 mod canary;
 mod directory;
+mod faults;
 mod graceful_stop;
 mod installation;
 mod kill;
@@ -37,6 +38,13 @@ fn fresh_password(tag: &str) -> String {
     let mut random = [0; 9];
     aws_lc_rs::rand::fill(&mut random).expect("randomness");
     format!("{tag}-{}", hex::encode(random))
+}
+
+/// A number from 0 to below `limit`.
+fn random_below(limit: u64) -> u64 {
+    let mut random = [0; 8];
+    aws_lc_rs::rand::fill(&mut random).expect("randomness");
+    u64::from_be_bytes(random) % limit
 }
 
 /// Asks again and again until there is an answer.

@@ -105,12 +105,22 @@ impl Api {
         answer.json().await.expect("JSON")
     }
 
-    /// Sends a change and gives its request id; nothing when no answer came, so that nobody knows whether it was taken.
-    pub(super) async fn try_set(&self, body: &Value) -> Option<String> {
+    /// The same at another server that shares the database.
+    pub(super) fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
+    /// Sends a change; nothing when no answer came, so that nobody knows whether it was taken.
+    pub(super) async fn send_set(&self, body: &Value) -> Option<(StatusCode, Value)> {
         let request = self.http.post(format!("{}/v2024/set-password", self.url)).json(body);
         let answer = self.as_client(request, 1).send().await.inspect_err(gone).ok()?;
         let status = answer.status();
-        let body: Value = answer.json().await.inspect_err(gone).ok()?;
+        Some((status, answer.json().await.inspect_err(gone).ok()?))
+    }
+
+    /// Sends a change and gives its request id; nothing when no answer came, so that nobody knows whether it was taken.
+    pub(super) async fn try_set(&self, body: &Value) -> Option<String> {
+        let (status, body) = self.send_set(body).await?;
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
         Some(body["requestId"].as_str().expect("a request id").to_owned())
     }

@@ -37,6 +37,11 @@ impl Installation {
     /// Runs `init`, puts `settings` into the configuration that it wrote, and has `state` applied. No server runs yet.
     pub(super) async fn new(settings: Table, state: &State) -> Self {
         let folder = tempfile::Builder::new().prefix("lockstep-system-").tempdir().expect("a folder");
+        Self::in_folder(folder, settings, state).await
+    }
+
+    /// The same in a folder that was made for it.
+    pub(super) async fn in_folder(folder: TempDir, settings: Table, state: &State) -> Self {
         let port = free_port();
         let data = folder.path().join("data");
         let store = Rows::Sqlite(data.join("lockstep.db"));
@@ -116,11 +121,13 @@ impl Installation {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn logs(&self) -> PathBuf {
+    /// Where what the servers say is kept.
+    pub(super) fn logs(&self) -> PathBuf {
         self.data().join("logs")
     }
 
-    fn log(&self) -> String {
+    /// What the latest server said.
+    pub(super) fn log(&self) -> String {
         fs::read_to_string(self.logs().join(format!("{}.log", self.starts))).unwrap_or_default()
     }
 
@@ -129,8 +136,12 @@ impl Installation {
         let path = self.config();
         let mut config: Table = fs::read_to_string(&path).expect("written by init").parse().expect("TOML");
         for (name, fields) in settings {
+            let toml::Value::Table(fields) = fields else {
+                config.insert(name, fields);
+                continue;
+            };
             let table = config.entry(name).or_insert_with(|| Table::new().into()).as_table_mut().expect("a table");
-            table.extend(fields.as_table().expect("a table").clone());
+            table.extend(fields);
         }
         if let Some(url) = config["store"]["url"].as_str().filter(|url| url.starts_with("postgres:")) {
             self.store = Rows::Postgres(url.to_owned());
@@ -165,7 +176,8 @@ impl Installation {
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program on this installation's configuration.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         self.command_under(&[], arguments)
     }
 

@@ -1,93 +1,251 @@
-//! `kill -9` while 500 changes are under way, five times: every accepted request becomes final, and each account's
-//! working password on each source is one that the statuses name.
+//! `kill -9` again and again while changes are under way: every accepted request becomes final, and each account holds
+//! on each source what the statuses say.
 //!
-//! What is killed is the server's process. What it had sent still arrives: that is what makes it hard.
+//! What is killed is the server's process. What it had sent still arrives: that is what makes it hard. The driver has a
+//! log of its own, and the tables keep a journal of every write that landed, so that nothing is asked of the server but
+//! its statuses. `cargo xtask prove kill` runs the same with more people, for longer, and at every failpoint too.
 
 mod driver;
+mod failpoints;
+mod fleet;
 mod verdict;
+mod world;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use toml::Table;
 
 use self::driver::{Driver, Person};
-use self::verdict::Claim;
+use self::failpoints::Failpoint;
+use self::fleet::Fleet;
+use self::verdict::Findings;
+use self::world::World;
 use super::api::{Api, Status};
-use super::directory::{DIRECTORY, Directory, dn};
 use super::installation::{Installation, quick};
-use super::state::State;
-use super::tables::{BILLING, CANTEEN, PostgresTable, SqliteTable, bcrypt, postgres_database};
-use super::{fresh_password, until};
+use super::tables::postgres_database;
+use super::{fresh_password, random_below, until};
 
-const SOURCES: [&str; 3] = [DIRECTORY, BILLING, CANTEEN];
-/// How many changes people get, one after the other: 20 for four people, 500 for a hundred.
-const CHANGES: [usize; 4] = [2, 3, 5, 10];
-const PEOPLE: usize = 100;
-/// The server is killed when so many were accepted.
-const KILLS: [usize; 5] = [100, 200, 300, 400, 500];
+/// Set by `cargo xtask prove kill`: for how many seconds.
+const PROOF: &str = "LOCKSTEP_PROVE_KILL_SECONDS";
+
+/// How much is done.
+struct Size {
+    people: usize,
+    /// How long at least.
+    lasts: Duration,
+    /// How many kills must find an account that is being written.
+    kills: usize,
+    failpoints: Vec<(Failpoint, &'static str)>,
+    /// The longest that a server is left alone before the next kill.
+    lull: Duration,
+    /// How long a client waits after each person.
+    pace: Duration,
+}
+
+impl Size {
+    /// What every run of the tests does, or what the proof asks for.
+    fn told() -> Self {
+        let pace = Duration::from_millis(600);
+        match std::env::var(PROOF) {
+            Err(_) => Self {
+                people: 48,
+                lasts: Duration::ZERO,
+                kills: 5,
+                failpoints: Vec::new(),
+                lull: Duration::from_secs(2),
+                pace,
+            },
+            Ok(seconds) => Self {
+                people: 200,
+                lasts: Duration::from_secs(seconds.parse().expect("seconds")),
+                kills: 30,
+                failpoints: Failpoint::NAMES.to_vec(),
+                lull: Duration::from_secs(12),
+                pace,
+            },
+        }
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_lose_nothing_and_no_status_lies_on_sqlite() {
-    survive("sqlite", 100, quick()).await;
+    survive("sqlite", 100, 1, settings(), Size::told()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kills_lose_nothing_and_no_status_lies_on_postgresql() {
-    let mut settings = quick();
+async fn kills_lose_nothing_and_no_status_lies_on_postgresql_with_two_nodes() {
+    let mut settings = settings();
     let url = postgres_database("system_kill_store").await;
     settings.insert("store".to_owned(), Table::from_iter([("url".to_owned(), url.as_str().into())]).into());
-    survive("postgresql", 300, settings).await;
+    survive("postgresql", 300, 2, settings, Size::told()).await;
 }
 
-/// The systems behind one installation.
-struct World {
-    directory: Directory,
-    billing: PostgresTable,
-    canteen: SqliteTable,
-    /// The directory's number of the first person.
-    first: usize,
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_at_any_failpoint_loses_nothing_and_no_status_lies() {
+    let size = Size {
+        people: 12,
+        kills: 0,
+        failpoints: Failpoint::NAMES.to_vec(),
+        pace: Duration::from_millis(300),
+        ..Size::told()
+    };
+    survive("failpoints", 500, 1, settings(), Size { lasts: Duration::ZERO, ..size }).await;
 }
 
-async fn survive(store: &str, first: usize, settings: Table) {
+/// All nodes are one server to their clients.
+fn settings() -> Table {
+    let mut settings = quick();
+    settings.insert("base-url".to_owned(), "http://lockstep.test".into());
+    let engine = settings.get_mut("engine").and_then(toml::Value::as_table_mut).expect("a table");
+    engine.insert("node-timeout".to_owned(), "2s".into());
+    settings
+}
+
+async fn survive(name: &str, first: usize, nodes: usize, settings: Table, size: Size) {
     let begin = Instant::now();
     let initial = fresh_password("initial");
-    let (world, state) = World::new(store, first, &initial).await;
-    let mut installation = Installation::new(settings, &state).await;
-    installation.start().await;
-    let api = installation.api().await;
-    let people = driver::people(&api, &initial).await;
-    let prepared = begin.elapsed();
+    let (world, state) = World::new(name, first, size.people, &initial).await;
+    let installation = Installation::new(settings, &state).await;
+    let mut run = Run { name, begin, fleet: Fleet::new(installation, nodes), kills: Vec::new(), missed: Vec::new() };
 
-    let driver = Driver::start(&api, people);
-    for (round, accepted) in KILLS.into_iter().enumerate() {
-        driver.accepted(accepted).await;
-        installation.kill().await;
-        let unfinished = unfinished(&installation).await;
-        let at = begin.elapsed();
-        eprintln!("{store}: kill {} at {at:.1?}, after {accepted} were accepted: {unfinished:?}", round + 1);
-        assert!(!unfinished.is_empty(), "nothing was under way, so the kill proves nothing");
-        installation.start().await;
+    // Keys are made when there are none: at the first start, and not again for a day.
+    let (for_keys, others): (Vec<_>, Vec<_>) =
+        size.failpoints.into_iter().partition(|(point, _)| failpoints::is_of_first_start(*point));
+    for (point, name) in for_keys {
+        run.at_failpoint(point, name).await;
     }
-    let people = driver.people().await;
-    let settling = Instant::now();
-    let statuses = all_final(&api, &people).await;
-    let settled = settling.elapsed();
+    run.fleet.start_all().await;
+    let apis = run.fleet.apis().await;
+    let people = driver::people(&apis[0], size.people, &initial).await;
+    let driver = Driver::start(&apis, people, size.pace, begin);
 
-    let lies = world.lies(&people, &statuses).await;
-    eprintln!("{store}: {:?}", counts(&statuses));
-    eprintln!(
-        "{store}: prepared in {prepared:.1?}, settled {settled:.1?} after the last kill, {:.1?} in all",
-        begin.elapsed()
-    );
-    assert!(lies.is_empty(), "{} lies:\n{}", lies.len(), lies.join("\n"));
+    let mut left = others.into_iter();
+    loop {
+        let next = left.next();
+        if let Some((point, name)) = next {
+            run.at_failpoint(point, name).await;
+        }
+        let enough = run.kills_while_applying() >= size.kills && begin.elapsed() >= size.lasts;
+        if next.is_none() && enough {
+            break;
+        }
+        if !enough {
+            run.at_any_moment(size.lull).await;
+        }
+    }
+    let people = driver.stop().await;
+    let statuses = all_final(&apis[0], &people).await;
+    let findings = world.findings(&people, &statuses).await;
+    run.report(&people, &statuses, &findings);
+
     let changes: usize = people.iter().map(|person| person.requests.len()).sum();
-    let rows = installation.store();
+    let rows = run.fleet.installation.store();
     assert_eq!(rows.count("SELECT '', count(*) FROM change").await, changes as i64, "a request became two changes");
     let kept = "SELECT '', count(*) FROM change WHERE payload IS NOT NULL";
     assert_eq!(rows.count(kept).await, 0, "a final change keeps its payload");
-    assert!(installation.stop().await.success());
+    assert!(run.missed.is_empty(), "never reached: {:?}", run.missed);
+    assert!(findings.lies.is_empty(), "{} lies:\n{}", findings.lies.len(), findings.lies.join("\n"));
+    run.fleet.stop_all().await;
+}
+
+/// What is under way.
+struct Run<'a> {
+    name: &'a str,
+    begin: Instant,
+    fleet: Fleet,
+    kills: Vec<Kill>,
+    /// The failpoints that were not passed.
+    missed: Vec<&'static str>,
+}
+
+/// A kill: where, and the states of what was unfinished then.
+struct Kill {
+    failpoint: Option<&'static str>,
+    states: BTreeMap<String, i64>,
+}
+
+impl Run<'_> {
+    /// Kills one of the nodes while accounts are being written, if that comes to pass before long.
+    async fn at_any_moment(&mut self, lull: Duration) {
+        tokio::time::sleep(Duration::from_millis(300 + random_below(lull.as_millis() as u64))).await;
+        let rows = self.fleet.installation.store();
+        let applying = async {
+            while rows.count("SELECT '', count(*) FROM target WHERE state = 'applying'").await == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            // Not always at the beginning.
+            tokio::time::sleep(Duration::from_millis(random_below(40))).await;
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(3), applying).await;
+        let victim = random_below(self.fleet.size() as u64) as usize;
+        self.fleet.kill(victim).await;
+        self.killed(None).await;
+        self.fleet.start(victim, None);
+        self.fleet.ready(victim).await;
+    }
+
+    /// Has a server killed at a failpoint, and starts it again without.
+    async fn at_failpoint(&mut self, point: Failpoint, name: &'static str) {
+        match failpoints::reach(&mut self.fleet, point, name).await {
+            true => self.killed(Some(name)).await,
+            false => self.missed.push(name),
+        }
+        self.fleet.start_all().await;
+    }
+
+    async fn killed(&mut self, failpoint: Option<&'static str>) {
+        let states = unfinished(&self.fleet.installation).await;
+        self.kills.push(Kill { failpoint, states });
+        let Kill { states, .. } = &self.kills[self.kills.len() - 1];
+        let (count, at) = (self.kills.len(), self.begin.elapsed());
+        eprintln!("{}: kill {count} at {at:.1?}, {}: {states:?}", self.name, failpoint.unwrap_or("any moment"));
+    }
+
+    fn kills_while_applying(&self) -> usize {
+        self.kills.iter().filter(|kill| kill.states.contains_key("applying")).count()
+    }
+
+    fn report(&self, people: &[Person], statuses: &[Vec<Status>], findings: &Findings) {
+        let requests = || people.iter().flat_map(|person| &person.requests);
+        let lost: usize = requests().map(|request| request.sent.len() - 1).sum();
+        let at_failpoints = self.kills.iter().filter(|kill| kill.failpoint.is_some()).count();
+        let mut histogram: BTreeMap<&str, (usize, i64)> = BTreeMap::new();
+        for (state, count) in self.kills.iter().flat_map(|kill| &kill.states) {
+            let (kills, rows) = histogram.entry(state).or_default();
+            *kills += 1;
+            *rows += count;
+        }
+        let states: Vec<String> =
+            histogram.iter().map(|(state, (kills, rows))| format!("{state} {kills} ({rows})")).collect();
+        eprintln!(
+            "\n{name}: {took:.0?}, {people} people, {nodes} node(s)
+  requests           {sent} accepted; {lost} answers lost and the same request sent again
+  kills              {kills}, of them {applying} while accounts were being written, {at_failpoints} at failpoints
+  failpoints missed  {missed:?}
+  states at kills    {states}
+  final              {outcomes:?}
+  accounts locked    {locked}
+  accepted without a final state                                0
+  FINISHED that is not so                                       {not_so}
+  old over new                                                  {old_over_new}
+  FAILED that has it and does not say \"may or may not\"          {unsaid}\n",
+            name = self.name,
+            took = self.begin.elapsed(),
+            people = people.len(),
+            nodes = self.fleet.size(),
+            sent = requests().count(),
+            kills = self.kills.len(),
+            applying = self.kills_while_applying(),
+            missed = self.missed,
+            states = states.join(", "),
+            outcomes = outcomes(statuses),
+            locked = findings.locked,
+            not_so = findings.not_so,
+            old_over_new = findings.old_over_new,
+            unsaid = findings.unsaid,
+        );
+    }
 }
 
 /// What the store says of unfinished changes and their targets, right after a kill.
@@ -100,14 +258,16 @@ async fn unfinished(installation: &Installation) -> BTreeMap<String, i64> {
 }
 
 /// The status of every request of every person, once all are final.
+///
+/// # Panics
+/// When one of them does not become final.
 async fn all_final(api: &Api, people: &[Person]) -> Vec<Vec<Status>> {
     let mut statuses = Vec::new();
     for person in people {
         let mut of_person = Vec::new();
         for request in &person.requests {
-            let id = request.id.as_deref().expect("accepted");
-            let status = until("the change is final", Duration::from_secs(90), async || {
-                Some(api.status(id).await).filter(Status::is_final)
+            let status = until("an accepted request is final", Duration::from_secs(120), async || {
+                Some(api.status(&request.id).await).filter(Status::is_final)
             });
             of_person.push(status.await);
         }
@@ -116,10 +276,10 @@ async fn all_final(api: &Api, people: &[Person]) -> Vec<Vec<Status>> {
     statuses
 }
 
-fn counts(statuses: &[Vec<Status>]) -> BTreeMap<&'static str, usize> {
+fn outcomes(statuses: &[Vec<Status>]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for status in statuses.iter().flatten() {
-        *counts.entry(if status.state == "FINISHED" { "finished" } else { "failed" }).or_default() += 1;
+        *counts.entry(if status.state == "FINISHED" { "FINISHED" } else { "FAILED" }).or_default() += 1;
         for line in &status.errors {
             let kind = match line {
                 line if line.contains("may or may not") && line.contains("superseded") => "superseded in doubt",
@@ -132,76 +292,4 @@ fn counts(statuses: &[Vec<Status>]) -> BTreeMap<&'static str, usize> {
         }
     }
     counts
-}
-
-impl World {
-    async fn new(store: &str, first: usize, initial: &str) -> (Arc<Self>, State) {
-        let logins: Vec<String> = (0..PEOPLE).map(driver::alias).collect();
-        let directory = Directory::shared();
-        directory.reset(first..first + PEOPLE, initial).await;
-        let billing = PostgresTable::new(&format!("system_kill_{store}"), &logins, initial).await;
-        let canteen = SqliteTable::new(&logins, &billing.hash(initial).await).await;
-        let sources = vec![directory.source(), billing.source(bcrypt()), canteen.source(bcrypt())];
-        let mut state = State::one_group(toml::toml! { minLength = 8 }, sources);
-        for (number, alias) in logins.iter().enumerate() {
-            // Every other person signs in with the directory, so that the tables wait for it.
-            let sign_in_source = (number % 2 == 1).then_some(DIRECTORY);
-            let native_id = |source| if source == DIRECTORY { dn(first + number) } else { alias.clone() };
-            state.person(alias, sign_in_source, native_id);
-        }
-        (Arc::new(Self { directory, billing, canteen, first }), state)
-    }
-
-    /// Every account whose working password is not one that the statuses name.
-    async fn lies(&self, people: &[Person], statuses: &[Vec<Status>]) -> Vec<String> {
-        let billing = self.found_in_table(people, self.billing.stored().await).await;
-        let canteen = self.found_in_table(people, self.canteen.stored().await).await;
-        let mut lies = Vec::new();
-        for (number, (person, statuses)) in people.iter().zip(statuses).enumerate() {
-            for source in SOURCES {
-                let claims: Vec<Claim> = statuses.iter().map(|status| Claim::of(status, source, &SOURCES)).collect();
-                let named = verdict::named(&claims);
-                let found = match source {
-                    DIRECTORY => self.found_in_directory(number, person, &named).await,
-                    BILLING => billing[number],
-                    _ => canteen[number],
-                };
-                if !found.is_some_and(|found| named.contains(&found)) {
-                    let alias = driver::alias(number);
-                    lies.push(format!("{alias} on {source}: has {found:?}, named {named:?}\n{statuses:#?}"));
-                }
-            }
-        }
-        lies
-    }
-
-    /// Which of the named passwords signs in; the newest is tried first. After three wrong ones the account is locked.
-    async fn found_in_directory(&self, number: usize, person: &Person, named: &[usize]) -> Option<usize> {
-        for place in named.iter().rev().take(3) {
-            if self.directory.signs_in(self.first + number, person.password(*place)).await {
-                return Some(*place);
-            }
-        }
-        None
-    }
-
-    /// Which password each person has in a table: every one that the person ever sent is tried, by pgcrypto.
-    async fn found_in_table(&self, people: &[Person], stored: Vec<(String, String)>) -> Vec<Option<usize>> {
-        let stored: BTreeMap<String, String> = stored.into_iter().collect();
-        let (mut hashes, mut passwords, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, person) in people.iter().enumerate() {
-            for place in 0..=person.requests.len() {
-                hashes.push(stored[&driver::alias(number)].clone());
-                passwords.push(person.password(place).to_owned());
-                places.push((number, place));
-            }
-        }
-        let mut found = vec![None; people.len()];
-        for ((number, place), fits) in places.into_iter().zip(self.billing.fitting(&hashes, &passwords).await) {
-            if fits {
-                found[number] = Some(place);
-            }
-        }
-        found
-    }
 }

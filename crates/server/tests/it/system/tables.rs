@@ -1,6 +1,7 @@
 //! User tables of applications, in PostgreSQL, MariaDB and SQLite. Whether a password fits is said by the database's
 //! own functions: pgcrypto's `crypt` for bcrypt, MariaDB's `ENCRYPT` (the C library's) for SHA-512-crypt.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use sqlx::mysql::MySqlPoolOptions;
@@ -93,6 +94,25 @@ impl PostgresTable {
         sqlx::query_as("SELECT login, password FROM people").fetch_all(&self.pool).await.expect("rows")
     }
 
+    /// Stores this for everybody, and keeps a journal of what is written from then on.
+    pub(super) async fn keep_journal(&self, stored: &str) {
+        sqlx::query("UPDATE people SET password = $1").bind(stored).execute(&self.pool).await.expect("written");
+        for statement in [
+            "CREATE TABLE journal (login TEXT NOT NULL, password TEXT NOT NULL)",
+            "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN INSERT INTO journal VALUES (NEW.login, NEW.password); RETURN NEW; END'",
+            "CREATE TRIGGER keep AFTER UPDATE ON people FOR EACH ROW EXECUTE FUNCTION keep()",
+        ] {
+            sqlx::query(statement).execute(&self.pool).await.expect("created");
+        }
+    }
+
+    /// Every write that was committed.
+    pub(super) async fn journal(&self) -> BTreeSet<(String, String)> {
+        let rows = sqlx::query_as("SELECT login, password FROM journal").fetch_all(&self.pool);
+        rows.await.expect("rows").into_iter().collect()
+    }
+
     /// A bcrypt hash, made by pgcrypto.
     pub(super) async fn hash(&self, password: &str) -> String {
         let hash = sqlx::query_as("SELECT crypt($1, gen_salt('bf', 4))").bind(password);
@@ -140,6 +160,29 @@ impl MariaDbTable {
     /// The table as a source. `fields` say how the password is written.
     pub(super) fn source(&self, fields: Table) -> Source {
         sql(WAREHOUSE, &self.url, fields)
+    }
+
+    /// What is stored, by login.
+    pub(super) async fn stored(&self) -> Vec<(String, String)> {
+        sqlx::query_as("SELECT login, password FROM people").fetch_all(&self.pool).await.expect("rows")
+    }
+
+    /// Stores this for everybody, and keeps a journal of what is written from then on.
+    pub(super) async fn keep_journal(&self, stored: &str) {
+        sqlx::query("UPDATE people SET password = ?").bind(stored).execute(&self.pool).await.expect("written");
+        for statement in [
+            "CREATE TABLE journal (login VARCHAR(64) NOT NULL, password VARCHAR(255) NOT NULL)",
+            "CREATE TRIGGER keep AFTER UPDATE ON people FOR EACH ROW
+             INSERT INTO journal VALUES (NEW.login, NEW.password)",
+        ] {
+            sqlx::raw_sql(statement).execute(&self.pool).await.expect("created");
+        }
+    }
+
+    /// Every write that was committed.
+    pub(super) async fn journal(&self) -> BTreeSet<(String, String)> {
+        let rows = sqlx::query_as("SELECT login, password FROM journal").fetch_all(&self.pool);
+        rows.await.expect("rows").into_iter().collect()
     }
 
     /// Whether the password fits.

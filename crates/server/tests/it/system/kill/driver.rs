@@ -1,43 +1,56 @@
-//! Clients that go on whatever happens to the server: a request that got no answer is sent again, the very same.
+//! Clients that go on whatever happens to the servers: a request that got no answer is sent again, the very same. What
+//! was sent when, and what was answered, is their own log.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::{CHANGES, PEOPLE, SOURCES};
-use crate::system::api::Api;
+use super::world::GROUP;
+use crate::system::api::{Api, PasswordInfo};
 use crate::system::fresh_password;
 
 /// How many clients send at once.
-const CLIENTS: usize = 16;
-/// How long the server may be away.
-const PATIENCE: Duration = Duration::from_secs(60);
+const CLIENTS: usize = 8;
+/// How long all servers may be away.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// One request in so many is for the built-in source alone.
+const BUILT_IN: usize = 5;
+/// How many requests a person sends at most without a pause in between.
+const BURST: usize = 3;
 
-/// A person with the changes that are asked for, in order.
+/// A person, with what was asked for in order.
 pub(super) struct Person {
-    initial: String,
+    pub(super) initial: String,
     pub(super) requests: Vec<Request>,
+    number: usize,
+    group: PasswordInfo,
+    built_in: PasswordInfo,
 }
 
-/// A request for a change.
+/// A request that was accepted in the end.
 pub(super) struct Request {
-    password: String,
-    body: Value,
-    /// What the server called it, once it said so.
-    pub(super) id: Option<String>,
+    pub(super) password: String,
+    /// Whether it is for the built-in source alone.
+    pub(super) built_in: bool,
+    /// What the server called it.
+    pub(super) id: String,
+    /// Each time that it was sent: when, and what was answered.
+    pub(super) sent: Vec<(Duration, String)>,
 }
 
 impl Person {
-    /// The password of the change at a place that counts from 1; at 0 is the one before all.
-    pub(super) fn password(&self, place: usize) -> &str {
-        match place {
-            0 => &self.initial,
-            place => &self.requests[place - 1].password,
-        }
+    /// The requests for the group's password.
+    pub(super) fn for_group(&self) -> impl Iterator<Item = (usize, &Request)> {
+        self.requests.iter().enumerate().filter(|(_, request)| !request.built_in)
+    }
+
+    /// What the log says of this person.
+    pub(super) fn story(&self) -> String {
+        let line =
+            |(place, request): (usize, &Request)| format!("    {}: {} {:?}\n", place + 1, request.id, request.sent);
+        self.for_group().map(line).collect()
     }
 }
 
@@ -46,85 +59,104 @@ pub(super) fn alias(number: usize) -> String {
     format!("person{number:03}")
 }
 
-/// Everybody, with every request encrypted beforehand. The members of the group take turns in being named.
-pub(super) async fn people(api: &Api, initial: &str) -> Vec<Person> {
+/// Everybody. The members of the group take turns in being named.
+pub(super) async fn people(api: &Api, count: usize, initial: &str) -> Vec<Person> {
     let mut people = Vec::new();
-    for number in 0..PEOPLE {
-        let info = api.ask(&alias(number), SOURCES[number % SOURCES.len()]).await;
-        let request = |place| {
-            let password = fresh_password(&format!("p{number}-{place}"));
-            Request { body: info.change_to(&password), password, id: None }
-        };
-        let requests = (1..=CHANGES[number % CHANGES.len()]).map(request).collect();
-        people.push(Person { initial: initial.to_owned(), requests });
+    for number in 0..count {
+        let group = api.ask(&alias(number), GROUP[number % GROUP.len()]).await;
+        let built_in = api.ask(&alias(number), "IdentityNow").await;
+        people.push(Person { initial: initial.to_owned(), requests: Vec::new(), number, group, built_in });
     }
     people
 }
 
 /// The clients at work.
 pub(super) struct Driver {
-    clients: Vec<JoinHandle<Vec<(usize, Person)>>>,
-    progress: Arc<Progress>,
-}
-
-#[derive(Default)]
-struct Progress {
-    accepted: AtomicUsize,
-    changed: Notify,
+    clients: Vec<JoinHandle<Vec<Person>>>,
+    stop: CancellationToken,
 }
 
 impl Driver {
     /// Begins to send. A person's requests are sent in order, each when the one before was accepted; nobody waits for
     /// a change to be final.
-    pub(super) fn start(api: &Api, people: Vec<Person>) -> Self {
-        let progress = Arc::new(Progress::default());
-        let mut shares: Vec<Vec<(usize, Person)>> = (0..CLIENTS).map(|_| Vec::new()).collect();
-        for (number, person) in people.into_iter().enumerate() {
-            shares[number % CLIENTS].push((number, person));
+    pub(super) fn start(apis: &[Api], people: Vec<Person>, pace: Duration, begin: Instant) -> Self {
+        let stop = CancellationToken::new();
+        let mut shares: Vec<Vec<Person>> = (0..CLIENTS).map(|_| Vec::new()).collect();
+        for person in people {
+            shares[person.number % CLIENTS].push(person);
         }
-        let client = |share| tokio::spawn(send(api.clone(), share, Arc::clone(&progress)));
-        Self { clients: shares.into_iter().map(client).collect(), progress }
+        let client = |share| {
+            let client = Client { apis: apis.to_vec(), pace, begin, stop: stop.clone() };
+            tokio::spawn(client.work(share))
+        };
+        Self { clients: shares.into_iter().map(client).collect(), stop }
     }
 
-    /// Waits until so many requests were accepted.
-    pub(super) async fn accepted(&self, wanted: usize) {
-        loop {
-            let changed = self.progress.changed.notified();
-            if self.progress.accepted.load(Ordering::Acquire) >= wanted {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// Waits until everything was accepted, and gives the people back in order.
-    pub(super) async fn people(self) -> Vec<Person> {
+    /// Sends nothing new, waits until everything that was sent is accepted, and gives the people back in order.
+    pub(super) async fn stop(self) -> Vec<Person> {
+        self.stop.cancel();
         let mut people = Vec::new();
         for client in self.clients {
             people.extend(client.await.expect("a client"));
         }
-        people.sort_by_key(|(number, _)| *number);
-        people.into_iter().map(|(_, person)| person).collect()
+        people.sort_by_key(|person| person.number);
+        people
     }
 }
 
-async fn send(api: Api, mut share: Vec<(usize, Person)>, progress: Arc<Progress>) -> Vec<(usize, Person)> {
-    let longest = CHANGES.into_iter().max().unwrap_or_default();
-    for place in 0..longest {
-        for (_, person) in &mut share {
-            let Some(request) = person.requests.get_mut(place) else { continue };
-            let sending = async {
-                loop {
-                    match api.try_set(&request.body).await {
-                        Some(id) => return id,
-                        None => tokio::time::sleep(Duration::from_millis(20)).await,
+struct Client {
+    apis: Vec<Api>,
+    pace: Duration,
+    begin: Instant,
+    stop: CancellationToken,
+}
+
+impl Client {
+    async fn work(self, mut share: Vec<Person>) -> Vec<Person> {
+        for round in 0.. {
+            for person in &mut share {
+                for _ in 0..=(person.number + round) % BURST {
+                    if self.stop.is_cancelled() {
+                        return share;
                     }
+                    let request = self.insist(person).await;
+                    person.requests.push(request);
                 }
-            };
-            request.id = Some(tokio::time::timeout(PATIENCE, sending).await.expect("the server comes back"));
-            progress.accepted.fetch_add(1, Ordering::AcqRel);
-            progress.changed.notify_waiters();
+                tokio::time::sleep(self.pace).await;
+            }
         }
+        share
     }
-    share
+
+    /// Sends the person's next request until it is accepted, to one node and then to another.
+    async fn insist(&self, person: &Person) -> Request {
+        let place = person.requests.len();
+        let built_in = (person.number + place) % BUILT_IN == BUILT_IN - 1;
+        let password = fresh_password(&format!("p{}-{}", person.number, place + 1));
+        let body: Value = if built_in { &person.built_in } else { &person.group }.change_to(&password);
+        let mut sent = Vec::new();
+        let sending = async {
+            for turn in person.number.. {
+                let at = self.begin.elapsed();
+                let answer = self.apis[turn % self.apis.len()].send_set(&body).await;
+                let (said, id) = match answer {
+                    None => ("no answer".to_owned(), None),
+                    Some((status, body)) if status == 202 => {
+                        let id = body["requestId"].as_str().expect("a request id").to_owned();
+                        (format!("{status}"), Some(id))
+                    }
+                    Some((status, _)) if status.is_server_error() => (format!("{status}"), None),
+                    Some((status, body)) => panic!("refused, although nothing is wrong with it: {status} {body}"),
+                };
+                sent.push((at, said));
+                match id {
+                    Some(id) => return id,
+                    None => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+            unreachable!("numbers do not end")
+        };
+        let id = tokio::time::timeout(PATIENCE, sending).await.expect("a server comes back");
+        Request { password, built_in, id, sent }
+    }
 }

@@ -29,6 +29,50 @@ impl Claim {
     }
 }
 
+/// What was found where statuses and systems do not agree.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Said to be finished, and is not so.
+    pub(super) not_so: usize,
+    /// An older password is where a newer one was confirmed.
+    pub(super) old_over_new: usize,
+    /// Said not to have it, without a doubt, and has it or had it.
+    pub(super) unsaid: usize,
+    /// Accounts that wrong sign-ins had locked; no lie, but worth knowing.
+    pub(super) locked: usize,
+    /// All of the lies, each with the story of its account.
+    pub(super) lies: Vec<String>,
+}
+
+impl Findings {
+    /// Compares what an account holds with what is claimed of each change in order. `found` is a place as in [`named`].
+    pub(super) fn hold(&mut self, claims: &[Claim], found: Option<usize>, who: &str) {
+        let named = named(claims);
+        let count = match found {
+            Some(found) if named.contains(&found) => return,
+            Some(found) if found < named[0] => &mut self.old_over_new,
+            Some(_) => &mut self.unsaid,
+            None => &mut self.not_so,
+        };
+        *count += 1;
+        self.lies.push(format!("it holds {found:?}, named are {named:?}: {who}"));
+    }
+
+    /// Compares what ever was written with what is claimed of each change in order.
+    pub(super) fn wrote(&mut self, claims: &[Claim], landed: &[bool], who: &str) {
+        assert_eq!(claims.len(), landed.len());
+        for (index, (claim, landed)) in claims.iter().zip(landed).enumerate() {
+            let count = match (claim, landed) {
+                (Claim::Has, false) => &mut self.not_so,
+                (Claim::HasNot, true) => &mut self.unsaid,
+                _ => continue,
+            };
+            *count += 1;
+            self.lies.push(format!("{} is said to be {claim:?}, and written: {landed}: {who}", index + 1));
+        }
+    }
+}
+
 /// The places of the changes whose password may work, given what is claimed of each change in order: the newest that
 /// the account has, and every newer one that it may have. Places count from 1; 0 is the password before all of them.
 pub(super) fn named(claims: &[Claim]) -> Vec<usize> {
@@ -51,6 +95,25 @@ fn the_newest_applied_change_is_named_and_every_newer_doubt() {
     ] {
         assert_eq!(named(claims), expected, "{claims:?}");
     }
+}
+
+#[test]
+fn each_kind_of_lie_is_told_apart() {
+    use Claim::{Has, HasNot, MayHave};
+    let mut findings = Findings::default();
+    let mut count = |claims: &[Claim], found| {
+        findings.hold(claims, found, "");
+        (findings.not_so, findings.old_over_new, findings.unsaid)
+    };
+    assert_eq!(count(&[Has, Has], Some(2)), (0, 0, 0));
+    assert_eq!(count(&[Has, MayHave], Some(1)), (0, 0, 0));
+    assert_eq!(count(&[Has, Has], Some(1)), (0, 1, 0));
+    assert_eq!(count(&[Has, HasNot], Some(2)), (0, 1, 1));
+    assert_eq!(count(&[Has], None), (1, 1, 1));
+    findings.wrote(&[Has, HasNot, MayHave, MayHave], &[true, false, true, false], "");
+    assert_eq!((findings.not_so, findings.unsaid, findings.lies.len()), (1, 1, 3));
+    findings.wrote(&[Has, HasNot], &[false, true], "");
+    assert_eq!((findings.not_so, findings.unsaid, findings.lies.len()), (2, 2, 5));
 }
 
 #[test]
