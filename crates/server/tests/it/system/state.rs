@@ -76,6 +76,11 @@ impl State {
         Self { password_policy: vec![policy], source: sources, sync_group: vec![group], identity: Vec::new() }
     }
 
+    /// This source alone, under no policy.
+    pub(super) fn alone(source: Source) -> Self {
+        Self { source: vec![source], ..Self::default() }
+    }
+
     /// A person with an account on every source, signed in by Lockstep itself unless another source is named.
     pub(super) fn person(
         &mut self,

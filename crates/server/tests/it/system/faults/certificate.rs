@@ -45,7 +45,7 @@ async fn refused(mut directory: Directory, authority: Option<&Path>) {
     if let Some(authority) = authority {
         source.config.insert("ca_file".to_owned(), authority.to_str().expect("text").into());
     }
-    let mut state = State::one_group(toml::Table::new(), vec![source]);
+    let mut state = State::alone(source);
     state.person(ABBY.0, None, |_| dn(ABBY.1));
     let mut installation = Installation::new(expiring("4s"), &state).await;
     installation.start().await;

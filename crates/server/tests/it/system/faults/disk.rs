@@ -79,7 +79,7 @@ impl Tables {
         let (logins, old) = ([ABBY.to_owned()], fresh_password("old"));
         let billing = PostgresTable::new(database, &logins, &old).await;
         let canteen = SqliteTable::new(&logins, &billing.hash(&old).await).await;
-        let mut state = State::one_group(toml::Table::new(), vec![canteen.source(bcrypt())]);
+        let mut state = State::alone(canteen.source(bcrypt()));
         state.person(ABBY, None, |_| ABBY.to_owned());
         (Self { billing, canteen }, state)
     }

@@ -28,7 +28,7 @@ async fn a_database_that_turns_read_only_refuses_what_it_cannot_keep_and_goes_on
     let old = fresh_password("old");
     let login = ["abby".to_owned()];
     let billing = PostgresTable::new("system_read_only_table", &login, &old).await;
-    let mut state = State::one_group(Table::new(), vec![billing.source(bcrypt())]);
+    let mut state = State::alone(billing.source(bcrypt()));
     state.person(&login[0], None, |_| login[0].clone());
     let mut settings = quick();
     let url = postgres_database(STORE).await;

@@ -16,6 +16,9 @@ pub(super) enum Claim {
 impl Claim {
     /// Reads it from a status. A source without a line got the password; every line names one of the sources.
     pub(super) fn of(status: &Status, source: &str, sources: &[&str]) -> Self {
+        if !status.is_final() {
+            return Self::MayHave;
+        }
         let names = |line: &str, source: &str| line.starts_with(&format!("{source}: "));
         for line in &status.errors {
             assert!(sources.iter().any(|source| names(line, source)), "it names no source: {line}");
@@ -32,6 +35,8 @@ impl Claim {
 /// What was found where statuses and systems do not agree.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
+    /// Accepted, and not final when there was time enough.
+    pub(super) unsettled: usize,
     /// Said to be finished, and is not so.
     pub(super) not_so: usize,
     /// An older password is where a newer one was confirmed.
