@@ -39,7 +39,7 @@ struct Size {
     failpoints: Vec<(Failpoint, &'static str)>,
     /// The longest that a server is left alone before the next kill.
     lull: Duration,
-    /// How long a client waits after each person: so long that what a kill leaves behind can be worked off before the next.
+    /// How long a client waits after each person, so that what a kill leaves behind can be worked off.
     pace: Duration,
 }
 
@@ -211,7 +211,8 @@ impl Run<'_> {
         eprintln!(
             "\n{name}: {took:.0?}, {people} people, {nodes} node(s)
   requests           {sent} accepted; {lost} answers lost and the same request sent again
-  kills              {at_failpoints} at failpoints, {at_any_moment} at any moment, {applying} of these while accounts were being written
+  kills              {at_failpoints} at failpoints, {at_any_moment} at any moment
+                     ({applying} of these while accounts were being written)
   failpoints missed  {missed:?}
   states at kills    {states}
   final              {outcomes:?}
