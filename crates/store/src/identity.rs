@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::scope::UserLevel;
@@ -143,14 +143,28 @@ pub async fn tokens_valid_from(tx: &mut Tx<'_>, id: IdentityId) -> Result<Option
     Ok(row.and_then(|(from,)| from))
 }
 
-/// Ends every token of an identity that was issued before `now`.
+/// Ends every token of an identity that was issued so far.
+///
+/// A token is dated by the calendar of the node that issued it, which may be ahead of the one that `now` was read from: so
+/// they end no earlier than the latest one was issued, and than they ended before.
 pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> Result<()> {
+    let (issued,) = fetch!(
+        tx,
+        fetch_one as (Option<DateTime<Utc>>,),
+        "find when the latest token was issued",
+        "SELECT max(last_used_at) FROM personal_access_token WHERE identity = $1",
+        id.0
+    )?;
+    let issued = issued.map(|issued| issued + TimeDelta::milliseconds(1));
+    // By a node whose calendar is behind, they are issued for the second after that.
+    let before = tokens_valid_from(tx, id).await?.map(|before| before + TimeDelta::milliseconds(1001));
+    let from = [issued, before].into_iter().flatten().fold(now, DateTime::max);
     execute!(
         tx,
         "end the tokens of an identity",
         "UPDATE identity SET tokens_valid_from = $2 WHERE id = $1",
         id.0,
-        now
+        from
     )?;
     Ok(())
 }

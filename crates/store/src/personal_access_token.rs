@@ -79,12 +79,13 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<Person
     rows.into_iter().map(PersonalAccessToken::try_from).collect()
 }
 
-/// Records that a token was exchanged for an access token.
+/// Records that a token was exchanged for an access token. The latest time stays, whatever another node's calendar says.
 pub async fn used(tx: &mut Tx<'_>, id: PersonalAccessTokenId, now: DateTime<Utc>) -> Result<()> {
     execute!(
         tx,
         "record the use of a personal access token",
-        "UPDATE personal_access_token SET last_used_at = $2 WHERE id = $1",
+        "UPDATE personal_access_token SET last_used_at = $2
+         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
         id.0,
         now,
     )?;

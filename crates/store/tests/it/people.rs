@@ -1,5 +1,6 @@
 //! Identities, accounts, personal access tokens and audit.
 
+use chrono::TimeDelta;
 use lockstep_core::audit::{Action, Actor, Detail, Event, Outcome};
 use lockstep_core::id::{ClientId, PersonalAccessTokenId, SourceId};
 use lockstep_core::scope::{Scope, UserLevel};
@@ -68,6 +69,41 @@ on_both_engines! {
             .try_write(|tx| Box::pin(async move { identity::set_levels(tx, identity_id(9), &[].into(), at(1)).await }))
             .await;
         assert!(matches!(unknown, Err(Error::NotFound("identity"))), "{unknown:?}");
+    }
+
+    async fn tokens_end_though_the_calendar_of_who_issued_them_was_ahead(database) {
+        populate(&database).await;
+        let token = PersonalAccessToken {
+            id: PersonalAccessTokenId(uuid(77)),
+            identity: identity_id(1),
+            name: "a program".to_owned(),
+            secret_hash: vec![7; 32],
+            scopes: "sp:scopes:all".parse().expect("scopes"),
+            token_seconds: 750,
+            created_at: at(0),
+            last_used_at: None,
+        };
+        let id = token.id;
+        let ended = async |now| {
+            let end = database.write(move |tx| {
+                Box::pin(async move {
+                    identity::end_tokens(tx, identity_id(1), now).await?;
+                    identity::tokens_valid_from(tx, identity_id(1)).await
+                })
+            });
+            end.await.expect("a time")
+        };
+        database.write(move |tx| Box::pin(async move { personal_access_token::insert(tx, &token).await })).await;
+        assert_eq!(ended(at(5)).await, at(5));
+        // Issued by a node that is ten minutes ahead, and then by one that is not.
+        for now in [at(600), at(7)] {
+            database.write(move |tx| Box::pin(async move { personal_access_token::used(tx, id, now).await })).await;
+        }
+        let from = ended(at(8)).await;
+        assert!(from > at(600), "the token that was issued first is still good: {from}");
+        // What was issued after that is dated to the next second at the latest.
+        assert!(ended(at(9)).await > from + TimeDelta::seconds(1));
+        assert_eq!(ended(at(700)).await, at(700));
     }
 
     async fn identities_are_listed_by_windows(database) {
