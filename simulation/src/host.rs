@@ -313,5 +313,7 @@ impl Host for SimHost {
         }
     }
 
+    fn stands(&self, _: &BTreeMap<Bucket, i64>) {}
+
     fn settled(&self, _: ChangeId, _: ChangeState) {}
 }

@@ -1,6 +1,6 @@
 //! What the engine needs from the process it runs in.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -217,6 +217,9 @@ pub trait Host: Clone + Send + Sync + 'static {
         payload: &Self::Payload,
         patience: Duration,
     ) -> impl Future<Output = (SignIn, Health)> + Send;
+
+    /// A beat succeeded, and these buckets are this node's, each in its epoch.
+    fn stands(&self, owned: &BTreeMap<Bucket, i64>);
 
     /// A change became final; it is committed.
     fn settled(&self, change: ChangeId, state: ChangeState);

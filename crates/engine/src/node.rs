@@ -106,9 +106,14 @@ impl<H: Host> Node<H> {
         }
         let mut owned = plan.owned;
         owned.extend(taken);
-        // An error says that nobody drives lanes any more.
-        let _ = self.standings.send(Standing { node: self.id, owned, give: plan.give });
+        self.stand(Standing { node: self.id, owned, give: plan.give });
         Ok(())
+    }
+
+    fn stand(&self, standing: Standing) {
+        self.host.stands(&standing.owned);
+        // An error says that nobody drives lanes any more.
+        let _ = self.standings.send(standing);
     }
 
     /// The others took it for dead, and what it owned is theirs.
@@ -118,7 +123,7 @@ impl<H: Host> Node<H> {
         self.host.register(id).await?;
         self.id = id;
         self.observer = Observer::new(id, self.settings);
-        let _ = self.standings.send(Standing { node: id, owned: BTreeMap::new(), give: BTreeMap::new() });
+        self.stand(Standing { node: id, owned: BTreeMap::new(), give: BTreeMap::new() });
         Ok(())
     }
 

@@ -49,6 +49,17 @@ pub struct Api {
     waits: Waits,
 }
 
+impl Api {
+    fn new(app: App) -> Self {
+        Self {
+            requests: Arc::new(Requests::new(&app.config.limits)),
+            failures: Arc::default(),
+            waits: Waits::default(),
+            app,
+        }
+    }
+}
+
 /// The operations of the contract. Those with a version are at every address that the contract has for them.
 fn contract() -> OpenApiRouter<Api> {
     let mut table = OpenApiRouter::with_openapi(openapi::head());
@@ -77,12 +88,16 @@ fn contract() -> OpenApiRouter<Api> {
 
 /// What operators and other programs read, without a token.
 fn system() -> Router<Api> {
-    Router::new()
+    health()
         // Keys for verifying our tokens, and our own description.
         .route("/oauth/jwks", get(jwks::jwks))
         .route("/.well-known/jwks.json", get(jwks::jwks))
         .route("/openapi.json", get(openapi::serve))
-        // Health and counters.
+}
+
+/// Health and counters.
+fn health() -> Router<Api> {
+    Router::new()
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/metrics", get(system::metrics))
@@ -91,12 +106,7 @@ fn system() -> Router<Api> {
 /// The whole API of `app`. It must be served with the peer's address ([`serve`] does), which the token endpoint counts
 /// failures by.
 pub fn router(app: App) -> Router {
-    let api = Api {
-        requests: Arc::new(Requests::new(&app.config.limits)),
-        failures: Arc::default(),
-        waits: Waits::default(),
-        app,
-    };
+    let api = Api::new(app);
     let (contract, _) = contract().split_for_parts();
     let routed = contract
         .merge(system())
@@ -117,6 +127,18 @@ pub fn router(app: App) -> Router {
 pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
+}
+
+/// Serves health and counters alone, for a process that has no API.
+///
+/// # Errors
+/// Whatever the listener gives.
+pub async fn serve_health(
+    app: App,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    axum::serve(listener, health().with_state(Api::new(app))).with_graceful_shutdown(stop).await
 }
 
 /// Our OpenAPI document.

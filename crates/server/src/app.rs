@@ -4,6 +4,7 @@
 //! and no SQL.
 
 pub mod apply;
+pub mod await_change;
 pub mod error;
 pub mod generate_digit_token;
 pub mod issue_token;
@@ -25,6 +26,8 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::worker::{Sources, Waker};
 
+use await_change::Waiters;
+
 pub use error::Error;
 pub use open::{OpenError, Role};
 
@@ -34,6 +37,8 @@ pub struct App(Arc<Shared>);
 
 /// What an [`App`] holds.
 pub struct Shared {
+    /// What this process does.
+    pub role: Role,
     /// The configuration file.
     pub config: Config,
     /// The present.
@@ -46,6 +51,8 @@ pub struct Shared {
     pub sources: Sources,
     /// How the worker is told of new work.
     pub waker: Waker,
+    /// The requests that wait for a change to be final.
+    pub waiters: Waiters,
     /// What is counted.
     pub metrics: Metrics,
     /// Where a test makes this process fail.

@@ -15,6 +15,7 @@ mod openapi;
 mod print;
 mod serve;
 mod status;
+mod worker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -63,6 +64,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Worker(worker::Worker),
     Init(init::Init),
     Demo(demo::Demo),
     Migrate(migrate::Migrate),
@@ -112,6 +114,7 @@ async fn run(cli: Cli) -> Result<Exit> {
     let config = cli.config.as_deref();
     match cli.command {
         Command::Serve(arguments) => serve::run(arguments, config).await,
+        Command::Worker(arguments) => worker::run(arguments, config).await,
         Command::Init(arguments) => init::run(arguments, config).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Migrate(_) => migrate::run(config).await,

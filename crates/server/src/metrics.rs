@@ -26,6 +26,8 @@ pub struct Metrics {
     request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     queued: Gauge,
     oldest: Gauge<f64, AtomicU64>,
+    owned: Gauge,
+    beat_age: Gauge<f64, AtomicU64>,
     deliveries: Family<DeliveryLabels, Counter>,
     circuit: Family<SourceLabels, Gauge<f64, AtomicU64>>,
     opening_seconds: Histogram,
@@ -75,6 +77,11 @@ impl Metrics {
         let oldest = Gauge::default();
         let help = "Age of the oldest password change that is not final";
         registry.register_with_unit("changes_oldest_age", help, Unit::Seconds, oldest.clone());
+        let owned = Gauge::default();
+        registry.register("buckets_owned", "Buckets, of 256, that this node works in", owned.clone());
+        let beat_age = Gauge::default();
+        let help = "Time since this node last told the others that it lives";
+        registry.register_with_unit("node_beat_age", help, Unit::Seconds, beat_age.clone());
         let deliveries = Family::default();
         registry.register("deliveries", "Attempts to give an account its new password", deliveries.clone());
         let circuit = Family::default();
@@ -102,6 +109,8 @@ impl Metrics {
             request_seconds,
             queued,
             oldest,
+            owned,
+            beat_age,
             deliveries,
             circuit,
             opening_seconds,
@@ -122,6 +131,12 @@ impl Metrics {
     pub fn queue(&self, unfinished: u64, oldest: Duration) {
         self.queued.set(i64::try_from(unfinished).unwrap_or(i64::MAX));
         self.oldest.set(oldest.as_secs_f64());
+    }
+
+    /// How many buckets this node owns, and how long ago its last beat succeeded: for each scrape.
+    pub fn node(&self, owned: usize, beat_age: Duration) {
+        self.owned.set(i64::try_from(owned).unwrap_or(i64::MAX));
+        self.beat_age.set(beat_age.as_secs_f64());
     }
 
     /// The connector of `source` was called; `outcome` is `applied`, `refused`, `unreachable`, `busy` or
@@ -191,6 +206,7 @@ mod tests {
         metrics.request("POST", "/v2024/set-password", 202, Duration::from_millis(3));
         metrics.request("POST", "/v2024/set-password", 202, Duration::from_millis(4));
         metrics.queue(7, Duration::from_millis(1500));
+        metrics.node(128, Duration::from_millis(250));
         metrics.clone().delivery("Payroll", "applied");
         metrics.circuit("Payroll", 1.0);
         metrics.opened(Duration::from_micros(700));
@@ -202,6 +218,8 @@ mod tests {
             "lockstep_request_seconds_count{method=\"POST\",route=\"/v2024/set-password\"} 2",
             "lockstep_changes_unfinished 7",
             "lockstep_changes_oldest_age_seconds 1.5",
+            "lockstep_buckets_owned 128",
+            "lockstep_node_beat_age_seconds 0.25",
             "lockstep_deliveries_total{source=\"Payroll\",outcome=\"applied\"} 1",
             "lockstep_circuit_open{source=\"Payroll\"} 1.0",
             "lockstep_payload_opening_seconds_bucket{le=\"0.001\"} 1",

@@ -5,6 +5,7 @@
 
 mod call;
 mod event;
+mod hints;
 mod host;
 mod judge;
 mod sources;
@@ -16,11 +17,13 @@ use anyhow::Context as _;
 use lockstep_engine::Engine;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 
 pub use sources::{Sources, SourcesError};
 pub use transport_keys::rotate_transport_keys;
+use waker::Inboxes;
 pub use waker::Waker;
 
 /// A running worker.
@@ -28,6 +31,7 @@ pub struct WorkerHandle {
     engine: Engine,
     stop: CancellationToken,
     upkeep: JoinHandle<()>,
+    _hints: [AbortOnDropHandle<()>; 2],
 }
 
 /// Joins the nodes of the database and starts to work.
@@ -35,13 +39,14 @@ pub struct WorkerHandle {
 /// # Errors
 /// When that cannot be written, or a worker already runs in this process.
 pub async fn start(app: App) -> anyhow::Result<WorkerHandle> {
-    let hints = app.waker.inbox().context("a worker already runs in this process")?;
+    let Inboxes { own, others } = app.waker.inboxes().context("a worker already runs in this process")?;
     let settings = app.config.engine_settings(app.store.serves_alone());
-    let engine = Engine::start(app.clone(), settings, hints).await?;
+    let engine = Engine::start(app.clone(), settings, own).await?;
     transport_keys::publish_first(&app).await.context("cannot prepare a transport key")?;
+    let hints = [tokio::spawn(hints::send(app.clone(), others)), tokio::spawn(hints::receive(app.clone()))];
     let stop = CancellationToken::new();
     let upkeep = tokio::spawn(upkeep::keep(app, stop.clone()));
-    Ok(WorkerHandle { engine, stop, upkeep })
+    Ok(WorkerHandle { engine, stop, upkeep, _hints: hints.map(AbortOnDropHandle::new) })
 }
 
 impl WorkerHandle {

@@ -179,6 +179,35 @@ pub async fn prune(tx: &mut Tx<'_>, bucket: Bucket, before: DateTime<Utc>, limit
     Ok(old.len() as u64)
 }
 
+/// Which of these changes of one bucket are final, and how they ended.
+pub async fn final_among(tx: &mut Tx<'_>, bucket: Bucket, ids: &[ChangeId]) -> Result<Vec<(ChangeId, ChangeState)>> {
+    let mut found = Vec::new();
+    // A list of fixed length, so that it is one statement whatever is asked; what is missing is asked twice.
+    for some in ids.chunks(8) {
+        let id = |index: usize| some.get(index).unwrap_or(&some[0]).0;
+        let rows = fetch!(
+            tx,
+            fetch_all as (Uuid, String),
+            "read which changes are final",
+            "SELECT id, state FROM change WHERE bucket = $1 AND state IN ('finished', 'failed')
+                 AND id IN ($2, $3, $4, $5, $6, $7, $8, $9)",
+            bucket.number(),
+            id(0),
+            id(1),
+            id(2),
+            id(3),
+            id(4),
+            id(5),
+            id(6),
+            id(7)
+        )?;
+        for (id, state) in rows {
+            found.push((ChangeId(id), change_state(&state)?));
+        }
+    }
+    Ok(found)
+}
+
 impl std::fmt::Debug for Payload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Payload(sealed)")

@@ -20,6 +20,7 @@ pub mod data_key;
 pub mod dictionary;
 pub mod digit_token;
 mod error;
+pub mod hint;
 pub mod history;
 pub mod identity;
 pub mod intent;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use lockstep_core::id::IdentityId;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use crate::Tx;
 use crate::error::{Error, Result};
+use crate::hint::{self, Hints};
 use crate::store::{Counters, Options};
 
 /// The oldest version that is tested, as `server_version_num` counts.
@@ -24,6 +26,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Postgres {
     pool: PgPool,
+    connect: PgConnectOptions,
 }
 
 impl Postgres {
@@ -50,8 +53,8 @@ impl Postgres {
                 })
             })
             .after_connect(|connection, _| Box::pin(insist(connection)))
-            .connect_lazy_with(connect);
-        Ok(Self { pool })
+            .connect_lazy_with(connect.clone());
+        Ok(Self { pool, connect })
     }
 
     /// The transaction runs as a task of its own: it goes on when the caller no longer waits.
@@ -76,6 +79,14 @@ impl Postgres {
         E: From<Error>,
     {
         transact(&self.pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work).await
+    }
+
+    pub(crate) async fn hint(&self, identities: &[IdentityId]) -> Result<()> {
+        hint::send(&self.pool, identities).await
+    }
+
+    pub(crate) async fn hints(&self) -> Result<Hints> {
+        Hints::connect(self.connect.clone()).await
     }
 
     pub(crate) async fn close(&self) {

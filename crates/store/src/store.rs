@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
+use lockstep_core::id::IdentityId;
 
 use crate::error::{Error, Result};
+use crate::hint::Hints;
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::{Tx, migrate};
@@ -125,6 +127,29 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(engine) => engine.read(work).await,
             Engine::Postgres(engine) => engine.read(work).await,
+        }
+    }
+
+    /// Tells every process on this database that something about these identities was committed, see [`crate::hint`]. On
+    /// SQLite there is nobody to be told.
+    ///
+    /// # Errors
+    /// When it cannot be sent. Nothing depends on it.
+    pub async fn hint(&self, identities: &[IdentityId]) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.hint(identities).await,
+        }
+    }
+
+    /// Listens for hints, on a connection beside the others. On SQLite there are none.
+    ///
+    /// # Errors
+    /// When no connection can be made.
+    pub async fn hints(&self) -> Result<Option<Hints>> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(engine) => engine.hints().await.map(Some),
         }
     }
 

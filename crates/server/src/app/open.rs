@@ -14,6 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use super::await_change::Waiters;
 use super::{App, Shared};
 use crate::clock::Clock;
 use crate::config::{Config, MasterKeyConfig};
@@ -23,8 +24,10 @@ use crate::worker::{Sources, Waker};
 /// What a process wants of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It serves: on SQLite it must be the only one that does.
+    /// It serves the API and works: on SQLite it must be the only one that does.
     Serve,
+    /// It works without an API, likewise.
+    Work,
     /// It is a command that runs beside a server, or without one.
     Tool,
 }
@@ -71,7 +74,7 @@ impl App {
         let clock = Clock::start();
         let url = with_password(&config)?;
         let lock_timeout = config.engine.node_timeout / 2;
-        let options = Options { exclusive: role == Role::Serve, lock_timeout, ..Options::default() };
+        let options = Options { exclusive: role != Role::Tool, lock_timeout, ..Options::default() };
         let store = Arc::new(Store::open(&url, options).await?);
         store.migrate(clock.utc()).await?;
         let ring = key_ring(&store, &master, &clock).await?;
@@ -81,11 +84,13 @@ impl App {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self(Arc::new(Shared {
             sources: Sources::new(Arc::clone(&store), vault.clone(), clock.clone()),
+            role,
             config,
             clock,
             store,
             vault,
             waker: Waker::default(),
+            waiters: Waiters::default(),
             metrics: Metrics::new(),
             #[cfg(feature = "failpoints")]
             failpoints: crate::failpoint::Failpoints::from_environment()?,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::time::Duration;
 
 use lockstep_core::change::{Change, ChangeState, Target};
 use lockstep_core::id::{ChangeId, SourceId};
@@ -42,25 +41,6 @@ pub async fn password_change_status(app: &App, caller: &Caller, id: ChangeId) ->
         })
     });
     found.await
-}
-
-/// Waits until a change is final, at most `longest`, and gives its state.
-///
-/// Nothing tells this process what another node has committed, so the row is asked: often at first, since most changes
-/// take less than a second.
-pub async fn settled(app: &App, id: ChangeId, longest: Duration) -> Result<ChangeState, Error> {
-    let deadline = app.clock.monotonic() + longest;
-    let mut pause = Duration::from_millis(50);
-    loop {
-        let found = app.store.read(move |tx: &mut Tx<'_>| Box::pin(change::find(tx, id))).await?;
-        let (change, _) = found.ok_or(Error::Lacking("a change that was accepted"))?;
-        let left = deadline.saturating_sub(app.clock.monotonic());
-        if change.state.is_final() || left.is_zero() {
-            return Ok(change.state);
-        }
-        tokio::time::sleep(pause.min(left)).await;
-        pause = (pause * 2).min(Duration::from_millis(500));
-    }
 }
 
 fn told(change: &Change, targets: &[Target], names: &BTreeMap<SourceId, String>) -> Status {

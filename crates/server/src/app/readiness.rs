@@ -18,12 +18,15 @@ pub async fn check(app: &App) -> Result<(), Error> {
     }
 }
 
-/// Counts what is not final, and says which sources do not answer, for the metrics.
+/// Counts what is not final, and says how this node stands and which sources do not answer, for the metrics.
 pub async fn measure(app: &App) -> Result<(), Error> {
     let counts = app.store.read(|tx: &mut Tx<'_>| Box::pin(lane::counts(tx))).await?;
     let unfinished: i64 = counts.changes.iter().map(|(_, count)| count).sum();
     let age = counts.oldest.and_then(|oldest| (app.clock.utc() - oldest).to_std().ok()).unwrap_or(Duration::ZERO);
     app.metrics.queue(u64::try_from(unfinished).unwrap_or_default(), age);
+    if let Some((owned, at)) = app.waker.standing() {
+        app.metrics.node(owned, app.clock.monotonic().saturating_sub(at));
+    }
     for (source, open) in app.sources.circuits() {
         app.metrics.circuit(&source, f64::from(u8::from(open)));
     }

@@ -4,6 +4,7 @@
 //! worker; the API. Stopped in the opposite order: no new connection, requests under way answered, the worker's calls
 //! ended and written down, connectors and database closed.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{Exit, log, print, read_config};
 use crate::app::{App, Role};
@@ -48,16 +49,32 @@ pub(super) async fn run(arguments: Serve, config: Option<&Path>) -> Result<Exit>
 
 /// Takes the address, then opens everything. The configuration of the result names the address that was really taken.
 pub(super) async fn open(mut config: Config) -> Result<(App, TcpListener)> {
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; another program may have the port", config.listen))?;
+    let listener = listen(config.listen).await?;
     config.listen = listener.local_addr().context("cannot learn the address that was taken")?;
     let app = App::open(config, Role::Serve).await?;
     Ok((app, listener))
 }
 
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("cannot listen on {address}; another program may have the port"))
+}
+
 /// Serves until a signal comes. `announce` is called once clients may come.
 pub(super) async fn serve(app: &App, listener: TcpListener, announce: impl FnOnce(&App) -> Result<()>) -> Result<Exit> {
+    work(app, |stop| api::serve(app.clone(), listener, stop), announce).await
+}
+
+/// Carries changes out until a signal comes, and answers meanwhile what `answering` answers. `announce` is called once
+/// clients may come.
+pub(super) async fn work<R>(
+    app: &App,
+    answering: impl FnOnce(WaitForCancellationFutureOwned) -> R,
+    announce: impl FnOnce(&App) -> Result<()>,
+) -> Result<Exit>
+where
+    R: Future<Output = io::Result<()>>,
+{
     let stop = stop_on_signal()?;
     let mut worker = worker::start(app.clone()).await.context("the worker cannot start")?;
     // A server does not end because nobody reads its greeting any more.
@@ -65,7 +82,7 @@ pub(super) async fn serve(app: &App, listener: TcpListener, announce: impl FnOnc
         tracing::warn!(error = format!("{error:#}"), "the greeting could not be printed");
     }
 
-    let requests = api::serve(app.clone(), listener, stop.clone().cancelled_owned());
+    let requests = answering(stop.clone().cancelled_owned());
     let deadline = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_REQUESTS).await;

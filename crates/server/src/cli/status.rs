@@ -1,7 +1,9 @@
 //! `lockstep status`: what the database says of the nodes, the queue, the keys and the sources.
 //!
-//! It reads; it connects to no source and asks no running process, so it answers also when nothing runs.
+//! It reads; it connects to no source and asks no running process, so it answers also when nothing runs. Whether a node
+//! lives is seen by its counter, which is read until it moves: no clock is compared with another.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -14,9 +16,13 @@ use serde::Serialize;
 use super::{Exit, print, read_config};
 use crate::app::{App, Role};
 
+/// For how many beats a silent node is watched before it is called silent.
+const WATCHED_BEATS: u32 = 4;
+
 /// Show nodes, queue, keys and sources
 ///
-/// Reads the database only, so it works whether or not a server runs.
+/// Reads the database only, so it works whether or not a server runs. A node that does not stir is watched for a few
+/// seconds before it is called silent.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lockstep status
@@ -46,9 +52,22 @@ struct Node {
     id: NodeId,
     name: String,
     started_at: DateTime<Utc>,
-    /// It handed its buckets over. A node that was killed is not known to have stopped.
-    stopped: bool,
+    state: State,
     buckets: usize,
+    #[serde(skip)]
+    beat: i64,
+}
+
+/// Whether a node lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum State {
+    /// It said so while we looked.
+    Alive,
+    /// It did not: it is held up, or gone. The others take its buckets over when it stays so.
+    Silent,
+    /// It handed its buckets over.
+    Stopped,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,7 +102,7 @@ struct Source {
 /// Runs the command.
 pub(super) async fn run(arguments: Status, config: Option<&Path>) -> Result<Exit> {
     let app = App::open(read_config(config)?, Role::Tool).await?;
-    let report = app.store.read(|tx: &mut Tx<'_>| Box::pin(load(tx))).await;
+    let report = report(&app).await;
     let now = app.clock.utc();
     app.close().await;
     match arguments.json {
@@ -91,6 +110,27 @@ pub(super) async fn run(arguments: Status, config: Option<&Path>) -> Result<Exit
         false => show(&report?, now)?,
     }
     Ok(Exit::Done)
+}
+
+/// Reads until every node that has not stopped was seen to live, or was watched for long enough.
+async fn report(app: &App) -> lockstep_store::Result<Report> {
+    let read = || app.store.read(|tx: &mut Tx<'_>| Box::pin(load(tx)));
+    let beat = app.config.engine_settings(false).node.beat_every;
+    let began = app.clock.monotonic();
+    let first: BTreeMap<NodeId, i64> = read().await?.nodes.iter().map(|node| (node.id, node.beat)).collect();
+    loop {
+        let mut report = read().await?;
+        for node in report.nodes.iter_mut().filter(|node| node.state != State::Stopped) {
+            // One that was not there before has just come.
+            let moved = first.get(&node.id).is_none_or(|before| *before != node.beat);
+            node.state = if moved { State::Alive } else { State::Silent };
+        }
+        let all_seen = report.nodes.iter().all(|node| node.state != State::Silent);
+        if all_seen || app.clock.monotonic().saturating_sub(began) >= beat * WATCHED_BEATS {
+            return Ok(report);
+        }
+        tokio::time::sleep(beat / 5).await;
+    }
 }
 
 async fn load(tx: &mut Tx<'_>) -> lockstep_store::Result<Report> {
@@ -101,10 +141,11 @@ async fn load(tx: &mut Tx<'_>) -> lockstep_store::Result<Report> {
         id: node.id,
         name: node.name,
         started_at: node.started_at,
-        stopped: node.stopped,
+        state: if node.stopped { State::Stopped } else { State::Silent },
+        beat: node.beat,
     });
     let nodes: Vec<Node> = nodes.collect();
-    let served: usize = nodes.iter().filter(|node| !node.stopped).map(|node| node.buckets).sum();
+    let served: usize = nodes.iter().filter(|node| node.state != State::Stopped).map(|node| node.buckets).sum();
     let counts = lane::counts(tx).await?;
     let queue = Queue {
         unfinished: counts.changes.iter().map(|(_, count)| count).sum(),
@@ -135,9 +176,13 @@ async fn load(tx: &mut Tx<'_>) -> lockstep_store::Result<Report> {
 fn show(report: &Report, now: DateTime<Utc>) -> Result<()> {
     print::line("Nodes")?;
     for node in &report.nodes {
-        let stopped = if node.stopped { ", stopped" } else { "" };
+        let state = match node.state {
+            State::Alive => "alive",
+            State::Silent => "silent",
+            State::Stopped => "stopped",
+        };
         let started = time(node.started_at);
-        print::line(format_args!("  {}: {} buckets, started {started}{stopped}", node.name, node.buckets))?;
+        print::line(format_args!("  {}: {state}, {} buckets, started {started}", node.name, node.buckets))?;
     }
     if report.orphaned_buckets > 0 {
         print::line(format_args!(

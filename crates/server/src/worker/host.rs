@@ -1,5 +1,6 @@
 //! The server as the engine's host: its rows are in the store, its passwords in the vault, its systems behind connectors.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use lockstep_vault::secret::{draw_bytes, draw_id};
 use super::call::{self, Payload};
 use super::sources::{InUse, SourcesError};
 use super::{event, judge};
-use crate::app::App;
+use crate::app::{App, Role};
 use crate::failpoint::failpoint;
 
 impl Host for App {
@@ -204,7 +205,12 @@ impl Host for App {
         answered
     }
 
+    fn stands(&self, owned: &BTreeMap<Bucket, i64>) {
+        self.waker.stands(owned.keys().copied().collect(), self.clock.monotonic());
+    }
+
     fn settled(&self, change: ChangeId, state: ChangeState) {
+        self.waiters.settled(change, state);
         self.metrics.settled(state.wire());
         tracing::info!(change.id = %change, change.state = state.wire(), "a change is final");
     }
@@ -216,8 +222,12 @@ fn begins(step: &Step<App>) -> bool {
     step.delta.targets.iter().any(|target| target.state == lockstep_core::change::TargetState::Applying)
 }
 
-/// What an administrator recognises a node by: its host, where it listens, and its process.
+/// What an administrator recognises a node by: its host, where it listens if it does, and its process.
 fn node_name(app: &App) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{host} {} pid {}", app.config.listen, std::process::id())
+    let place = match app.role {
+        Role::Work => "worker".to_owned(),
+        Role::Serve | Role::Tool => app.config.listen.to_string(),
+    };
+    format!("{host} {place} pid {}", std::process::id())
 }

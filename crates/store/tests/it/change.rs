@@ -55,6 +55,24 @@ on_both_engines! {
         assert_eq!(database.read(move |tx| Box::pin(change::payload(tx, other))).await, None);
     }
 
+    async fn those_who_wait_learn_which_of_many_are_final(database) {
+        let identity = identity_id(3);
+        let mut changes: Vec<_> = (1..=20).map(|seq| sample_change(identity, seq)).collect();
+        changes[4].state = ChangeState::Finished;
+        changes[17].state = ChangeState::Failed;
+        changes[18].state = ChangeState::Judged;
+        let ids: Vec<_> = changes.iter().map(|change| change.id).collect();
+        let expected = vec![(ids[4], ChangeState::Finished), (ids[17], ChangeState::Failed)];
+        accept(&database, changes).await;
+        let bucket = identity.bucket();
+        let ask = async |ids: Vec<_>| {
+            database.read(move |tx| Box::pin(async move { change::final_among(tx, bucket, &ids).await })).await
+        };
+        assert_eq!(ask(ids.clone()).await, expected);
+        assert_eq!(ask(vec![ids[17], change_id(identity, 99)]).await, expected[1..]);
+        assert_eq!(ask(Vec::new()).await, []);
+    }
+
     async fn a_place_is_taken_once(database) {
         let identity = identity_id(1);
         accept(&database, vec![sample_change(identity, 1)]).await;

@@ -1,10 +1,10 @@
 //! What only PostgreSQL has: settings that must hold, and transactions that wait for each other.
 
 use lockstep_core::id::Bucket;
-use lockstep_store::{Error, Options, Store, Tx, bucket, node};
+use lockstep_store::{Error, Options, Store, Tx, bucket, hint, node};
 
-use crate::harness::{Database, on_postgres};
-use crate::sample::{at, node as node_id};
+use crate::harness::{Database, on_postgres, on_sqlite};
+use crate::sample::{at, identity_id, node as node_id};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_may_lose_commits_is_refused() {
@@ -125,6 +125,50 @@ async fn a_take_over_waits_for_the_transaction_of_the_owner() {
         owning.await.expect("ran").expect("the owner still held it");
         let lost = database.try_write(move |tx| Box::pin(bucket::hold(tx, Bucket(9), owner, 1))).await;
         assert!(matches!(lost, Err(Error::BucketLost(Bucket(9)))), "{lost:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hint_reaches_every_process_until_its_connection_breaks() {
+    on_postgres(async |database| {
+        let other = Store::open(&database.address, Options::default()).await.expect("another process");
+        let mut hints = other.hints().await.expect("connected").expect("on PostgreSQL");
+        // More than one notification holds.
+        let sent: Vec<_> = (0..hint::LONGEST as u128 + 3).map(identity_id).collect();
+        database.store.hint(&sent).await.expect("sent");
+        let mut received = Vec::new();
+        while received.len() < sent.len() {
+            received.extend(hints.next().await.expect("a hint"));
+        }
+        assert_eq!(received, sent);
+
+        let broken = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+             WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+        let broken: i64 = database
+            .write(move |tx| {
+                Box::pin(async move {
+                    let Tx::Postgres(connection) = tx else { panic!("on PostgreSQL") };
+                    let broken: (i64,) = sqlx::query_as(broken).fetch_one(&mut **connection).await.expect("ended");
+                    Ok(broken.0)
+                })
+            })
+            .await;
+        assert_eq!(broken, 1, "the connection is one beside the others");
+        hints.next().await.expect_err("it does not wait for ever");
+        let mut hints = other.hints().await.expect("connected anew").expect("on PostgreSQL");
+        database.store.hint(&sent[..1]).await.expect("sent");
+        assert_eq!(hints.next().await.expect("a hint"), sent[..1]);
+        other.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn on_sqlite_there_is_nobody_to_be_told() {
+    on_sqlite(async |database| {
+        database.store.hint(&[identity_id(1)]).await.expect("nothing to be done");
+        assert!(database.store.hints().await.expect("nothing to be done").is_none());
     })
     .await;
 }

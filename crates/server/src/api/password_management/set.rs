@@ -16,7 +16,8 @@ use crate::api::error::{Error, ErrorResponse};
 use crate::api::extract::{BASE64, JsonBody, id, optional, required};
 use crate::api::openapi::Refused;
 use crate::api::prefer::PREFERENCE_APPLIED;
-use crate::app::{Error as AppError, password_change_status, set_password as app};
+use crate::app::await_change::await_change;
+use crate::app::{Error as AppError, set_password as app};
 use crate::auth::Caller;
 
 /// A new password, and where it belongs. Every id is one that query-password-info gave.
@@ -97,7 +98,7 @@ pub async fn set_password(
     let accepted = app::set_password(&api.app, &caller, parse(body)?).await?;
     let wait = if accepted.state.is_final() { None } else { api.waits.enter(&headers, caller.name()) };
     let state = match &wait {
-        Some(wait) => password_change_status::settled(&api.app, accepted.id, wait.longest).await?,
+        Some(wait) => await_change(&api.app, accepted.id, wait.longest).await?,
         None => accepted.state,
     };
     let body = PasswordChangeResponse { request_id: accepted.id.to_string(), state: state.into() };

@@ -2,8 +2,19 @@
 
 use super::lockstep;
 
-const COMMANDS: [&str; 10] =
-    ["serve", "init", "demo", "migrate", "apply", "change-password", "status", "keys", "openapi", "completions"];
+const COMMANDS: [&str; 11] = [
+    "serve",
+    "worker",
+    "init",
+    "demo",
+    "migrate",
+    "apply",
+    "change-password",
+    "status",
+    "keys",
+    "openapi",
+    "completions",
+];
 
 fn here(arguments: &[&str]) -> super::Ran {
     let folder = tempfile::tempdir().expect("a folder");

@@ -27,7 +27,7 @@ fn a_server_tells_its_address_answers_and_hands_over_when_it_stops() {
     let status = || -> Value { serde_json::from_str(&installation.run(&["status", "--json"]).stdout).unwrap() };
     let running = status();
     assert_eq!(running["orphanedBuckets"], 0);
-    assert_eq!((&running["nodes"][0]["buckets"], &running["nodes"][0]["stopped"]), (&256.into(), &false.into()));
+    assert_eq!((&running["nodes"][0]["buckets"], &running["nodes"][0]["state"]), (&256.into(), &"alive".into()));
     let second = installation.run(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(second.code, 1);
     assert!(second.stderr.contains("another process serves this database"), "{}", second.stderr);
@@ -39,7 +39,14 @@ fn a_server_tells_its_address_answers_and_hands_over_when_it_stops() {
     assert!(log.contains("stopping") && log.contains("stopped"), "{log}");
     let stopped = status();
     assert_eq!(stopped["orphanedBuckets"], 256);
-    assert_eq!(stopped["nodes"][0]["stopped"], true);
+    assert_eq!(stopped["nodes"][0]["state"], "stopped");
+}
+
+#[test]
+fn a_worker_on_sqlite_would_have_nothing_to_do() {
+    let ran = Installation::new().run(&["worker"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("run `lockstep serve`"), "{ran:?}");
 }
 
 #[test]
