@@ -3,6 +3,7 @@
 mod kill;
 mod fsync;
 mod padding;
+mod nodes;
 pub(crate) mod simulation;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ pub(crate) enum Proof {
     Padding(padding::Padding),
     Simulation(simulation::Simulation),
     Kill(kill::Kill),
+    Nodes(nodes::Nodes),
 }
 
 /// Proves it. The exit code is 0 only if all of it holds.
@@ -29,5 +31,6 @@ pub(crate) fn run(proof: &Proof, paths: &Paths, stop: &Stop) -> Result<ExitCode>
         Proof::Padding(arguments) => padding::run(arguments, paths),
         Proof::Simulation(arguments) => simulation::run(arguments, paths),
         Proof::Kill(arguments) => kill::run(arguments, paths, stop),
+        Proof::Nodes(arguments) => nodes::run(arguments, paths, stop),
     }
 }

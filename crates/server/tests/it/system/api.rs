@@ -22,6 +22,8 @@ pub(super) struct Api {
     http: Client,
     url: String,
     tokens: Vec<String>,
+    /// Whether a server may be there and say nothing.
+    may_hang: bool,
 }
 
 /// What query-password-info answers.
@@ -93,7 +95,7 @@ impl Api {
             let body: Value = answer.json().await.expect("JSON");
             tokens.push(body["access_token"].as_str().expect("a token").to_owned());
         }
-        Self { http, url: url.to_owned(), tokens }
+        Self { http, url: url.to_owned(), tokens, may_hang: false }
     }
 
     /// What must be known to change a password there.
@@ -110,8 +112,24 @@ impl Api {
         Self { url: url.to_owned(), ..self.clone() }
     }
 
+    /// The same for somebody who gives up soon, since the server may be stopped where it stands.
+    pub(super) fn impatient(&self, patience: Duration) -> Self {
+        let http = Client::builder().timeout(patience).build().expect("a client");
+        Self { http, may_hang: true, ..self.clone() }
+    }
+
+    /// Sends a change, and has the answer held until it is final.
+    pub(super) async fn set_and_wait(&self, body: &Value) -> Value {
+        let request = self.http.post(format!("{}/v2024/set-password", self.url)).json(body);
+        let answer = self.as_client(request, 1).header("prefer", "wait=15").send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        answer.json().await.expect("JSON")
+    }
+
     /// Sends a change; nothing when no answer came, so that nobody knows whether it was taken.
     pub(super) async fn send_set(&self, body: &Value) -> Option<(StatusCode, Value)> {
+        // A server that is gone says so at once. One that is there and says nothing for so long is at fault.
+        let gone = |error: &reqwest::Error| assert!(self.may_hang || !error.is_timeout(), "no answer in time: {error}");
         let request = self.http.post(format!("{}/v2024/set-password", self.url)).json(body);
         let answer = self.as_client(request, 1).send().await.inspect_err(gone).ok()?;
         let status = answer.status();
@@ -168,9 +186,4 @@ impl Api {
     fn as_client(&self, request: RequestBuilder, index: usize) -> RequestBuilder {
         request.bearer_auth(&self.tokens[index])
     }
-}
-
-/// A server that is gone says so at once. One that is there and says nothing for so long is at fault.
-fn gone(error: &reqwest::Error) {
-    assert!(!error.is_timeout(), "no answer in time: {error}");
 }

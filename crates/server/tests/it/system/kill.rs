@@ -8,6 +8,7 @@
 mod driver;
 mod failpoints;
 mod fleet;
+mod nodes;
 mod verdict;
 mod world;
 

@@ -36,9 +36,9 @@ async fn no_secret_is_left_anywhere_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_left_anywhere_on_postgresql() {
-    let store = OwnPostgres::start().await;
+    let store = OwnPostgres::new().await;
     let mut settings = quick();
-    settings.insert("store".to_owned(), Table::from_iter([("url".to_owned(), store.url.as_str().into())]).into());
+    settings.insert("store".to_owned(), Table::from_iter([("url".to_owned(), store.url("postgres").as_str().into())]).into());
     search("postgresql", 906..910, settings, Some(store)).await;
 }
 
@@ -139,8 +139,8 @@ async fn search(tag: &str, numbers: std::ops::Range<usize>, mut settings: Table,
     assert!(files_below(&folder).len() >= 3 && log_size(&folder) > 20_000, "the search had nothing to look at");
     assert_eq!(search.in_files(&folder), []);
     if let Some(store) = store {
-        assert!(files_below(&store.folder()).len() > 500, "the search had nothing to look at");
-        assert_eq!(search.in_files(&store.folder()), []);
+        assert!(files_below(store.folder()).len() > 500, "the search had nothing to look at");
+        assert_eq!(search.in_files(store.folder()), []);
     }
 }
 

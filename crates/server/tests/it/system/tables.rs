@@ -120,6 +120,14 @@ impl PostgresTable {
         hash
     }
 
+    /// Holds on to a login's row until the transaction ends: whoever writes it waits.
+    pub(super) async fn hold(&self, login: &str) -> sqlx::Transaction<'static, sqlx::Postgres> {
+        let mut transaction = self.pool.begin().await.expect("begun");
+        let row = sqlx::query("SELECT login FROM people WHERE login = $1 FOR UPDATE").bind(login);
+        row.execute(&mut *transaction).await.expect("held");
+        transaction
+    }
+
     /// Which of these pairs of a hash and a password fit, as pgcrypto says.
     pub(super) async fn fitting(&self, hashes: &[String], passwords: &[String]) -> Vec<bool> {
         let fits = sqlx::query_as(

@@ -54,14 +54,23 @@ impl Fleet {
 
     /// Starts a server, which may be armed to die somewhere.
     pub(super) fn start(&mut self, node: usize, failpoint: Option<&str>) {
-        let listen = format!("127.0.0.1:{}", self.nodes[node].port);
+        let listen = self.address(node);
+        let variables: Vec<(&str, &str)> = failpoint.map(|failpoint| (VARIABLE, failpoint)).into_iter().collect();
+        self.spawn(node, &["serve", "--listen", &listen], &variables);
+    }
+
+    /// Where a node listens.
+    pub(super) fn address(&self, node: usize) -> String {
+        format!("127.0.0.1:{}", self.nodes[node].port)
+    }
+
+    /// Starts a node by a command of its own, in an environment of its own.
+    pub(super) fn spawn(&mut self, node: usize, arguments: &[&str], variables: &[(&str, &str)]) {
         self.starts += 1;
         self.nodes[node].log = self.installation.logs().join(format!("{}-{node}.log", self.starts));
         let log = File::create(&self.nodes[node].log).expect("a log");
-        let mut command = self.installation.command(&["serve", "--listen", &listen]);
-        if let Some(failpoint) = failpoint {
-            command.env(VARIABLE, failpoint);
-        }
+        let mut command = self.installation.command(arguments);
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log).kill_on_drop(true);
         let before = self.nodes[node].process.replace(command.spawn().expect("it starts"));
         assert!(before.is_none(), "it runs already");
@@ -142,9 +151,14 @@ impl Fleet {
 
     /// Asks a server to stop.
     pub(super) fn ask_to_stop(&self, node: usize) {
+        self.signal(node, Signal::TERM);
+    }
+
+    /// Sends a server a signal.
+    pub(super) fn signal(&self, node: usize, signal: Signal) {
         let server = self.nodes[node].process.as_ref().expect("it runs");
         let pid = server.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
-        kill_process(pid, Signal::TERM).expect("asked to stop");
+        kill_process(pid, signal).expect("it is there");
     }
 
     /// Stops every server, and sees that each ends well.

@@ -19,7 +19,7 @@ const SOURCES: [&str; 4] = [DIRECTORY, BILLING, WAREHOUSE, "IdentityNow"];
 
 pub(super) struct World {
     directory: Directory,
-    billing: PostgresTable,
+    pub(super) billing: PostgresTable,
     warehouse: MariaDbTable,
     /// The directory's number of the first person.
     first: usize,
