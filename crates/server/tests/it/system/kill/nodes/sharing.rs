@@ -139,7 +139,7 @@ async fn a_node_that_stops_hands_its_share_over_and_one_that_dies_loses_it() {
 /// Waits until the second node is writing an account.
 async fn is_writing(town: &Town) {
     let applying = "SELECT '', count(*) FROM target t JOIN bucket b ON b.bucket = t.bucket JOIN node n ON n.id = b.node
-         WHERE t.state = 'applying' AND n.name LIKE '%worker%'";
+         WHERE t.state = 'applying' AND n.name LIKE '% worker pid %'";
     until("the worker writes an account", Duration::from_secs(20), async || {
         (town.fleet.installation.store().count(applying).await > 0).then_some(())
     })
