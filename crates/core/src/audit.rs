@@ -75,7 +75,7 @@ pub enum Detail {
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
-        /// What can be done, under the names of the contract.
+        /// What can be done, under the names of the contract where it has one.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Action {
             $($(#[$doc])* $name,)+
@@ -192,6 +192,8 @@ actions! {
     ApiClientCreated = "API_CLIENT_CREATED",
     /// An API client was deleted.
     ApiClientDeleted = "API_CLIENT_DELETED",
+    /// Everything that a restored database called unfinished was ended. This name is Lockstep's own.
+    DatabaseRestored = "DATABASE_RESTORED",
 }
 
 /// A name that is no action's.
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_are_the_contracts() {
+    fn the_names_are_the_contracts_and_few_of_our_own() {
         // Written out a second time, from the contract, so that a slip above shows.
         let contract = "passwordChange passwordChangeFailure PasswordsRequestStart ACTION_PASSWORD_CHANGE_SUCCESS \
              USER_PASSWORD_UPDATE_PASSED USER_PASSWORD_UPDATE_FAILED USER_PASSWORD_RESET_REJECTED \
@@ -255,7 +257,8 @@ mod tests {
              UnlockAccount UnlockAccountFailure AUTHENTICATION-100 AUTHENTICATION-240 AUTHENTICATION-245 \
              AUTHENTICATION-246 PERSONAL_ACCESS_TOKEN_CREATED PERSONAL_ACCESS_TOKEN_USED CLIENT_TOKEN_ISSUE \
              API_CLIENT_CREATED API_CLIENT_DELETED";
-        let expected: BTreeSet<&str> = contract.split_whitespace().collect();
+        let own = ["DATABASE_RESTORED"];
+        let expected: BTreeSet<&str> = contract.split_whitespace().chain(own).collect();
         assert_eq!(Action::ALL.iter().map(|action| action.as_str()).collect::<BTreeSet<_>>(), expected);
     }
 

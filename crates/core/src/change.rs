@@ -7,6 +7,7 @@
 mod fan_out;
 mod intent;
 mod lane;
+mod restored;
 mod retry;
 mod target;
 
@@ -17,6 +18,7 @@ use crate::id::{AccountId, Bucket, ChangeId, IdentityId, SourceId, TransportKeyI
 pub use fan_out::fan_out;
 pub use intent::{Intent, IntentKind};
 pub use lane::{Attempt, Delta, Judgement, Lane, LaneEvent, LaneRows, LaneSettings, NewTarget, Now};
+pub use restored::end_restored;
 pub use retry::Backoff;
 pub use target::{Doubt, Outcome, Refusal, SignIn, Step, Target, TargetKey, TargetState};
 

@@ -16,6 +16,7 @@ pub mod node;
 pub mod org_config;
 pub mod password;
 pub mod password_policy;
+pub mod restore_mark;
 pub mod scope;
 pub mod source;
 pub mod sync_group;

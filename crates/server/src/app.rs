@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod await_change;
+pub mod backup;
 pub mod error;
 pub mod generate_digit_token;
 pub mod issue_token;
@@ -12,6 +13,9 @@ mod open;
 pub mod password_change_status;
 pub mod query_password_info;
 pub mod readiness;
+pub mod restore_mark;
+pub mod restored;
+pub mod rotate_master_key;
 pub mod set_password;
 
 use std::sync::Arc;
@@ -30,6 +34,7 @@ use await_change::Waiters;
 
 pub use error::Error;
 pub use open::{OpenError, Role};
+pub use restore_mark::RestoreMark;
 
 /// Everything that is shared, passed down from `main`. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +50,8 @@ pub struct Shared {
     pub clock: Clock,
     /// The database.
     pub store: Arc<Store>,
+    /// What this host has seen of the database.
+    pub restore_mark: RestoreMark,
     /// The keys.
     pub vault: Vault,
     /// The connectors and their limits.

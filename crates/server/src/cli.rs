@@ -4,6 +4,7 @@
 //! for goes to standard output, everything else to standard error. Rules and SQL are not here.
 
 mod apply;
+mod backup;
 mod change_password;
 mod completions;
 mod demo;
@@ -13,6 +14,7 @@ mod log;
 mod migrate;
 mod openapi;
 mod print;
+mod restored;
 mod serve;
 mod status;
 mod worker;
@@ -72,6 +74,8 @@ enum Command {
     ChangePassword(change_password::ChangePassword),
     Status(status::Status),
     Keys(keys::Keys),
+    Backup(backup::Backup),
+    Restored(restored::Restored),
     Openapi(openapi::Openapi),
     Completions(completions::Completions),
 }
@@ -122,6 +126,8 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::ChangePassword(arguments) => change_password::run(arguments).await,
         Command::Status(arguments) => status::run(arguments, config).await,
         Command::Keys(arguments) => keys::run(arguments, config).await,
+        Command::Backup(arguments) => backup::run(arguments, config).await,
+        Command::Restored(arguments) => restored::run(arguments, config).await,
         Command::Openapi(_) => openapi::run(),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -49,6 +49,8 @@ pub struct StoreConfig {
     pub url: String,
     /// A file with the PostgreSQL password, so that it need not stand in the URL.
     pub password_file: Option<PathBuf>,
+    /// The file that tells whether the database was restored; see [`Config::restore_mark`].
+    pub restore_mark: Option<PathBuf>,
 }
 
 /// Where the master key comes from.
@@ -61,6 +63,8 @@ pub struct MasterKeyConfig {
     pub environment: Option<String>,
     /// The name of a systemd credential.
     pub credential: Option<String>,
+    /// The key before this one, while the master key is changed. It has none before it.
+    pub previous: Option<Box<MasterKeyConfig>>,
 }
 
 /// What tokens and pages call the organisation.
@@ -192,6 +196,19 @@ impl Config {
         }
     }
 
+    /// The file of the restore mark: where it is named, else in the folder of the master key's file, else in that of the
+    /// SQLite database. None for PostgreSQL with a master key that is no file: nothing says where this host keeps things.
+    pub fn restore_mark(&self) -> Option<PathBuf> {
+        const NAME: &str = "restore.mark";
+        let database = || {
+            let path = self.store.url.strip_prefix("sqlite:")?;
+            let path = path.strip_prefix("//").unwrap_or(path);
+            Some(Path::new(path.split('?').next()?).with_file_name(NAME))
+        };
+        let beside_key = || Some(self.master_key.file.as_ref()?.with_file_name(NAME));
+        self.store.restore_mark.clone().or_else(beside_key).or_else(database)
+    }
+
     /// The address people and programs reach the server by, without a slash at the end.
     pub fn public_url(&self) -> String {
         match &self.base_url {
@@ -201,10 +218,16 @@ impl Config {
     }
 
     fn mistake(&self) -> Option<(&'static str, &'static str)> {
-        let key = &self.master_key;
-        let origins = [key.file.is_some(), key.environment.is_some(), key.credential.is_some()];
-        if origins.iter().filter(|named| **named).count() != 1 {
+        if !self.master_key.names_one() {
             return Some(("master-key", "name exactly one of file, environment and credential"));
+        }
+        if self.master_key.previous.as_ref().is_some_and(|key| !key.names_one() || key.previous.is_some()) {
+            return Some(("master-key.previous", "name exactly one of file, environment and credential"));
+        }
+        if self.restore_mark().is_none() {
+            let reason =
+                "must name a file on this host, since the master key is no file and the database is PostgreSQL";
+            return Some(("store.restore-mark", reason));
         }
         if !matches!(self.transport_keys.bits, 2048 | 3072 | 4096) {
             return Some(("transport-keys.bits", "must be 2048, 3072 or 4096"));
@@ -234,6 +257,13 @@ impl Config {
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StoreConfig(redacted)")
+    }
+}
+
+impl MasterKeyConfig {
+    fn names_one(&self) -> bool {
+        let origins = [self.file.is_some(), self.environment.is_some(), self.credential.is_some()];
+        origins.iter().filter(|named| **named).count() == 1
     }
 }
 
@@ -271,4 +301,48 @@ impl Default for Limits {
 
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(store: &str, key: &str) -> Config {
+        toml::from_str(&format!("[store]\n{store}\n[master-key]\n{key}\n")).unwrap()
+    }
+
+    #[test]
+    fn the_restore_mark_lies_beside_the_key_or_the_database_or_where_it_is_named() {
+        let (file, variable) = ("file = \"/keys/master.key\"", "environment = \"KEY\"");
+        let (sqlite, postgres) = ("url = \"sqlite:///data/l.db?mode=rwc\"", "url = \"postgres://host/l\"");
+        let named = "url = \"postgres://host/l\"\nrestore-mark = \"/var/mark\"";
+        for (store, key, expected) in [
+            (sqlite, file, Some("/keys/restore.mark")),
+            (postgres, file, Some("/keys/restore.mark")),
+            (sqlite, variable, Some("/data/restore.mark")),
+            ("url = \"sqlite:l.db\"", variable, Some("restore.mark")),
+            (named, file, Some("/var/mark")),
+            (named, variable, Some("/var/mark")),
+            (postgres, variable, None),
+        ] {
+            let config = config(store, key);
+            assert_eq!(config.restore_mark(), expected.map(PathBuf::from), "{store} {key}");
+            assert_eq!(config.mistake().map(|(field, _)| field), expected.is_none().then_some("store.restore-mark"));
+        }
+    }
+
+    #[test]
+    fn a_previous_master_key_is_one_and_has_none_before_it() {
+        for (previous, wrong) in [
+            ("file = \"b\"", false),
+            ("credential = \"b\"", false),
+            ("", true),
+            ("file = \"b\"\ncredential = \"b\"", true),
+            ("file = \"b\"\n[master-key.previous.previous]\nfile = \"c\"", true),
+        ] {
+            let key = format!("file = \"a\"\n[master-key.previous]\n{previous}");
+            let config = config("url = \"sqlite:l.db\"", &key);
+            assert_eq!(config.mistake().map(|(field, _)| field), wrong.then_some("master-key.previous"), "{previous}");
+        }
+    }
 }

@@ -28,6 +28,7 @@ pub use waker::Waker;
 
 /// A running worker.
 pub struct WorkerHandle {
+    app: App,
     engine: Engine,
     stop: CancellationToken,
     upkeep: JoinHandle<()>,
@@ -45,15 +46,18 @@ pub async fn start(app: App) -> anyhow::Result<WorkerHandle> {
     transport_keys::publish_first(&app).await.context("cannot prepare a transport key")?;
     let hints = [tokio::spawn(hints::send(app.clone(), others)), tokio::spawn(hints::receive(app.clone()))];
     let stop = CancellationToken::new();
-    let upkeep = tokio::spawn(upkeep::keep(app, stop.clone()));
-    Ok(WorkerHandle { engine, stop, upkeep, _hints: hints.map(AbortOnDropHandle::new) })
+    let upkeep = tokio::spawn(upkeep::keep(app.clone(), stop.clone()));
+    Ok(WorkerHandle { app, engine, stop, upkeep, _hints: hints.map(AbortOnDropHandle::new) })
 }
 
 impl WorkerHandle {
-    /// Waits until the worker ends of itself, which it does only by a fault. Not to be asked again after that.
+    /// Waits until the worker ends of itself, which it does only by a fault, or must not go on because the database lost
+    /// commits. Not to be asked again after that.
     pub async fn fault(&mut self) -> String {
         tokio::select! {
             fault = self.engine.fault() => fault,
+            () = self.app.restore_mark.lost() => "the database lost commits that this server has seen, by a fail-over or a \
+                 restore; run `lockstep restored` before a server starts again".to_owned(),
             ended = &mut self.upkeep => match ended {
                 Ok(()) => "upkeep ended".to_owned(),
                 Err(error) => error.to_string(),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use lockstep_core::digit_token::State;
-use lockstep_core::id::IdentityId;
+use lockstep_core::id::{Bucket, IdentityId};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -43,6 +43,12 @@ pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, token: &DigitToken) -> R
         token.created_at,
         token.expires_at,
     )?;
+    Ok(())
+}
+
+/// Forgets every code of one bucket.
+pub async fn remove_in(tx: &mut Tx<'_>, bucket: Bucket) -> Result<()> {
+    execute!(tx, "forget the digit tokens", "DELETE FROM digit_token WHERE bucket = $1", bucket.number())?;
     Ok(())
 }
 

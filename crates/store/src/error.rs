@@ -44,6 +44,9 @@ pub enum Error {
         /// The lock file.
         lock: PathBuf,
     },
+    /// A copy was asked for that only SQLite can make.
+    #[error("a copy of PostgreSQL is made with its own tools")]
+    NotAFile,
     /// The server is older than PostgreSQL 15.
     #[error("PostgreSQL {found} is too old: version 15 or later is needed")]
     TooOld {

@@ -169,6 +169,12 @@ pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> 
     Ok(())
 }
 
+/// Ends every token of every identity that was issued before `now`.
+pub async fn end_all_tokens(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
+    execute!(tx, "end the tokens of every identity", "UPDATE identity SET tokens_valid_from = $1", now)?;
+    Ok(())
+}
+
 row! {
     struct IdentityRow {
         id: Uuid,

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use lockstep_core::change::{Change, ChangeState, Delta, LaneRows, Target, TargetState};
-use lockstep_core::id::{AccountId, ChangeId, IdentityId, NodeId};
+use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -157,6 +157,19 @@ pub async fn unfinished(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<Unfinished>
     )?;
     let found = |(identity, news)| Unfinished { identity: IdentityId(identity), news: news > 0 };
     Ok(rows.into_iter().map(found).collect())
+}
+
+/// The identities with an unfinished change or a doubt in one bucket, whoever owns it.
+pub async fn unfinished_in(tx: &mut Tx<'_>, bucket: Bucket) -> Result<Vec<IdentityId>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid,),
+        "list the identities of a bucket with something unfinished",
+        "SELECT identity FROM change WHERE bucket = $1 AND state IN ('accepted', 'judged')
+         UNION SELECT identity FROM doubt WHERE bucket = $1",
+        bucket.number()
+    )?;
+    Ok(rows.into_iter().map(|(identity,)| IdentityId(identity)).collect())
 }
 
 /// Whether `account` may hold the password of a request that is made again: the latest target before place `before` that

@@ -32,6 +32,7 @@ pub mod org_config;
 pub mod password_policy;
 pub mod personal_access_token;
 mod postgres;
+pub mod restore_mark;
 pub mod sign_in_password;
 pub mod signing_key;
 pub mod source;

@@ -14,9 +14,10 @@ use crate::tx::{execute, fetch, row};
 use crate::{Tx, password_policy, source};
 
 /// Every migration, oldest first: its file's name and text.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("20261124000000_foundation", include_str!("../migrations/20261124000000_foundation.sql")),
     ("20261124010000_intent", include_str!("../migrations/20261124010000_intent.sql")),
+    ("20261126020000_restore_mark", include_str!("../migrations/20261126020000_restore_mark.sql")),
 ];
 
 /// The number of the advisory lock on PostgreSQL: "Lockstep" in ASCII.

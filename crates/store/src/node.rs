@@ -76,6 +76,12 @@ pub async fn remove(tx: &mut Tx<'_>, id: NodeId) -> Result<()> {
     Ok(())
 }
 
+/// Forgets every node. One that lives all the same finds its row gone.
+pub async fn remove_all(tx: &mut Tx<'_>) -> Result<()> {
+    execute!(tx, "forget the nodes", "DELETE FROM node")?;
+    Ok(())
+}
+
 /// Every node that is not forgotten, oldest first.
 pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Node>> {
     let rows = fetch!(

@@ -82,6 +82,20 @@ impl Sqlite {
         Ok(value)
     }
 
+    /// One statement, which reads one state of the database while the writer goes on. It is outside of a transaction,
+    /// where SQLite wants it.
+    pub(crate) async fn copy_to(&self, path: &Path) -> Result<()> {
+        let Some(name) = path.to_str() else {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidFilename, "the path is no text");
+            return Err(Error::Create { path: path.to_owned(), source: Arc::new(source) });
+        };
+        // SQLite takes an empty file; made by us, it has our mode.
+        create_new_private(path)?;
+        let mut connection = self.readers.acquire().await.map_err(Error::begin)?;
+        let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *connection).await;
+        copied.map(drop).map_err(|source| Error::query("copy the database", source))
+    }
+
     /// Whether this process holds the lock of the one that serves.
     pub(crate) fn is_locked(&self) -> bool {
         self.lock.is_some()
@@ -95,10 +109,17 @@ impl Sqlite {
 
 /// Creates the file so that only its owner reads it. SQLite gives the files beside it the same mode.
 fn create_private(path: &Path) -> Result<()> {
-    let mut file = std::fs::File::options();
-    file.write(true).create(true).truncate(false);
+    open_private(path, std::fs::File::options().create(true).truncate(false))
+}
+
+fn create_new_private(path: &Path) -> Result<()> {
+    open_private(path, std::fs::File::options().create_new(true))
+}
+
+fn open_private(path: &Path, file: &mut std::fs::OpenOptions) -> Result<()> {
+    file.write(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    std::os::unix::fs::OpenOptionsExt::mode(file, 0o600);
     let failed = |source| Error::Create { path: PathBuf::from(path), source: Arc::new(source) };
     file.open(path).map(drop).map_err(failed)
 }

@@ -1,5 +1,6 @@
 //! The database of either engine, and how work is done in it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -158,6 +159,18 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(engine) => engine.is_locked(),
             Engine::Postgres(_) => false,
+        }
+    }
+
+    /// Makes a copy of everything that is committed, in a new file at `path` that only its owner reads. The server goes on
+    /// meanwhile. What was erased is not in the copy. It is not made durable here.
+    ///
+    /// # Errors
+    /// On PostgreSQL; when there is a file already; when it cannot be written.
+    pub async fn copy_to(&self, path: &Path) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.copy_to(path).await,
+            Engine::Postgres(_) => Err(Error::NotAFile),
         }
     }
 

@@ -131,6 +131,17 @@ pub async fn destroy(tx: &mut Tx<'_>, id: TransportKeyId, now: DateTime<Utc>) ->
     Ok(destroyed == 1)
 }
 
+/// Destroys the private half of every key, whatever its state and whoever needs it: what was encrypted with any of them is
+/// never opened again. Gives how many.
+pub async fn destroy_all(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<u64> {
+    execute!(
+        tx,
+        "destroy the transport keys",
+        "UPDATE transport_key SET state = 'destroyed', since = $1, sealed_private = NULL WHERE state <> 'destroyed'",
+        now,
+    )
+}
+
 row! {
     struct TransportKeyRow {
         id: Uuid,

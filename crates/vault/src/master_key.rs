@@ -1,8 +1,11 @@
 //! The master key: where it comes from, how a new one is made, and the name it goes by.
 //!
 //! It wraps the data keys and nothing else, so that changing it means wrapping a handful of keys again. Where the
-//! wrapped keys are kept, and when a master key is changed, is not decided here. A hardware token (PKCS#11) is not
+//! wrapped keys are kept, and when a master key is changed, is not decided here; how a new one takes the place of the one
+//! in a file is told in `succession`. A hardware token (PKCS#11) is not
 //! supported.
+
+mod succession;
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};

@@ -194,7 +194,11 @@ fn render_app(error: &AppError, request_id: &str) -> Response {
             let message = " API/Feature not enabled for your organization.";
             json(StatusCode::PRECONDITION_FAILED, &MessageError { message })
         }
-        AppError::Store(_) | AppError::Sealed(_) | AppError::Signing(_) | AppError::Lacking(_) => internal(request_id),
+        AppError::Store(_)
+        | AppError::Sealed(_)
+        | AppError::Signing(_)
+        | AppError::RestoreMark(_)
+        | AppError::Lacking(_) => internal(request_id),
     }
 }
 

@@ -59,6 +59,9 @@ pub enum Error {
     /// An access token cannot be signed.
     #[error("an access token cannot be signed")]
     Signing(#[from] SigningError),
+    /// The restore mark cannot be read or written.
+    #[error("the restore mark cannot be kept")]
+    RestoreMark(#[from] super::restore_mark::RestoreMarkError),
     /// What must always exist does not.
     #[error("the database lacks {0}")]
     Lacking(&'static str),
@@ -79,6 +82,6 @@ impl Error {
 
     /// Whether this is no fault of the caller's.
     pub fn is_internal(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Sealed(_) | Self::Signing(_) | Self::Lacking(_))
+        matches!(self, Self::Store(_) | Self::Sealed(_) | Self::Signing(_) | Self::RestoreMark(_) | Self::Lacking(_))
     }
 }

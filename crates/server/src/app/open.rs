@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lockstep_store::data_key::{self, DataKey};
-use lockstep_store::{Options, Store, Tx, signing_key};
+use lockstep_store::{Options, Store, Tx, restore_mark, signing_key};
 use lockstep_vault::Vault;
 use lockstep_vault::hash::HashCost;
 use lockstep_vault::key_ring::{KeyRing, KeyRingError, WrappedKey};
@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::await_change::Waiters;
-use super::{App, Shared};
+use super::restore_mark::RestoreMarkError;
+use super::{App, RestoreMark, Shared};
 use crate::clock::Clock;
 use crate::config::{Config, MasterKeyConfig};
 use crate::metrics::Metrics;
@@ -28,6 +29,8 @@ pub enum Role {
     Serve,
     /// It works without an API, likewise.
     Work,
+    /// It ends what a restored database calls unfinished: no other may serve meanwhile.
+    Restore,
     /// It is a command that runs beside a server, or without one.
     Tool,
 }
@@ -49,6 +52,12 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// The configuration does not say where the restore mark is kept.
+    #[error("store.restore-mark must be named")]
+    NoRestoreMark,
+    /// This process may not serve from this database as it is.
+    #[error(transparent)]
+    RestoreMark(#[from] RestoreMarkError),
     /// The data keys do not belong to this master key, or are no data keys.
     #[error("cannot unlock the vault")]
     KeyRing(#[from] KeyRingError),
@@ -70,14 +79,21 @@ impl App {
     /// # Errors
     /// See [`OpenError`]. Nothing is left half made.
     pub async fn open(config: Config, role: Role) -> Result<Self, OpenError> {
-        let master = master_key(&config.master_key)?;
         let clock = Clock::start();
         let url = with_password(&config)?;
         let lock_timeout = config.engine.node_timeout / 2;
         let options = Options { exclusive: role != Role::Tool, lock_timeout, ..Options::default() };
+        // Read before anything is made that it will wrap.
+        master_keys(&config.master_key)?;
+        let restore_mark = RestoreMark::new(config.restore_mark().ok_or(OpenError::NoRestoreMark)?);
         let store = Arc::new(Store::open(&url, options).await?);
         store.migrate(clock.utc()).await?;
-        let ring = key_ring(&store, &master, &clock).await?;
+        let origin = draw_id();
+        let mark = store.write(move |tx: &mut Tx<'_>| Box::pin(restore_mark::create(tx, origin))).await?;
+        if matches!(role, Role::Serve | Role::Work) {
+            restore_mark.admit(&store, mark, config.engine.node_timeout).await?;
+        }
+        let ring = key_ring(&store, &config.master_key, &clock).await?;
         let tokens = TokenSettings { issuer: Some(config.public_url()), audience: None };
         let vault = Vault::new(ring, HashCost::default(), tokens);
         use_signing_keys(&store, &vault, &clock).await?;
@@ -88,6 +104,7 @@ impl App {
             config,
             clock,
             store,
+            restore_mark,
             vault,
             waker: Waker::default(),
             waiters: Waiters::default(),
@@ -105,7 +122,17 @@ impl App {
     }
 }
 
-fn master_key(config: &MasterKeyConfig) -> Result<MasterKey, MasterKeyError> {
+/// The key, the one before it where that is named, and the one after it where a change of the key file is under way:
+/// whichever wraps the data keys at this moment is among them. The first wraps what is made anew.
+fn master_keys(config: &MasterKeyConfig) -> Result<Vec<MasterKey>, MasterKeyError> {
+    let next = config.file.as_deref().map(MasterKey::read_next).transpose()?.flatten();
+    let key = read_master_key(config)?;
+    let previous = config.previous.as_deref().map(read_master_key).transpose()?;
+    Ok([Some(key), previous, next].into_iter().flatten().collect())
+}
+
+/// The key itself.
+pub(super) fn read_master_key(config: &MasterKeyConfig) -> Result<MasterKey, MasterKeyError> {
     // Exactly one is named: the configuration has been checked.
     match (&config.file, &config.environment, &config.credential) {
         (Some(file), _, _) => MasterKey::read_file(file),
@@ -115,17 +142,24 @@ fn master_key(config: &MasterKeyConfig) -> Result<MasterKey, MasterKeyError> {
 }
 
 /// The data keys of this database; made, all or none, when it has none yet.
-async fn key_ring(store: &Store, master: &MasterKey, clock: &Clock) -> Result<KeyRing, OpenError> {
+async fn key_ring(store: &Store, config: &MasterKeyConfig, clock: &Clock) -> Result<KeyRing, OpenError> {
+    match open_key_ring(store, &master_keys(config)?, clock).await {
+        // The master key may have been changed between reading it and reading what it wraps.
+        Err(OpenError::KeyRing(KeyRingError::OtherMasterKey { .. })) => {
+            open_key_ring(store, &master_keys(config)?, clock).await
+        }
+        opened => opened,
+    }
+}
+
+async fn open_key_ring(store: &Store, masters: &[MasterKey], clock: &Clock) -> Result<KeyRing, OpenError> {
     // Made anew each time, and kept only where there are none: of two first starts at once one wins.
-    let (_, made) = KeyRing::create(master);
-    let made: Vec<DataKey> = made
-        .into_iter()
-        .map(|key| DataKey { id: key.id, purpose: key.purpose, master_key_id: key.master_key_id, wrapped: key.wrapped })
-        .collect();
+    let (_, made) = KeyRing::create(&masters[0]);
+    let made: Vec<DataKey> = made.into_iter().map(stored).collect();
     let now = clock.utc();
-    let stored =
+    let kept =
         store.write(move |tx: &mut Tx<'_>| Box::pin(async move { data_key::create(tx, &made, now).await })).await?;
-    let wrapped: Vec<WrappedKey> = stored
+    let wrapped: Vec<WrappedKey> = kept
         .into_iter()
         .map(|key| WrappedKey {
             id: key.id,
@@ -134,7 +168,12 @@ async fn key_ring(store: &Store, master: &MasterKey, clock: &Clock) -> Result<Ke
             wrapped: key.wrapped,
         })
         .collect();
-    Ok(KeyRing::open(std::slice::from_ref(master), &wrapped)?)
+    Ok(KeyRing::open(masters, &wrapped)?)
+}
+
+/// A wrapped key as the store keeps it.
+pub(super) fn stored(key: WrappedKey) -> DataKey {
+    DataKey { id: key.id, purpose: key.purpose, master_key_id: key.master_key_id, wrapped: key.wrapped }
 }
 
 async fn use_signing_keys(store: &Store, vault: &Vault, clock: &Clock) -> Result<(), OpenError> {

@@ -72,7 +72,8 @@ pub(super) async fn create(data: &Path, listen: SocketAddr, config: Option<&Path
         master_key: data.join("master.key"),
         database: data.join("lockstep.db"),
     };
-    for path in [&files.config, &files.master_key, &files.database] {
+    // A mark that is left belongs to the database before: the new one could not be served from beside it.
+    for path in [&files.config, &files.master_key, &files.database, &data.join("restore.mark")] {
         if path.exists() {
             bail!("{} exists already; nothing was overwritten. Choose another --data, or move it away", path.display());
         }

@@ -1,4 +1,4 @@
-//! `lockstep keys`: which keys there are, and a new transport key on demand.
+//! `lockstep keys`: which keys there are, and a new transport key or master key on demand.
 //!
 //! Nothing secret is shown: data keys are wrapped by the master key, which is not in the database at all.
 
@@ -14,10 +14,11 @@ use serde_json::json;
 
 use super::status::time;
 use super::{Exit, print, read_config};
+use crate::app::rotate_master_key::rotate_master_key;
 use crate::app::{App, Role};
 use crate::worker;
 
-/// Show the keys, or publish a new transport key
+/// Show the keys, publish a new transport key, or change the master key
 ///
 /// Transport keys are what clients encrypt passwords with; a new one takes over by itself every day. Data keys seal what
 /// is secret in the database and are themselves wrapped by the master key.
@@ -25,7 +26,8 @@ use crate::worker;
 #[command(after_help = "Examples:
   lockstep keys
   lockstep keys --json
-  lockstep keys rotate-transport")]
+  lockstep keys rotate-transport
+  lockstep keys rotate-master")]
 pub(super) struct Keys {
     /// Say it as one line of JSON
     #[arg(long)]
@@ -38,6 +40,9 @@ pub(super) struct Keys {
 enum Command {
     /// Publish a new transport key now; the one before is still accepted for a while
     RotateTransport,
+    /// Wrap the data keys by a new master key. A key file gets a new key, and the old one is kept beside it; otherwise name
+    /// both keys first, the old one under [master-key.previous]. Servers may run. Interrupted, it is run again
+    RotateMaster,
 }
 
 /// Runs the command.
@@ -46,6 +51,7 @@ pub(super) async fn run(arguments: Keys, config: Option<&Path>) -> Result<Exit> 
     let done = match arguments.command {
         None => list(&app, arguments.json).await,
         Some(Command::RotateTransport) => rotate(&app).await,
+        Some(Command::RotateMaster) => rotate_master(&app).await,
     };
     app.close().await;
     done
@@ -101,6 +107,23 @@ async fn rotate(app: &App) -> Result<Exit> {
     }
     for id in new {
         print::line(format_args!("Published the transport key {id}."))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn rotate_master(app: &App) -> Result<Exit> {
+    let rotated = rotate_master_key(app).await?;
+    print::line(format_args!("Master key {} wraps all {} data keys.", rotated.id, rotated.data_keys))?;
+    match (rotated.kept, &app.config.master_key.file) {
+        (Some(kept), Some(file)) => print::line(format_args!(
+            "The new key is in {}: copy it to a safe place, and to every other host that serves from this database.\n\
+             The old key is in {}: backups from before need it. Keep it with them, and no longer than them.",
+            file.display(),
+            kept.display()
+        ))?,
+        _ => print::line(
+            "Take [master-key.previous] out of the configuration of every host; backups from before need that key.",
+        )?,
     }
     Ok(Exit::Done)
 }

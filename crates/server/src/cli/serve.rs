@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{Exit, log, print, read_config};
-use crate::app::{App, Role};
+use crate::app::{App, OpenError, Role};
 use crate::config::Config;
 use crate::{api, worker};
 
@@ -40,11 +40,26 @@ pub(super) struct Serve {
 
 /// Runs the command.
 pub(super) async fn run(arguments: Serve, config: Option<&Path>) -> Result<Exit> {
+    let named = config;
     let mut config = read_config(config)?;
     config.listen = arguments.listen.unwrap_or(config.listen);
     log::start(&config.log)?;
-    let (app, listener) = open(config).await?;
+    let (app, listener) = open(config).await.map_err(|error| with_remedy(error, named))?;
     serve(&app, listener, |app| Ok(print::line(format_args!("Lockstep serves {}", app.config.public_url()))?)).await
+}
+
+/// A database that was restored is not served from; says with which command it can be again.
+fn with_remedy(error: anyhow::Error, config: Option<&Path>) -> anyhow::Error {
+    match error.downcast_ref::<OpenError>() {
+        Some(OpenError::RestoreMark(found)) if found.asks_for_restored() => {
+            let config = config.map(|path| format!("--config {} ", path.display())).unwrap_or_default();
+            anyhow::anyhow!(
+                "{found}.\n\nWhen that is clear, this ends everything unfinished as \"may or may not have the new password\" and \
+                 lets the server start:\n\n  lockstep {config}restored\n"
+            )
+        }
+        _ => error,
+    }
 }
 
 /// Takes the address, then opens everything. The configuration of the result names the address that was really taken.

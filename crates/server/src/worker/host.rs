@@ -10,7 +10,7 @@ use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId, SourceI
 use lockstep_core::node::Round;
 use lockstep_engine::{Call, Gate, Health, Host, Judged, Newer, Step, Unfinished, Unusable, Written};
 use lockstep_store::sign_in_password::{self, SignInPassword};
-use lockstep_store::{Tx, audit, bucket, history, identity, intent, lane, node};
+use lockstep_store::{Tx, audit, bucket, history, identity, intent, lane, node, restore_mark};
 use lockstep_vault::hash::{Fingerprint, PasswordHash};
 use lockstep_vault::secret::{draw_bytes, draw_id};
 
@@ -49,11 +49,17 @@ impl Host for App {
     }
 
     async fn beat(&self, id: NodeId) -> anyhow::Result<Option<Round>> {
-        let beat = self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::beat(tx, id).await }));
+        let seen = self.restore_mark.seen_so_far();
+        let beat = self.store.write(move |tx: &mut Tx<'_>| {
+            Box::pin(async move { Ok((node::beat(tx, id).await?, restore_mark::get(tx).await?)) })
+        });
         let beat = beat.await;
         failpoint!(self, BeatAfter);
         match beat {
-            Ok(round) => Ok(Some(round)),
+            Ok((round, mark)) => {
+                self.restore_mark.beat(seen, id, &round, mark).await?;
+                Ok(Some(round))
+            }
             Err(lockstep_store::Error::NotFound(_)) => Ok(None),
             Err(error) => Err(error).context("cannot say that this node lives"),
         }

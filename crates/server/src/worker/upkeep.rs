@@ -1,4 +1,4 @@
-//! What time makes due beside the changes themselves: transport keys, and rows that have served.
+//! What time makes due beside the changes themselves: the restore mark, transport keys, and rows that have served.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use super::transport_keys;
 use crate::app::App;
 use crate::failpoint::failpoint;
 
-/// How often the transport keys are looked at, and how often, counted in that, the old changes.
+/// How often the restore mark is raised and the transport keys are looked at, and how often, counted in that, the old
+/// changes.
 const EVERY: Duration = Duration::from_secs(60);
 const PRUNE_EVERY: u32 = 60;
 
@@ -39,7 +40,9 @@ pub(super) async fn keep(app: App, stop: CancellationToken) {
 }
 
 async fn look_after(app: &App, prune_too: bool) -> anyhow::Result<()> {
-    transport_keys::maintain(app).await?;
+    // Whatever else fails must not keep it from rising.
+    let raised = app.restore_mark.raise(&app.store).await.context("cannot raise the restore mark");
+    transport_keys::maintain(app).await.and(raised)?;
     if prune_too {
         forget_submissions(app).await?;
         failpoint!(app, SubmissionsForgotten);

@@ -13,6 +13,7 @@ mod lane;
 mod migrate;
 mod people;
 mod postgres;
+mod restore;
 mod sample;
 mod sqlite;
 mod submission;

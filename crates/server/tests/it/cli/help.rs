@@ -2,7 +2,7 @@
 
 use super::lockstep;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "serve",
     "worker",
     "init",
@@ -12,6 +12,8 @@ const COMMANDS: [&str; 11] = [
     "change-password",
     "status",
     "keys",
+    "backup",
+    "restored",
     "openapi",
     "completions",
 ];
