@@ -1,9 +1,10 @@
 //! `cargo xtask prove`: what takes too long for every change, or is no test but a proof that the tests can fail.
 
-mod kill;
 mod fsync;
-mod padding;
+mod kill;
 mod nodes;
+mod padding;
+mod restore;
 pub(crate) mod simulation;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ pub(crate) enum Proof {
     Simulation(simulation::Simulation),
     Kill(kill::Kill),
     Nodes(nodes::Nodes),
+    Restore(restore::Restore),
 }
 
 /// Proves it. The exit code is 0 only if all of it holds.
@@ -32,5 +34,6 @@ pub(crate) fn run(proof: &Proof, paths: &Paths, stop: &Stop) -> Result<ExitCode>
         Proof::Simulation(arguments) => simulation::run(arguments, paths),
         Proof::Kill(arguments) => kill::run(arguments, paths, stop),
         Proof::Nodes(arguments) => nodes::run(arguments, paths, stop),
+        Proof::Restore(arguments) => restore::run(arguments, paths, stop),
     }
 }

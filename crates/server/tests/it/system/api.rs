@@ -155,6 +155,13 @@ impl Api {
         &self.tokens
     }
 
+    /// Sends a change that must not be taken, and gives why it was not.
+    pub(super) async fn refused(&self, body: &Value) -> String {
+        let (status, answer) = self.post_set(body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        answer.to_string()
+    }
+
     /// Changes a password by way of one source, and gives the request id.
     pub(super) async fn set(&self, alias: &str, source: &str, password: &str) -> String {
         let body = self.ask(alias, source).await.change_to(password);

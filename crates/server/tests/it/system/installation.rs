@@ -95,6 +95,13 @@ impl Installation {
         self.server.as_ref().and_then(Child::id).expect("it runs")
     }
 
+    /// Waits until the server ends by itself, and gives what it said in the end.
+    pub(super) async fn ended(&mut self) -> (ExitStatus, String) {
+        let mut server = self.server.take().expect("it runs");
+        let status = tokio::time::timeout(PATIENCE, server.wait()).await.expect("it ends").expect("its state");
+        (status, self.log())
+    }
+
     /// Runs a second server on the same data, and gives what it said when it ended.
     pub(super) async fn second_server(&self) -> Output {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
@@ -132,7 +139,7 @@ impl Installation {
     }
 
     /// Puts tables into the configuration, field by field.
-    fn configure(&mut self, settings: Table) {
+    pub(super) fn configure(&mut self, settings: Table) {
         let path = self.config();
         let mut config: Table = fs::read_to_string(&path).expect("written by init").parse().expect("TOML");
         for (name, fields) in settings {
@@ -170,10 +177,11 @@ impl Installation {
         command.spawn().expect("it starts")
     }
 
-    /// Runs a command that ends by itself.
-    async fn run(&self, arguments: &[&str]) {
+    /// Runs a command that ends by itself, and gives what it printed.
+    pub(super) async fn run(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().await.expect("it runs");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
     }
 
     /// The program on this installation's configuration.

@@ -37,6 +37,25 @@ impl Rows {
         self.counts(query).await[0].1
     }
 
+    /// Changes rows as no command would; gives how many.
+    pub(super) async fn change(&self, statement: &'static str) -> u64 {
+        match self {
+            Self::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = options.connect().await.expect("connected");
+                let done = sqlx::query(statement).execute(&mut connection).await.expect("changed");
+                connection.close().await.expect("closed");
+                done.rows_affected()
+            }
+            Self::Postgres(url) => {
+                let mut connection = PgConnection::connect(url).await.expect("connected");
+                let done = sqlx::query(statement).execute(&mut connection).await.expect("changed");
+                connection.close().await.expect("closed");
+                done.rows_affected()
+            }
+        }
+    }
+
     async fn file(path: PathBuf) -> SqliteConnection {
         let options = SqliteConnectOptions::new().filename(path).read_only(true);
         options.connect().await.expect("connected")
