@@ -1,9 +1,10 @@
-//! What a developer or CI runs: `cargo xtask test`, `cargo xtask prove` and `cargo xtask dev`.
+//! What a developer or CI runs: `cargo xtask test`, `prove`, `bench` and `dev`.
 //!
 //! It installs the tools that the tests need, starts real servers on loopback in a folder of their own, runs every
 //! check, and stops what it started. It is no part of the product and no product code depends on it.
 #![expect(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
 
+mod bench;
 mod http;
 mod install;
 mod lockstep;
@@ -48,6 +49,11 @@ enum Command {
         #[command(subcommand)]
         proof: prove::Proof,
     },
+    /// Measure what Lockstep takes, beside what the unavoidable work alone takes, into docs/benchmarks.md.
+    ///
+    /// Every row is a ratio of two sides that take turns in one run. All of it takes about 20 minutes, and nothing else
+    /// should run on the machine meanwhile. The exit code is 0 only if every goal is met and no row is void.
+    Bench(bench::Arguments),
     /// Start slapd, PostgreSQL and MariaDB for tests run by hand, and keep them until Ctrl-C.
     ///
     /// Standard output is the variables as shell exports, so that another terminal can take them:
@@ -75,6 +81,7 @@ fn execute(command: Command) -> Result<ExitCode> {
     match command {
         Command::Test(arguments) => test::run(&arguments, &paths, &stop),
         Command::Prove { proof } => prove::run(&proof, &paths, &stop),
+        Command::Bench(arguments) => bench::run(&arguments, &paths, &stop),
         Command::Dev { no_install } => dev(&Installer { allowed: !no_install, paths: &paths, stop: &stop }),
     }
 }

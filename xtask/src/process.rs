@@ -143,6 +143,11 @@ impl Service {
         Ok(Self { name, child, end, log: log.to_path_buf() })
     }
 
+    /// The id of its process: `setpriv` becomes the server.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until `ready` says yes. Fails if the server ends first, takes too long, or a stop is asked for.
     pub(crate) fn wait_until(&mut self, stop: &Stop, ready: impl Fn() -> bool) -> Result<()> {
         let begin = Instant::now();

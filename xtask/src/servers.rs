@@ -46,6 +46,11 @@ impl Servers {
         Ok(Self { slapd, postgres, mariadb, tools: paths.tools.clone(), _folder: folder })
     }
 
+    /// The address of PostgreSQL's superuser, with password and the database `postgres`.
+    pub(crate) fn postgres_url(&self) -> &str {
+        &self.postgres.url
+    }
+
     /// The variables by which the tests find the servers.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
