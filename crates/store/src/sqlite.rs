@@ -4,6 +4,7 @@
 //! [`writer`] lets everyone who waits share it.
 
 mod lock;
+mod readers;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -13,12 +14,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use crate::Tx;
 use crate::error::{Error, Result};
 use crate::store::{Counters, Options};
 use lock::ServeLock;
+use readers::Readers;
 use writer::Writer;
 
 /// How long a writer waits for another process (`lockstep apply`, a backup) to finish its transaction.
@@ -27,7 +29,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     writer: Writer,
-    readers: SqlitePool,
+    readers: Readers,
     lock: Option<ServeLock>,
 }
 
@@ -53,12 +55,7 @@ impl Sqlite {
             .pragma("secure_delete", "ON");
         let failed = |source: sqlx::Error| Error::Open { database: path.display().to_string(), source: source.into() };
         let connection = writing.connect().await.map_err(failed)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(options.connections)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(connect.read_only(true));
+        let readers = Readers::new(connect.read_only(true), options.connections);
         Ok(Self { writer: Writer::start(connection, writing, counters), readers, lock })
     }
 
@@ -76,10 +73,7 @@ impl Sqlite {
         F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send,
         E: From<Error>,
     {
-        let mut transaction = self.readers.begin().await.map_err(Error::begin)?;
-        let value = work(&mut Tx::Sqlite(&mut transaction)).await?;
-        transaction.commit().await.map_err(Error::commit)?;
-        Ok(value)
+        self.readers.read(work).await
     }
 
     /// One statement, which reads one state of the database while the writer goes on. It is outside of a transaction,

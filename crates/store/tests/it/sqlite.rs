@@ -174,6 +174,60 @@ async fn a_commit_is_durable_and_what_is_erased_is_overwritten() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_that_fail_or_give_up_half_way_leave_room_for_others() {
+    on_sqlite(async |database| {
+        database.write(|tx| Box::pin(dictionary::put(tx, "word", at(1)))).await;
+        let connections = Options::default().connections as usize;
+        for _ in 0..2 * connections {
+            let failed: Result<(), Error> =
+                database.store.read(|_| Box::pin(async { Err(Error::NotFound("reason to fail")) })).await;
+            assert!(matches!(failed, Err(Error::NotFound("reason to fail"))), "{failed:?}");
+        }
+        for _ in 0..2 * connections {
+            let (store, reading) = (database.store.clone(), Arc::new(Notify::new()));
+            let begun = Arc::clone(&reading);
+            let reader = tokio::spawn(async move {
+                let read = store.read::<(), Error, _>(move |tx| {
+                    Box::pin(async move {
+                        dictionary::find(tx).await?;
+                        begun.notify_one();
+                        std::future::pending().await
+                    })
+                });
+                read.await
+            });
+            reading.notified().await;
+            reader.abort();
+            assert!(reader.await.expect_err("given up").is_cancelled());
+        }
+        database.write(|tx| Box::pin(dictionary::put(tx, "newer", at(2)))).await;
+        let read = database.read(|tx| Box::pin(dictionary::find(tx)));
+        let found = tokio::time::timeout(std::time::Duration::from_secs(10), read).await.expect("there is room");
+        assert_eq!(found.as_deref(), Some("newer"), "nobody reads from an old state");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_fails_alone_leaves_nothing() {
+    on_sqlite(async |database| {
+        let before = database.store.statistics();
+        let failed = database.try_write(|tx| {
+            Box::pin(async move {
+                dictionary::put(tx, "lost", at(1)).await?;
+                Err::<(), _>(Error::NotFound("reason to fail"))
+            })
+        });
+        assert!(matches!(failed.await, Err(Error::NotFound("reason to fail"))));
+        assert_eq!(database.read(|tx| Box::pin(dictionary::find(tx))).await, None);
+        assert_eq!(database.store.statistics(), before, "nothing was committed");
+        database.write(|tx| Box::pin(dictionary::put(tx, "kept", at(2)))).await;
+        assert_eq!(database.read(|tx| Box::pin(dictionary::find(tx))).await.as_deref(), Some("kept"));
+    })
+    .await;
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_owner_reads_the_file() {
