@@ -1,17 +1,20 @@
 //! What a task does outside its lane: opens payloads, hashes, and calls connectors.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use lockstep_connectors::{AccountRef, RefusalKind, SignIn as Answer, Written as Said};
 use lockstep_core::change::{Change, SignIn, Target};
+use lockstep_core::id::{ChangeId, TransportKeyId};
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::rules::Violation;
 use lockstep_engine::{Call, Health, Written};
 use lockstep_store::history::{self, Holder};
-use lockstep_store::{Tx, transport_key};
+use lockstep_store::{Tx, change, transport_key};
 use lockstep_vault::hash::{Fingerprint, PasswordHash, Salt};
 use lockstep_vault::seal::Binding;
+use lockstep_vault::transport::TransportKey;
 
 use super::judge::Facts;
 use super::sources::InUse;
@@ -38,38 +41,54 @@ pub(super) struct Entry {
     pub(super) keep: u32,
 }
 
+/// What is to be opened, and with what.
+pub(super) struct Sealed {
+    payload: Option<change::Payload>,
+    key: Option<Arc<TransportKey>>,
+    /// The transport key as it is stored, where it was not in memory.
+    sealed_key: Option<Vec<u8>>,
+}
+
+impl Sealed {
+    /// Reads it. `key` is the change's transport key, if it is in memory.
+    pub(super) async fn read(
+        tx: &mut Tx<'_>,
+        id: ChangeId,
+        key_id: TransportKeyId,
+        key: Option<Arc<TransportKey>>,
+    ) -> lockstep_store::Result<Self> {
+        let payload = change::payload(tx, id).await?;
+        let stored = if key.is_none() { transport_key::find(tx, key_id).await? } else { None };
+        Ok(Self { payload, key, sealed_key: stored.and_then(|key| key.sealed_private) })
+    }
+}
+
 /// The payload of a change that passed, opened again.
 pub(super) async fn payload(app: &App, change: &Change) -> anyhow::Result<Payload> {
-    let facts = Facts::load(app, change).await?;
-    let password = open(app, change, facts.minimum()).await?.context("the payload of a judged change is invalid")?;
+    let (facts, sealed) = Facts::load(app, change).await?;
+    let password = open(app, change, sealed, facts.minimum()).await?;
+    let password = password.context("the payload of a judged change is invalid")?;
     let history = facts.entry(app, change, &password).await?;
     let fingerprint = app.vault.fingerprint(&password);
     Ok(Payload { password, fingerprint, history })
 }
 
 /// Opens what the client encrypted. Nothing means that it is no password, for whatever reason.
-pub(super) async fn open(app: &App, change: &Change, minimum: usize) -> anyhow::Result<Option<Password>> {
-    let (id, key_id) = (change.id, change.transport_key);
-    let cached = app.vault.cached_transport_key(key_id);
-    let wanted = cached.is_none();
-    let (sealed, sealed_key) = app
-        .store
-        .read(move |tx: &mut Tx<'_>| {
-            Box::pin(async move {
-                let sealed = lockstep_store::change::payload(tx, id).await?;
-                let key = if wanted { transport_key::find(tx, key_id).await? } else { None };
-                Ok::<_, lockstep_store::Error>((sealed, key.and_then(|key| key.sealed_private)))
-            })
-        })
-        .await
-        .context("cannot read a queued payload")?;
-    let key = match (cached, sealed_key) {
+pub(super) async fn open(
+    app: &App,
+    change: &Change,
+    sealed: Sealed,
+    minimum: usize,
+) -> anyhow::Result<Option<Password>> {
+    let key = match (sealed.key, sealed.sealed_key) {
         (Some(key), _) => key,
-        (None, Some(sealed)) => app.vault.transport_key(key_id, &sealed).context("cannot open a transport key")?,
+        (None, Some(stored)) => {
+            app.vault.transport_key(change.transport_key, &stored).context("cannot open a transport key")?
+        }
         // Destroyed: what was encrypted with it is gone for good.
         (None, None) => return Ok(None),
     };
-    let Some(sealed) = sealed else { return Ok(None) };
+    let Some(sealed) = sealed.payload else { return Ok(None) };
     let binding = Binding::Payload {
         change: change.id,
         identity: change.identity,

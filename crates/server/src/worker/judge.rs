@@ -18,7 +18,7 @@ use lockstep_engine::Judged;
 use lockstep_store::history::Holder;
 use lockstep_store::{Tx, account, dictionary, identity, password_policy, source, sync_group};
 
-use super::call::{self, Entry, Payload};
+use super::call::{self, Entry, Payload, Sealed};
 use crate::app::App;
 use crate::failpoint::failpoint;
 
@@ -30,10 +30,10 @@ const TICK: std::time::Duration = std::time::Duration::from_millis(500);
 /// # Errors
 /// When the store or the vault fails. A payload that cannot be opened is no error.
 pub(super) async fn judge(app: &App, change: &Change) -> anyhow::Result<Judged<Payload>> {
-    let facts = Facts::load(app, change).await?;
+    let (facts, sealed) = Facts::load(app, change).await?;
     let judged = match facts.refusal() {
         Some(reason) => Judged::Refused(vec![reason]),
-        None => facts.judge(app, change).await?,
+        None => facts.judge(app, change, sealed).await?,
     };
     if matches!(judged, Judged::Refused(_)) {
         // So that the time of opening does not show in it.
@@ -54,9 +54,11 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Reads them in one consistent state.
-    pub(super) async fn load(app: &App, change: &Change) -> anyhow::Result<Self> {
+    /// Reads them, and what is to be opened, in one consistent state.
+    pub(super) async fn load(app: &App, change: &Change) -> anyhow::Result<(Self, Sealed)> {
         let (identity_id, source_id) = (change.identity, change.source);
+        let (id, key_id) = (change.id, change.transport_key);
+        let key = app.vault.cached_transport_key(key_id);
         let load = app.store.read(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
                 let identity = identity::find(tx, identity_id).await?;
@@ -79,12 +81,14 @@ impl Facts {
                 let members = group.map(|group| group.sources).unwrap_or_default();
                 let facts =
                     Self { identity, source, accounts, members, holder, policy, dictionary: Dictionary::default() };
-                Ok::<_, lockstep_store::Error>((facts, dictionary))
+                let sealed = Sealed::read(tx, id, key_id, key).await?;
+                Ok::<_, lockstep_store::Error>((facts, dictionary, sealed))
             })
         });
-        let (facts, words) = load.await.context("cannot read what the change is judged by")?;
+        let (facts, words, sealed) = load.await.context("cannot read what the change is judged by")?;
         let dictionary = words.map(|words| Dictionary::parse(words.as_bytes())).transpose();
-        Ok(Self { dictionary: dictionary.context("the stored dictionary is invalid")?.unwrap_or_default(), ..facts })
+        let dictionary = dictionary.context("the stored dictionary is invalid")?.unwrap_or_default();
+        Ok((Self { dictionary, ..facts }, sealed))
     }
 
     /// Why nothing can be changed, whatever the password.
@@ -105,9 +109,9 @@ impl Facts {
         self.policy.as_ref().map_or(0, |policy| usize::try_from(policy.min_length).unwrap_or(0))
     }
 
-    async fn judge(&self, app: &App, change: &Change) -> anyhow::Result<Judged<Payload>> {
+    async fn judge(&self, app: &App, change: &Change, sealed: Sealed) -> anyhow::Result<Judged<Payload>> {
         let Some(identity) = &self.identity else { return Ok(Judged::Refused(Vec::new())) };
-        let Some(password) = call::open(app, change, self.minimum()).await? else {
+        let Some(password) = call::open(app, change, sealed, self.minimum()).await? else {
             return Ok(Judged::Refused(vec![INVALID_PAYLOAD.to_owned()]));
         };
         failpoint!(app, JudgeOpened);
