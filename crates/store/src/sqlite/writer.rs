@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Acquire, ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Tx;
@@ -135,34 +135,52 @@ async fn run(
 }
 
 /// Does the work as one transaction and tells everyone. An error says that the connection is not to be used again.
+///
+/// Not by sqlx's own transactions: each of their begins and ends is acknowledged back and forth between two threads, and
+/// this is the one queue that all writes go through.
 async fn commit(connection: &mut SqliteConnection, jobs: Vec<Job>, counters: &Counters) -> Result<()> {
-    let mut batch = match connection.begin_with("BEGIN IMMEDIATE").await {
-        Ok(batch) => batch,
-        Err(error) => {
-            let error = Error::begin(error);
-            refuse(jobs, &error).await;
-            return Err(error);
-        }
-    };
+    if let Err(error) = run_statement(connection, "BEGIN IMMEDIATE").await.map_err(Error::begin) {
+        refuse(jobs, &error).await;
+        return Err(error);
+    }
     let mut verdicts = Vec::with_capacity(jobs.len());
-    let mut jobs = jobs.into_iter();
+    let mut kept = 0;
     let mut lost = None;
+    // What is alone is kept or given up with the whole.
+    let alone = jobs.len() == 1;
+    let mut savepoint = (!alone).then_some("SAVEPOINT work");
+    let mut jobs = jobs.into_iter();
     for job in jobs.by_ref() {
-        match attempt(&mut batch, job).await {
-            Ok(verdict) => verdicts.extend(verdict),
-            Err((verdict, error)) => {
-                verdicts.extend(verdict);
-                lost = Some(error);
-                break;
-            }
+        if let Some(statement) = savepoint
+            && let Err(error) = run_statement(connection, statement).await.map_err(Error::commit)
+        {
+            verdicts.push(job(Err(error.clone())).await);
+            lost = Some(error);
+            break;
         }
+        // What panicked has no verdict, and dropping its answer tells whoever waits.
+        let mut tx = Tx::Sqlite(&mut *connection);
+        let verdict = AssertUnwindSafe(job(Ok(&mut tx))).catch_unwind().await.ok();
+        let keep = verdict.as_ref().is_some_and(|verdict| verdict.keep);
+        verdicts.extend(verdict);
+        kept += u64::from(keep);
+        savepoint = match (alone, keep) {
+            (true, _) => None,
+            (false, true) => Some("RELEASE work; SAVEPOINT work"),
+            (false, false) => Some("ROLLBACK TO work"),
+        };
+    }
+    // A last savepoint is released by COMMIT, unless its work is to be given up.
+    if lost.is_none() && savepoint == Some("ROLLBACK TO work") {
+        lost = run_statement(connection, "ROLLBACK TO work").await.map_err(Error::commit).err();
     }
     let committed = match lost {
-        None => batch.commit().await.map_err(Error::commit),
         Some(error) => Err(error),
+        None if kept == 0 => run_statement(connection, "ROLLBACK").await.map_err(Error::commit),
+        None => run_statement(connection, "COMMIT").await.map_err(Error::commit),
     };
-    if committed.is_ok() {
-        counters.committed(verdicts.iter().filter(|verdict| verdict.keep).count() as u64);
+    if committed.is_ok() && kept > 0 {
+        counters.committed(kept);
     }
     for verdict in verdicts {
         (verdict.answer)(committed.clone());
@@ -173,29 +191,8 @@ async fn commit(connection: &mut SqliteConnection, jobs: Vec<Job>, counters: &Co
     committed
 }
 
-/// Does one piece of work inside a savepoint. An error says that the whole transaction is lost; work that panicked has
-/// no verdict, and dropping its answer tells whoever waits.
-async fn attempt(
-    batch: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
-    job: Job,
-) -> Result<Option<Verdict>, (Option<Verdict>, Error)> {
-    let mut savepoint = match batch.begin().await {
-        Ok(savepoint) => savepoint,
-        Err(error) => {
-            let error = Error::commit(error);
-            return Err((Some(job(Err(error.clone())).await), error));
-        }
-    };
-    let mut tx = Tx::Sqlite(&mut savepoint);
-    let verdict = AssertUnwindSafe(job(Ok(&mut tx))).catch_unwind().await.ok();
-    let ended = match verdict.as_ref().is_some_and(|verdict| verdict.keep) {
-        true => savepoint.commit().await,
-        false => savepoint.rollback().await,
-    };
-    match ended {
-        Ok(()) => Ok(verdict),
-        Err(error) => Err((verdict, Error::commit(error))),
-    }
+async fn run_statement(connection: &mut SqliteConnection, statement: &'static str) -> sqlx::Result<()> {
+    sqlx::query(statement).execute(connection).await.map(drop)
 }
 
 /// Tells everyone that their work was not begun.
