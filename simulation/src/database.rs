@@ -144,18 +144,20 @@ impl Database {
 
     pub(crate) fn unfinished(&self, node: NodeId) -> Vec<Unfinished> {
         let owned = |bucket| self.buckets.iter().any(|row| row.bucket == bucket && row.node == Some(node));
-        let mut found: BTreeMap<IdentityId, bool> = BTreeMap::new();
+        let mut found: BTreeMap<IdentityId, (i64, bool)> = BTreeMap::new();
         for (identity, _, _) in &self.doubts {
             found.entry(*identity).or_default();
         }
         for (identity, _) in &self.intents {
-            found.insert(*identity, true);
+            found.entry(*identity).or_default().1 = true;
         }
         for Stored { change, .. } in self.changes.values().filter(|stored| !stored.change.state.is_final()) {
-            *found.entry(change.identity).or_default() |= change.state == ChangeState::Accepted;
+            let place = if change.state == ChangeState::Accepted { change.seq } else { 0 };
+            let unjudged = &mut found.entry(change.identity).or_default().0;
+            *unjudged = place.max(*unjudged);
         }
         let found = found.into_iter().filter(|(identity, _)| owned(identity.bucket()));
-        found.map(|(identity, news)| Unfinished { identity, news }).collect()
+        found.map(|(identity, (unjudged, intent))| Unfinished { identity, unjudged, intent }).collect()
     }
 
     pub(crate) fn load(&self, identity: IdentityId) -> LaneRows {

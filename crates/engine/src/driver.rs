@@ -46,6 +46,7 @@ pub(crate) async fn drive<H: Host>(
     let mut counted = wakes.count();
     let rows = host.load(identity).await?;
     let lane = Lane::new(identity, rows, settings, host.now());
+    wakes.have_seen(lane.seen());
     let mut driver = Driver {
         host,
         hold,
@@ -89,6 +90,7 @@ pub(crate) async fn drive<H: Host>(
             () = wakes.woken() => {
                 counted = wakes.count();
                 driver.load_newer().await;
+                wakes.have_seen(driver.lane.seen());
             }
             () = sleep(wake) => {}
         }

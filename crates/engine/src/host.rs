@@ -43,8 +43,11 @@ pub struct Step<H: Host> {
 pub struct Unfinished {
     /// Whose.
     pub identity: IdentityId,
-    /// Whether there is something that whoever is at work on it may not know: a change that is not judged, an intent.
-    pub news: bool,
+    /// The place of its newest change that is not judged; 0 if every one is. Whoever is at work on the identity may know
+    /// it already.
+    pub unjudged: i64,
+    /// Whether there is an intent.
+    pub intent: bool,
 }
 
 /// What came after a lane was loaded.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -128,12 +128,18 @@ struct Tenure {
 #[derive(Default)]
 pub(crate) struct Wakes {
     count: AtomicU64,
+    /// The newest place that the task has seen.
+    seen: AtomicI64,
     notify: Notify,
 }
 
 impl Wakes {
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn have_seen(&self, place: i64) {
+        self.seen.store(place, Ordering::Release);
     }
 
     pub(crate) async fn woken(&self) {
@@ -162,8 +168,7 @@ impl<H: Host> Supervisor<H> {
                 Some(standing) = standings.recv() => self.stand(standing),
                 Some(identity) = hints.recv() => self.wake(identity),
                 Some(found) = found.recv() => {
-                    // Whoever is at work where there is nothing new knows all of it.
-                    if found.news || !self.is_at_work(found.identity) {
+                    if self.is_news(&found) {
                         self.wake(found.identity);
                     }
                 }
@@ -239,8 +244,11 @@ impl<H: Host> Supervisor<H> {
         self.poll = Some((node, AbortOnDropHandle::new(poll)));
     }
 
-    fn is_at_work(&self, identity: IdentityId) -> bool {
-        self.tenures.get(&identity.bucket()).is_some_and(|tenure| tenure.lanes.contains_key(&identity))
+    /// Whether somebody must look. A lane that has seen the newest change knows all that there is: of many thousands that
+    /// wait for their turn, each would ask again at every poll.
+    fn is_news(&self, found: &Unfinished) -> bool {
+        let lane = self.tenures.get(&found.identity.bucket()).and_then(|tenure| tenure.lanes.get(&found.identity));
+        lane.is_none_or(|wakes| found.intent || found.unjudged > wakes.seen.load(Ordering::Acquire))
     }
 
     fn wake(&mut self, identity: IdentityId) {

@@ -134,28 +134,31 @@ pub async fn save(tx: &mut Tx<'_>, identity: IdentityId, delta: &Delta) -> Resul
 pub struct Unfinished {
     /// Whose.
     pub identity: IdentityId,
-    /// Whether a change of it is not judged or there is an intent: whoever is at work on it may not know.
-    pub news: bool,
+    /// The place of its newest change that is not judged; 0 if every one is.
+    pub unjudged: i64,
+    /// Whether there is an intent.
+    pub intent: bool,
 }
 
 /// The identities with something unfinished in the buckets that `node` owns: what its hints may have missed.
 pub async fn unfinished(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<Unfinished>> {
     let rows = fetch!(
         tx,
-        fetch_all as (Uuid, i64),
+        fetch_all as (Uuid, i64, i64),
         "list the identities with something unfinished",
-        "SELECT identity, CAST(MAX(news) AS BIGINT) FROM (
-             SELECT c.identity, CASE WHEN c.state = 'accepted' THEN 1 ELSE 0 END AS news
+        "SELECT identity, MAX(unjudged), CAST(MAX(intent) AS BIGINT) FROM (
+             SELECT c.identity, CASE WHEN c.state = 'accepted' THEN c.seq ELSE 0 END AS unjudged, 0 AS intent
              FROM bucket b JOIN change c ON c.bucket = b.bucket
              WHERE b.node = $1 AND c.state IN ('accepted', 'judged')
              UNION ALL
-             SELECT i.identity, 1 FROM bucket b JOIN intent i ON i.bucket = b.bucket WHERE b.node = $1
+             SELECT i.identity, 0, 1 FROM bucket b JOIN intent i ON i.bucket = b.bucket WHERE b.node = $1
              UNION ALL
-             SELECT d.identity, 0 FROM bucket b JOIN doubt d ON d.bucket = b.bucket WHERE b.node = $1) AS found
+             SELECT d.identity, 0, 0 FROM bucket b JOIN doubt d ON d.bucket = b.bucket WHERE b.node = $1) AS found
          GROUP BY identity",
         node.0
     )?;
-    let found = |(identity, news)| Unfinished { identity: IdentityId(identity), news: news > 0 };
+    let found =
+        |(identity, unjudged, intent)| Unfinished { identity: IdentityId(identity), unjudged, intent: intent > 0 };
     Ok(rows.into_iter().map(found).collect())
 }
 

@@ -94,7 +94,9 @@ impl Host for App {
         let read = self.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::unfinished(tx, id).await }));
         let found: lockstep_store::Result<Vec<lane::Unfinished>> = read.await;
         let found = found.context("cannot list what is unfinished")?.into_iter();
-        Ok(found.map(|lane::Unfinished { identity, news }| Unfinished { identity, news }).collect())
+        let found =
+            found.map(|lane::Unfinished { identity, unjudged, intent }| Unfinished { identity, unjudged, intent });
+        Ok(found.collect())
     }
 
     async fn load(&self, identity: IdentityId) -> anyhow::Result<LaneRows> {

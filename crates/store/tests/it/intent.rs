@@ -111,6 +111,6 @@ on_both_engines! {
         database.write(move |tx| Box::pin(bucket::pass(tx, identity_id(1).bucket(), 0, Some(owner)))).await;
         let found = unfinished().await;
         assert_eq!(found.len(), 1);
-        assert!(found[0].identity == identity_id(1) && found[0].news);
+        assert!(found[0].identity == identity_id(1) && found[0].intent);
     }
 }

@@ -136,11 +136,11 @@ on_both_engines! {
         let unfinished = async || {
             let mut found = database.read(move |tx| Box::pin(lane::unfinished(tx, owner))).await;
             found.sort_unstable();
-            found.into_iter().map(|found| (found.identity, found.news)).collect::<Vec<_>>()
+            found.into_iter().map(|found| (found.identity, found.unjudged)).collect::<Vec<_>>()
         };
         assert_eq!(unfinished().await, []);
         database.write(move |tx| Box::pin(bucket::pass(tx, waiting.bucket(), 0, Some(owner)))).await;
-        assert_eq!(unfinished().await, [(waiting, true), (doubtful, false)]);
+        assert_eq!(unfinished().await, [(waiting, 1), (doubtful, 0)]);
     }
 
     async fn a_request_made_again_knows_whether_the_one_before_got_part_way(database) {
