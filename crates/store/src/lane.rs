@@ -41,18 +41,23 @@ pub async fn load(tx: &mut Tx<'_>, identity: IdentityId) -> Result<LaneRows> {
         bucket,
         identity.0
     )?;
-    let targets = fetch!(
-        tx,
-        fetch_all as TargetRow,
-        "load the targets of unfinished changes",
-        "SELECT change, account, source, native_id, name, seq, sign_in, state, attempts, probed, unsure, reason,
+    let changes: Vec<Change> = changes.into_iter().map(Change::try_from).collect::<Result<_>>()?;
+    // Judging makes the targets: whoever was only accepted has none.
+    let targets = match changes.iter().any(|change| change.state == ChangeState::Judged) {
+        true => fetch!(
+            tx,
+            fetch_all as TargetRow,
+            "load the targets of unfinished changes",
+            "SELECT change, account, source, native_id, name, seq, sign_in, state, attempts, probed, unsure, reason,
              settled_at
          FROM target WHERE bucket = $1 AND change IN
              (SELECT id FROM change WHERE bucket = $1 AND identity = $2 AND state IN ('accepted', 'judged'))
          ORDER BY seq, account",
-        bucket,
-        identity.0
-    )?;
+            bucket,
+            identity.0
+        )?,
+        false => Vec::new(),
+    };
     let doubts = fetch!(
         tx,
         fetch_all as (Uuid, Uuid),
@@ -62,7 +67,7 @@ pub async fn load(tx: &mut Tx<'_>, identity: IdentityId) -> Result<LaneRows> {
         identity.0
     )?;
     Ok(LaneRows {
-        changes: changes.into_iter().map(Change::try_from).collect::<Result<_>>()?,
+        changes,
         targets: targets.into_iter().map(Target::try_from).collect::<Result<_>>()?,
         doubts: doubts.into_iter().map(|(account, change)| (AccountId(account), ChangeId(change))).collect(),
         intents: intent::list_of(tx, identity).await?,
