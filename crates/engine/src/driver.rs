@@ -21,6 +21,10 @@ use crate::gate::Pass;
 use crate::host::{Call, Hold, Host, Judged, Newer, Step};
 use crate::supervisor::Wakes;
 
+/// How long an opened payload is kept for a target that waits for room at its source. Longer than room takes to come while
+/// the source answers; when it does not, the password is opened again rather than left in memory.
+const KEPT: Duration = Duration::from_secs(5);
+
 /// Why a task ended.
 pub(crate) enum Ended {
     /// Nothing is unfinished; so many hints were counted.
@@ -54,7 +58,7 @@ pub(crate) async fn drive<H: Host>(
         grace: settings.grace,
         events: JoinSet::new(),
         calls: 0,
-        entering: BTreeSet::new(),
+        entering: BTreeMap::new(),
         entered: BTreeMap::new(),
         hashing: BTreeSet::new(),
         payloads: BTreeMap::new(),
@@ -76,14 +80,15 @@ pub(crate) async fn drive<H: Host>(
             // After the commit: it reads whose an account is, which an intent may just have changed.
             driver.begin_judging();
         }
-        driver.forget_payloads();
+        let forget = driver.forget_payloads();
         let finished = driver.lane.is_idle() || stop.is_cancelled();
         // Judging, hashing and waiting for room are nothing begun: they are begun again.
         if finished && driver.calls == 0 {
             return Ok(Ended::Idle(counted));
         }
         // Asked with the same `now`: what became due while this was committed lies after it, and wakes at once.
-        let wake = driver.lane.wake(now).map(|at| at.saturating_sub(driver.host.now().mono));
+        let wake = driver.lane.wake(now).into_iter().chain(forget).min();
+        let wake = wake.map(|at| at.saturating_sub(driver.host.now().mono));
         tokio::select! {
             biased;
             Some(event) = driver.events.join_next() => driver.take_in(event.context("a call ended with a fault")?),
@@ -105,8 +110,8 @@ struct Driver<H: Host> {
     events: JoinSet<Event<H>>,
     /// How many systems are being called, for rows that say so.
     calls: usize,
-    /// Targets that wait for room at their source, and those that got it.
-    entering: BTreeSet<TargetKey>,
+    /// Targets that wait for room at their source, and since when; and those that got it.
+    entering: BTreeMap<TargetKey, Duration>,
     entered: BTreeMap<TargetKey, Pass>,
     hashing: BTreeSet<TargetKey>,
     /// What was opened and is being used.
@@ -126,12 +131,12 @@ impl<H: Host> Driver<H> {
                 if !self.hashing.contains(&key) {
                     self.hash(key);
                 }
-            } else if !self.entering.contains(&key) {
+            } else if !self.entering.contains_key(&key) {
                 let pass = self.entered.remove(&key).or_else(|| self.host.gate(attempt.source).try_enter());
                 match pass {
                     Some(pass) if self.lane.begin(attempt, now) => begun.push((attempt, pass)),
                     Some(_) => {}
-                    None => self.enter_later(attempt),
+                    None => self.enter_later(attempt, now),
                 }
             }
         }
@@ -146,8 +151,8 @@ impl<H: Host> Driver<H> {
         }
     }
 
-    fn enter_later(&mut self, attempt: Attempt) {
-        self.entering.insert(attempt.key);
+    fn enter_later(&mut self, attempt: Attempt, now: Now) {
+        self.entering.insert(attempt.key, now.mono);
         self.events.spawn(event::entered::<H>(self.host.gate(attempt.source), attempt));
     }
 
@@ -282,12 +287,18 @@ impl<H: Host> Driver<H> {
         self.payloads.insert(change, payload);
     }
 
-    /// A plaintext stays in memory only while somebody is at work with it.
-    fn forget_payloads(&mut self) {
-        let lane = &self.lane;
-        let at_work = |target: &Target| target.state.is_under_way() || self.hashing.contains(&target.key);
+    /// A plaintext stays in memory only while somebody is at work with it, or will be as soon as there is room. Gives when
+    /// the next one is to be forgotten.
+    fn forget_payloads(&mut self) -> Option<Duration> {
+        let now = self.host.now().mono;
+        let (lane, entering) = (&self.lane, &self.entering);
+        let until = |key: &TargetKey| entering.get(key).map(|since| *since + KEPT).filter(|until| *until > now);
+        let at_work = |target: &Target| {
+            target.state.is_under_way() || self.hashing.contains(&target.key) || until(&target.key).is_some()
+        };
         self.payloads.retain(|change, _| lane.targets_of(*change).any(at_work));
         self.fingerprints.retain(|change, _| lane.change(*change).is_some());
+        entering.keys().filter(|key| self.payloads.contains_key(&key.change)).filter_map(until).min()
     }
 }
 
