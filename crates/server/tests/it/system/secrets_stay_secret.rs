@@ -38,7 +38,10 @@ async fn no_secret_is_left_anywhere_on_sqlite() {
 async fn no_secret_is_left_anywhere_on_postgresql() {
     let store = OwnPostgres::new().await;
     let mut settings = quick();
-    settings.insert("store".to_owned(), Table::from_iter([("url".to_owned(), store.url("postgres").as_str().into())]).into());
+    settings.insert(
+        "store".to_owned(),
+        Table::from_iter([("url".to_owned(), store.url("postgres").as_str().into())]).into(),
+    );
     search("postgresql", 906..910, settings, Some(store)).await;
 }
 
