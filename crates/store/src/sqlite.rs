@@ -85,9 +85,7 @@ impl Sqlite {
         };
         // SQLite takes an empty file; made by us, it has our mode.
         create_new_private(path)?;
-        let mut connection = self.readers.acquire().await.map_err(Error::begin)?;
-        let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *connection).await;
-        copied.map(drop).map_err(|source| Error::query("copy the database", source))
+        self.readers.copy_to(name).await
     }
 
     /// Whether this process holds the lock of the one that serves.

@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: Serve, config: Option<&Path>) -> Result<Exit>
 }
 
 /// A database that was restored is not served from; says with which command it can be again.
-fn with_remedy(error: anyhow::Error, config: Option<&Path>) -> anyhow::Error {
+pub(super) fn with_remedy(error: anyhow::Error, config: Option<&Path>) -> anyhow::Error {
     match error.downcast_ref::<OpenError>() {
         Some(OpenError::RestoreMark(found)) if found.asks_for_restored() => {
             let config = config.map(|path| format!("--config {} ", path.display())).unwrap_or_default();

@@ -27,13 +27,14 @@ pub(super) struct Worker {
 
 /// Runs the command.
 pub(super) async fn run(arguments: Worker, config: Option<&Path>) -> Result<Exit> {
-    let config = read_config(config)?;
+    let named = config;
+    let config = read_config(named)?;
     log::start(&config.log)?;
     let listener = match arguments.metrics {
         Some(address) => Some(serve::listen(address).await?),
         None => None,
     };
-    let app = App::open(config, Role::Work).await?;
+    let app = App::open(config, Role::Work).await.map_err(|error| serve::with_remedy(error.into(), named))?;
     if app.store.serves_alone() {
         bail!("on SQLite one process does everything, and nobody would accept changes: run `lockstep serve`");
     }

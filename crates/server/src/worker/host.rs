@@ -235,7 +235,7 @@ fn node_name(app: &App) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let place = match app.role {
         Role::Work => "worker".to_owned(),
-        Role::Serve | Role::Tool => app.config.listen.to_string(),
+        Role::Serve | Role::Restore | Role::Tool => app.config.listen.to_string(),
     };
     format!("{host} {place} pid {}", std::process::id())
 }

@@ -48,6 +48,14 @@ impl Readers {
         result
     }
 
+    /// Copies what is committed into the empty file of that name. A connection of its own: the copy takes its time.
+    pub(super) async fn copy_to(&self, name: &str) -> Result<()> {
+        let mut connection = self.options.connect().await.map_err(Error::begin)?;
+        let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(&mut connection).await;
+        copied.map_err(|source| Error::query("copy the database", source))?;
+        connection.close().await.map_err(Error::begin)
+    }
+
     /// Waits for the readers that are at work, and closes every connection.
     pub(super) async fn close(&self) {
         let everybody = self.permits.acquire_many(self.size).await;

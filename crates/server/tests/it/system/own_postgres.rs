@@ -73,7 +73,9 @@ impl OwnPostgres {
             settings.push("archive_mode=on".to_owned());
             settings.push(format!("archive_command=cp %p {}/%f", self.at("wal").display()));
         }
-        settings.iter().for_each(|setting| drop(command.args(["-c", setting])));
+        for setting in &settings {
+            command.args(["-c", setting]);
+        }
         let log = File::options().create(true).append(true).open(self.at("server.log")).expect("a log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         self.process = Some(command.spawn().expect("it starts"));
