@@ -49,7 +49,8 @@ impl Row {
     pub(crate) fn verdict(&self) -> Verdict {
         let figure = self.figure.median();
         match (&self.baseline, self.goal) {
-            (Some(baseline), _) if !(baseline.median() >= NEAR) => Verdict::Void,
+            // A median of nothing is no number, and near to nothing.
+            (Some(baseline), _) if baseline.median().is_nan() || baseline.median() < NEAR => Verdict::Void,
             (_, None) => Verdict::Told,
             (_, Some(Goal::AtLeast(goal))) if figure >= goal => Verdict::Met,
             (_, Some(Goal::AtMost(goal))) if figure <= goal => Verdict::Met,

@@ -40,7 +40,6 @@ impl Drop for Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::hash::{HashCost, PasswordHasher, Salt};
     use crate::key_ring::KeyRing;
     use crate::master_key::MasterKey;

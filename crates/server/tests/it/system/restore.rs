@@ -51,7 +51,7 @@ async fn a_sqlite_file_that_was_copied_is_not_carried_on_with() {
     for file in &files {
         fs::copy(copy_of(file), file).expect("put back");
     }
-    office.is_stopped_until_it_is_restored().await;
+    office.stands_still_until_restored().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +71,7 @@ async fn a_backup_is_not_carried_on_with_although_nothing_happened_but_the_backu
         fs::remove_file(file).expect("removed");
     }
     fs::rename(copy, office.installation.data().join("lockstep.db")).expect("put back");
-    office.is_stopped_until_it_is_restored().await;
+    office.stands_still_until_restored().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +89,7 @@ async fn a_dump_of_postgresql_is_not_carried_on_with() {
     office.installation.kill().await;
     postgres_database(name).await;
     done(Command::new(program("pg_restore")).args(["--exit-on-error", "-d", url.as_str()]).arg(&dump)).await;
-    office.is_stopped_until_it_is_restored().await;
+    office.stands_still_until_restored().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +109,7 @@ async fn a_server_stops_by_itself_when_postgresql_goes_back_to_a_point_in_time()
     eprintln!("the server ended {:.1?} after the order to recover", begin.elapsed());
     assert_eq!(status.code(), Some(1), "{log}");
     assert!(log.contains("lost commits") && log.contains("lockstep restored"), "{log}");
-    office.is_stopped_until_it_is_restored().await;
+    office.stands_still_until_restored().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,7 +237,7 @@ impl Office {
     }
 
     /// The whole of what must hold once the copy is in the database's place.
-    async fn is_stopped_until_it_is_restored(mut self) {
+    async fn stands_still_until_restored(mut self) {
         let stopped = self.installation.second_server().await;
         let said = text(&stopped.stderr);
         assert_eq!(stopped.status.code(), Some(1), "{said}");

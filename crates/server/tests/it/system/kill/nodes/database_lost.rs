@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{QUICK, Town};
+use crate::system::api::Api;
 use crate::system::kill::driver::{self, Driver};
 use crate::system::own_postgres::OwnPostgres;
 use crate::system::until;
@@ -18,7 +19,9 @@ async fn a_database_that_is_lost_in_mid_change_and_comes_back_loses_nothing() {
     town.share().await;
     let apis = town.fleet.apis().await;
     let people = driver::people(&apis[0], PEOPLE, &town.initial).await;
-    let driver = Driver::start(&apis, people, Duration::from_millis(200), town.begin);
+    // A server waits for its database for longer than these clients wait for it.
+    let clients: Vec<Api> = apis.iter().map(|api| api.impatient(Duration::from_secs(10))).collect();
+    let driver = Driver::start(&clients, people, Duration::from_millis(200), town.begin);
     for away in AWAY {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let applying = "SELECT '', count(*) FROM target WHERE state = 'applying'";
