@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{QUICK, SLACK, Town, bucket};
 use crate::system::api::Api;
+use crate::system::installation::files_below;
 use crate::system::kill::driver::{self, Driver, Request, alias};
 use crate::system::{fresh_password, until};
 
@@ -109,8 +110,10 @@ async fn a_node_that_stops_hands_its_share_over_and_one_that_dies_loses_it() {
     let status = town.fleet.ended(1, Duration::from_secs(60)).await.expect("it stops");
     assert!(status.success(), "{status}");
     let stopped = asked.elapsed();
-    let doubts = "SELECT '', count(*) FROM doubt";
-    assert_eq!(town.fleet.installation.store().count(doubts).await, 0, "an account is in doubt");
+    // A doubt may have another cause: on a busy machine a system does not answer in time.
+    let logs = files_below(&town.fleet.installation.logs());
+    let cut_off = |log: &PathBuf| std::fs::read_to_string(log).expect("text").contains("stopped with calls under way");
+    assert!(!logs.iter().any(cut_off), "calls were cut off");
     let took = town.has_everything(0, Instant::now()).await;
     town.say(format_args!("asked to stop, the worker ended after {stopped:.1?}; the other had all {took:.1?} later"));
     assert!(took < SLACK, "what is handed over is not taken: {took:?}");
