@@ -17,6 +17,8 @@ const PPOLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 
 /// A directory, and who writes to it.
 #[derive(Debug, Args)]
+// A command of that name has it as its options; clap would name a group after each.
+#[group(skip)]
 pub(crate) struct Directory {
     /// Its address, `ldaps://host:port`
     #[arg(long)]

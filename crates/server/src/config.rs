@@ -256,7 +256,12 @@ impl Config {
 
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StoreConfig(redacted)")
+        // A password may stand in the address.
+        f.debug_struct("StoreConfig")
+            .field("url", &"redacted")
+            .field("password_file", &self.password_file)
+            .field("restore_mark", &self.restore_mark)
+            .finish()
     }
 }
 

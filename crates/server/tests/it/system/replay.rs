@@ -24,11 +24,12 @@ async fn a_captured_request_changes_nothing_however_much_later_it_is_sent() {
     let mut installation = Installation::new(quick(), &state).await;
     installation.start().await;
     let api = installation.api().await;
-    let captured = api.ask("captured", CANTEEN).await.change_to(&fresh_password("captured"));
+    let captured = api.ask("captured", CANTEEN).await.change_to(&fresh_password("first-of-two"));
     let thief = api.ask("thief", CANTEEN).await;
     let id = api.try_set(&captured).await.expect("accepted");
-    assert_eq!(api.settled(&id).await.state, "FINISHED");
-    assert_eq!(api.change("captured", CANTEEN, &fresh_password("newer")).await.state, "FINISHED");
+    let first = api.settled(&id).await;
+    assert_eq!(first.state, "FINISHED", "{first:?}");
+    assert_eq!(api.change("captured", CANTEEN, &fresh_password("second-of-two")).await.state, "FINISHED");
     assert!(installation.stop().await.success());
     let mut for_another = captured.clone();
     for_another["identityId"] = json!(thief.identity_id);
