@@ -36,8 +36,12 @@ fn finality(state: &State, broken: &mut Vec<String>) {
         }
         let leader = change.joined.unwrap_or(change.id);
         let mut targets = state.database.targets.values().filter(|target| target.key.change == leader).peekable();
+        let named = TargetKey { change: leader, account: change.account };
         let fits = match change.state {
-            ChangeState::Finished => targets.peek().is_some() && targets.all(|t| t.state == TargetState::Applied),
+            // The account that was asked for is among those that have it.
+            ChangeState::Finished => {
+                state.database.targets.contains_key(&named) && targets.all(|t| t.state == TargetState::Applied)
+            }
             _ => targets.peek().is_none() || targets.any(|t| t.state != TargetState::Applied),
         };
         if !fits {

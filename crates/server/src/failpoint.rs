@@ -3,6 +3,9 @@
 //! They exist in builds with the feature `failpoints` only, which is the tests' own dependency. Without it the macro is
 //! nothing at each place, and no name is in the binary: `cargo xtask test` looks for them there.
 
+#[cfg(all(feature = "failpoints", not(debug_assertions)))]
+compile_error!("failpoints are for the tests: a release build must not be one that the environment can make fail");
+
 #[cfg(feature = "failpoints")]
 mod armed;
 

@@ -17,7 +17,7 @@ use crate::tx::{Tx, execute, fetch, row};
 use crate::window::Window;
 
 /// Inserts an account, or replaces what is known of it. One that belongs to somebody stays with them: only an
-/// [`intent`](crate::intent) gives it to another.
+/// [`intent`](crate::intent) gives it to another. A tombstone stays one: see [`find_again`].
 ///
 /// # Errors
 /// Constraint `account_source_stable_id_key` or `account_source_native_key_key` when another account has that id.
@@ -31,7 +31,7 @@ pub async fn put(tx: &mut Tx<'_>, account: &Account, native_key: &str, now: Date
          ON CONFLICT (id) DO UPDATE SET identity = COALESCE(account.identity, excluded.identity),
              source = excluded.source, stable_id = excluded.stable_id, native_id = excluded.native_id, native_key = excluded.native_key,
              name = excluded.name, password_sync = excluded.password_sync, attributes = excluded.attributes,
-             vanished = excluded.vanished, modified_at = excluded.modified_at",
+             vanished = account.vanished OR excluded.vanished, modified_at = excluded.modified_at",
         account.id.0,
         account.identity.map(|identity| identity.0),
         account.source.0,
@@ -44,6 +44,12 @@ pub async fn put(tx: &mut Tx<'_>, account: &Account, native_key: &str, now: Date
         account.vanished,
         now,
     )?;
+    Ok(())
+}
+
+/// A tombstone's account is there again.
+pub async fn find_again(tx: &mut Tx<'_>, id: AccountId) -> Result<()> {
+    execute!(tx, "find a vanished account again", "UPDATE account SET vanished = FALSE WHERE id = $1", id.0)?;
     Ok(())
 }
 

@@ -52,18 +52,20 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<DataKey>> {
     Ok(rows.into_iter().map(DataKey::from).collect())
 }
 
-/// Stores the same key wrapped by another master key.
+/// Stores the same key wrapped by another master key, if it is still wrapped as `before` says: of two who wrap it anew at the
+/// same time, the second must not make the first one's master key worthless.
 ///
 /// # Errors
-/// [`Error::NotFound`] when there is no such data key.
-pub async fn rewrap(tx: &mut Tx<'_>, key: &DataKey) -> Result<()> {
+/// [`Error::NotFound`] when it is not.
+pub async fn rewrap(tx: &mut Tx<'_>, before: &[u8], key: &DataKey) -> Result<()> {
     let updated = execute!(
         tx,
         "wrap a data key anew",
-        "UPDATE data_key SET master_key = $2, wrapped = $3 WHERE id = $1",
+        "UPDATE data_key SET master_key = $2, wrapped = $3 WHERE id = $1 AND wrapped = $4",
         key.id,
         key.master_key_id.as_str(),
         key.wrapped.as_slice(),
+        before,
     )?;
     match updated {
         1 => Ok(()),

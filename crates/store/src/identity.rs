@@ -169,9 +169,15 @@ pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> 
     Ok(())
 }
 
-/// Ends every token of every identity that was issued before `now`.
+/// Ends every token of every identity that was issued before `now`. What was ended by a node whose calendar is ahead stays
+/// ended.
 pub async fn end_all_tokens(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
-    execute!(tx, "end the tokens of every identity", "UPDATE identity SET tokens_valid_from = $1", now)?;
+    execute!(
+        tx,
+        "end the tokens of every identity",
+        "UPDATE identity SET tokens_valid_from = $1 WHERE tokens_valid_from IS NULL OR tokens_valid_from < $1",
+        now
+    )?;
     Ok(())
 }
 

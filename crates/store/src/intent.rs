@@ -34,6 +34,20 @@ pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent, now: Dat
     Ok(())
 }
 
+/// Takes back what is to become of an account of `identity`, or, without one, that it is disabled.
+pub async fn withdraw(tx: &mut Tx<'_>, identity: IdentityId, account: Option<AccountId>) -> Result<()> {
+    execute!(
+        tx,
+        "take an intent back",
+        "DELETE FROM intent WHERE bucket = $1 AND identity = $2
+         AND (account = $3 OR ($3 IS NULL AND account IS NULL))",
+        identity.bucket().number(),
+        identity.0,
+        account.map(|account| account.0),
+    )?;
+    Ok(())
+}
+
 /// Every intent about `identity` that is not carried out, oldest first.
 pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<Intent>> {
     let rows = fetch!(

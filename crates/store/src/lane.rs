@@ -189,7 +189,8 @@ pub async fn got_part_way(tx: &mut Tx<'_>, identity: IdentityId, account: Accoun
         fetch_optional as (String, bool, String),
         "find the latest settled target of an account",
         "SELECT t.state, t.unsure, c.state FROM target t JOIN change c ON c.bucket = t.bucket AND c.id = t.change
-         WHERE t.bucket = $1 AND t.account = $2 AND t.seq < $3 AND t.settled_at IS NOT NULL AND t.attempts > 0
+         WHERE t.bucket = $1 AND t.account = $2 AND t.seq < $3 AND t.settled_at IS NOT NULL
+             AND (t.attempts > 0 OR t.unsure)
          ORDER BY t.seq DESC LIMIT 1",
         identity.bucket().number(),
         account.0,
@@ -229,7 +230,15 @@ pub async fn counts(tx: &mut Tx<'_>) -> Result<Counts> {
 }
 
 async fn save_change(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
+    // A COMMIT whose reply was lost may be made good after the lane was built again from the rows before it. What is refused
+    // now may have targets by then, which nobody would ever look at again: only what is still unjudged is refused.
+    let refused = !change.refusals.is_empty();
     let sql = match change.keeps_payload() {
+        _ if refused => {
+            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6,
+                 payload = NULL, second_payload = NULL
+             WHERE bucket = $1 AND id = $2 AND state = 'accepted'"
+        }
         true => {
             "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6
              WHERE bucket = $1 AND id = $2 AND state IN ('accepted', 'judged')"

@@ -137,10 +137,11 @@ fn judge(setting: &'static str, value: String) -> Result<()> {
 }
 
 /// Every connection, the first and those that are opened later: a role or a database may have been given another setting
-/// since the start. One that was set to wait for more than this server's disk stays so.
+/// since the start. What the session sets for itself, a reload of the server's configuration does not change. One that was
+/// set to wait for more than this server's disk stays so.
 async fn insist(connection: &mut PgConnection) -> std::result::Result<(), sqlx::Error> {
-    let on = "SELECT set_config('synchronous_commit', 'on', false)
-              WHERE current_setting('synchronous_commit') = 'off'";
+    let on = "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                  WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)";
     sqlx::query(on).execute(connection).await.map(drop)
 }
 

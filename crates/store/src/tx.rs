@@ -8,7 +8,8 @@ use sqlx::{PgConnection, SqliteConnection};
 /// A transaction that is under way. Everything done through it is committed together or not at all.
 #[derive(Debug)]
 pub enum Tx<'c> {
-    /// On SQLite; for a write, a savepoint within a batch that is committed as one.
+    /// On SQLite; for a write, a savepoint within a batch that is committed as one, or a transaction of its own where nobody
+    /// else waits.
     Sqlite(&'c mut SqliteConnection),
     /// On PostgreSQL.
     Postgres(&'c mut PgConnection),

@@ -1,6 +1,6 @@
 //! The lane of one identity: everything unfinished about it, and every decision about that.
 //!
-//! One owner drives a lane at a time. It asks what to judge ([`Lane::unjudged`]) and what to begin ([`Lane::ready`]),
+//! One owner drives a lane at a time. It asks what to judge ([`Lane::begin_judging`]) and what to begin ([`Lane::ready`]),
 //! tells what came of it ([`Lane::judged`], [`Lane::settle`]), lets time pass ([`Lane::sweep`]), and commits the
 //! [`Delta`] before it calls anybody. When a commit fails or the owner starts anew, the lane is built again from the
 //! rows: whatever was under way then is in doubt.
@@ -20,7 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{Backoff, Change, ChangeState, Doubt, Intent, IntentKind, Step, Target, TargetKey, TargetState};
-use crate::id::{AccountId, ChangeId, IdentityId, IntentId};
+use crate::id::{AccountId, ChangeId, IdentityId};
 
 pub use deliver::Attempt;
 pub use judge::{Judgement, NewTarget};
@@ -225,10 +225,10 @@ impl Lane {
         self.pursue_intents(now);
     }
 
-    /// Takes in what is to become of the identity and its accounts. What it already knows is left as it is.
+    /// Takes in what is to become of the identity and its accounts: everything that is, as the rows say. What is not among
+    /// it any more was taken back.
     pub fn intend(&mut self, intents: Vec<Intent>) {
-        let known: BTreeSet<IntentId> = self.intents.iter().map(|intent| intent.id).collect();
-        self.intents.extend(intents.into_iter().filter(|intent| !known.contains(&intent.id)));
+        self.intents = intents;
     }
 
     /// Ends what waits where an intent concerns it, and carries the intent out once nothing is left there.

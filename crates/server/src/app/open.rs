@@ -124,7 +124,7 @@ impl App {
 
 /// The key, the one before it where that is named, and the one after it where a change of the key file is under way:
 /// whichever wraps the data keys at this moment is among them. The first wraps what is made anew.
-fn master_keys(config: &MasterKeyConfig) -> Result<Vec<MasterKey>, MasterKeyError> {
+pub(super) fn master_keys(config: &MasterKeyConfig) -> Result<Vec<MasterKey>, MasterKeyError> {
     let next = config.file.as_deref().map(MasterKey::read_next).transpose()?.flatten();
     let key = read_master_key(config)?;
     let previous = config.previous.as_deref().map(read_master_key).transpose()?;

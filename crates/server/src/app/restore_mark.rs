@@ -192,6 +192,18 @@ impl RestoreMark {
         self.lost.cancelled().await;
     }
 
+    /// Lets no server start on this host until [`RestoreMark::after_restore`] is written: what is half ended must not be
+    /// carried on with, also where the file agreed.
+    pub(super) async fn shut(&self, store: &Store) -> Result<(), RestoreMarkError> {
+        let database = store.read(|tx: &mut Tx<'_>| Box::pin(restore_mark::get(tx))).await?;
+        let file = self.read().await?.filter(|file| file.database == database.database);
+        match file {
+            // Shut already, or ahead for another reason.
+            Some(file) if file.value > database.value => Ok(()),
+            _ => self.write(database.after_loss()).await,
+        }
+    }
+
     /// The mark that ends a restore of `database`.
     pub(super) async fn after_restore(&self, database: Mark) -> Result<Mark, RestoreMarkError> {
         Ok(database.after_restore(self.read().await?))

@@ -1,7 +1,7 @@
 //! After a restore: ends what the database calls unfinished, so that a server may run on it.
 //!
-//! It may be killed at any moment and begun again: each bucket is one transaction, and the mark, without which no server
-//! starts, is set last.
+//! It may be killed at any moment and begun again: this host's mark is put ahead first, so that no server starts here in
+//! between, each bucket is one transaction, and the mark with which servers start again is set last.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,6 +33,7 @@ pub async fn restored(app: &App, waiting: impl FnOnce(Duration)) -> Result<Ended
     if !store.serves_alone() && somebody_lives(store, app.config.engine.node_timeout).await? {
         return Err(Error::Impossible("a server runs on this database: stop every one first".to_owned()));
     }
+    app.restore_mark.shut(store).await?;
     let now = app.clock.utc();
     let mut ended = Ended::default();
     for row in store.read(|tx: &mut Tx<'_>| Box::pin(bucket::list(tx))).await? {
@@ -66,8 +67,14 @@ pub async fn restored(app: &App, waiting: impl FnOnce(Duration)) -> Result<Ended
     let event = Event { detail: detail.into(), ..event(Action::DatabaseRestored, None, Outcome::Passed, now) };
     let work = store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            // A server on a host whose mark agreed, or one that was suspended and woke, may have taken buckets meanwhile.
+            let untouched = bucket::list(tx).await?.iter().all(|row| row.node.is_none());
+            if !untouched || !node::list(tx).await?.is_empty() {
+                let text = "a server was started on this database meanwhile: stop it and run this again".to_owned();
+                return Err(Error::Impossible(text));
+            }
             restore_mark::set(tx, mark).await?;
-            audit::append(tx, draw_id(), &event).await
+            Ok::<_, Error>(audit::append(tx, draw_id(), &event).await?)
         })
     });
     work.await?;

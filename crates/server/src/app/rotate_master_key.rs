@@ -9,7 +9,7 @@ use lockstep_vault::key_ring::WrappedKey;
 use lockstep_vault::master_key::{MasterKey, MasterKeyError};
 
 use super::App;
-use super::open::{read_master_key, stored};
+use super::open::{master_keys, read_master_key, stored};
 
 /// The data keys are under another master key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,12 @@ pub enum RotateError {
     /// The database could not be read or written.
     #[error("cannot wrap the data keys anew")]
     Store(#[from] lockstep_store::Error),
+    /// Another host was faster.
+    #[error(
+        "another host changed the master key meanwhile: its new key is the one that counts. Copy that key to this host, and do \
+         not give this host's to anybody"
+    )]
+    Overtaken,
     /// Somebody made a data key meanwhile.
     #[error("data key {0} is still under another master key: run this again")]
     Left(uuid::Uuid),
@@ -76,15 +82,23 @@ async fn in_file(app: &App, path: &Path) -> Result<Rotated, RotateError> {
     Ok(Rotated { id: new.id().to_owned(), data_keys, kept: Some(kept) })
 }
 
-/// Wraps them in one transaction, and looks whether it were all.
+/// Wraps them in one transaction, and looks whether it were all. What another host has wrapped meanwhile is left alone: whoever
+/// then copied this host's key over that one would have destroyed the only key that opens anything.
 async fn rewrap(app: &App, master: &MasterKey) -> Result<usize, RotateError> {
     let wrapped: Vec<WrappedKey> = app.vault.rewrap(master);
+    let ours: Vec<String> = master_keys(&app.config.master_key)?.iter().map(|key| key.id().to_owned()).collect();
     let write = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            let found = data_key::list(tx).await?;
             for key in wrapped {
-                data_key::rewrap(tx, &stored(key)).await?;
+                let before = found.iter().find(|found| found.id == key.id && ours.contains(&found.master_key_id));
+                let before = before.ok_or(RotateError::Overtaken)?;
+                match data_key::rewrap(tx, &before.wrapped, &stored(key)).await {
+                    Err(lockstep_store::Error::NotFound(_)) => return Err(RotateError::Overtaken),
+                    rewrapped => rewrapped?,
+                }
             }
-            Ok::<_, lockstep_store::Error>(())
+            Ok::<_, RotateError>(())
         })
     });
     write.await?;

@@ -85,6 +85,27 @@ async fn an_account_that_is_given_away_gets_the_password_of_its_new_owner_only()
 }
 
 #[tokio::test]
+async fn what_is_taken_back_in_time_never_was() {
+    let mut harness = Harness::start_without_worker().await;
+    let token = harness.client_token("sp:scopes:all").await;
+    let abby = "[[identity]]\nalias = \"Abby.Smith\"";
+    let account = "[[identity.account]]\nsource = \"Billing\"\nnative-id = \"abby\"";
+    apply(&harness, &format!("{abby}\nenabled = false")).await;
+    apply(&harness, &format!("{abby}\nenabled = true")).await;
+    apply(&harness, &format!("{abby}\n{account}\ngone = true")).await;
+    apply(&harness, &format!("{abby}\n{account}\ngone = false")).await;
+    apply(&harness, &format!("[[identity]]\nalias = \"Bea.Jones\"\n{account}")).await;
+    apply(&harness, &format!("{abby}\n{account}")).await;
+    let owner = harness.world.abby;
+    assert_eq!(harness.read(move |tx| Box::pin(intent::list_of(tx, owner))).await, []);
+
+    let change = accepted(&harness, &token, "Delivered-After-All-1").await;
+    harness.start_worker().await;
+    assert_eq!(harness.final_status(&token, &change).await["state"], "FINISHED");
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn an_account_that_is_gone_becomes_a_tombstone_and_comes_back() {
     let harness = Harness::start().await;
     let account = "[[identity]]\nalias = \"Abby.Smith\"\n[[identity.account]]\nsource = \"Lone\"\nnative-id = \"abby\"";

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 pub(super) struct Readers {
     options: SqliteConnectOptions,
     size: u32,
-    /// One for each connection that may be open.
+    /// One for each reader that may be at work.
     permits: Semaphore,
     idle: Mutex<Vec<SqliteConnection>>,
 }
@@ -39,7 +39,10 @@ impl Readers {
             Some(connection) => connection,
             None => self.options.connect().await.map_err(Error::begin)?,
         };
-        let mut transaction = connection.begin().await.map_err(Error::begin)?;
+        // SQLite may have ended the transaction before by itself (an I/O error), of which the driver knows nothing: it would
+        // open a savepoint next time, and every reader after that would see one old state for ever. A BEGIN of our own is
+        // refused in that case, and the connection is left behind.
+        let mut transaction = connection.begin_with("BEGIN").await.map_err(Error::begin)?;
         let result = work(&mut Tx::Sqlite(&mut transaction)).await;
         // There is nothing to commit. Rolling back is only asked for: whoever uses the connection next comes after it.
         drop(transaction);
@@ -50,6 +53,7 @@ impl Readers {
 
     /// Copies what is committed into the empty file of that name. A connection of its own: the copy takes its time.
     pub(super) async fn copy_to(&self, name: &str) -> Result<()> {
+        let _permit = self.permits.acquire().await.map_err(|_| Error::Abandoned)?;
         let mut connection = self.options.connect().await.map_err(Error::begin)?;
         let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(&mut connection).await;
         copied.map_err(|source| Error::query("copy the database", source))?;

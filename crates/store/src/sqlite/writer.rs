@@ -68,7 +68,11 @@ impl Writer {
                 let keep = result.is_ok();
                 let answer = Box::new(move |committed: Result<()>| {
                     // Whoever no longer listens does not need the answer.
-                    let _ = told.send(result.and_then(|value| Ok(committed.map(|()| value)?)));
+                    // A refusal may rest on rows of the same group: when those are lost, so is its reason.
+                    let _ = told.send(match committed {
+                        Ok(()) => result,
+                        Err(error) => Err(error.into()),
+                    });
                 });
                 Verdict { keep, answer }
             })

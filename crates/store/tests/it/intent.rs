@@ -90,6 +90,35 @@ on_both_engines! {
         assert_eq!(stored(&database, 1).await.identity, None);
     }
 
+    async fn what_is_taken_back_is_not_carried_out(database) {
+        populate(&database).await;
+        let disable = Intent { id: IntentId(uuid(13)), kind: IntentKind::Disable };
+        for intent in [give(11, 1, Some(2)), give(12, 2, None), disable] {
+            put(&database, intent).await;
+        }
+        let withdraw = async |account| {
+            database.write(move |tx| Box::pin(intent::withdraw(tx, identity_id(1), account))).await;
+            database.read(|tx| Box::pin(intent::list_of(tx, identity_id(1)))).await
+        };
+        assert_eq!(withdraw(None).await, [give(11, 1, Some(2)), give(12, 2, None)]);
+        assert_eq!(withdraw(Some(account_id(1))).await, [give(12, 2, None)]);
+        carry_out(&database, vec![give(11, 1, Some(2))]).await;
+        assert_eq!(stored(&database, 1).await.identity, Some(identity_id(1)));
+    }
+
+    async fn a_tombstone_stays_one_until_its_account_is_found_again(database) {
+        populate(&database).await;
+        let bury = Intent { id: IntentId(uuid(12)), kind: IntentKind::Bury { account: account_id(2) } };
+        put(&database, bury).await;
+        carry_out(&database, vec![bury]).await;
+        // Whoever read the account before that stores it again.
+        let account = sample_account(2, Some(identity_id(1)), source_id(1));
+        database.write(move |tx| Box::pin(async move { account::put(tx, &account, "b", at(3)).await })).await;
+        assert!(stored(&database, 2).await.vanished);
+        database.write(|tx| Box::pin(account::find_again(tx, account_id(2)))).await;
+        assert!(!stored(&database, 2).await.vanished);
+    }
+
     async fn an_account_that_is_stored_again_stays_with_its_identity(database) {
         populate(&database).await;
         let account = sample_account(1, Some(identity_id(2)), source_id(1));

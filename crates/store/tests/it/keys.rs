@@ -96,7 +96,14 @@ on_both_engines! {
         let mut rewrapped = rings[0][2].clone();
         (rewrapped.master_key_id, rewrapped.wrapped) = ("m2".to_owned(), vec![99]);
         let (put, mut expected) = (rewrapped.clone(), rings[0].clone());
-        database.write(move |tx| Box::pin(async move { data_key::rewrap(tx, &put).await })).await;
+        let before = expected[2].wrapped.clone();
+        let rewrap = async |before: Vec<u8>| {
+            let put = put.clone();
+            database.try_write(move |tx| Box::pin(async move { data_key::rewrap(tx, &before, &put).await })).await
+        };
+        rewrap(before.clone()).await.expect("as it was read");
+        let overtaken = rewrap(before).await.expect_err("another was faster");
+        assert!(matches!(overtaken, lockstep_store::Error::NotFound(_)), "{overtaken:?}");
         expected[2] = rewrapped;
         assert!(database.read(|tx| Box::pin(data_key::list(tx))).await == expected);
     }

@@ -94,6 +94,9 @@ impl Lane {
                 self.refuse(seq, vec![NOT_THEIRS.to_owned()], now);
             }
             Judgement::Passed(targets) => self.deliver_to(seq, id, targets, now),
+            Judgement::Joined(leader) if self.targets_of(leader).all(|target| target.key.account != change.account) => {
+                self.refuse(seq, vec![NOT_THEIRS.to_owned()], now);
+            }
             // Asked for and told in one breath, so the leader cannot have ended in between. Should it have, the change
             // stays unjudged and is judged again: nothing is lost.
             Judgement::Joined(leader) => {

@@ -5,7 +5,7 @@ use lockstep_core::account::Account;
 use lockstep_core::application::Application;
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::change::{Intent, IntentKind};
-use lockstep_core::id::{IdentityId, IntentId, SourceId};
+use lockstep_core::id::{AccountId, IdentityId, IntentId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
@@ -32,13 +32,23 @@ pub(super) enum Write {
     OrgConfig(PasswordOrgConfig),
     Policy(PasswordPolicy),
     Source(Source),
-    SourceSecret { source: SourceId, name: String, sealed: Vec<u8> },
+    SourceSecret {
+        source: SourceId,
+        name: String,
+        sealed: Vec<u8>,
+    },
     Group(SyncGroup),
     Application(Application),
     Identity(Identity),
     Levels(IdentityId, BTreeSet<UserLevel>),
-    Account { account: Account, native_key: String },
+    Account {
+        account: Account,
+        native_key: String,
+    },
     Intent(IdentityId, IntentKind),
+    /// What is to become of an account, or that the identity is disabled, is taken back.
+    Withdraw(IdentityId, Option<AccountId>),
+    FoundAgain(AccountId),
     FirstPassword(IdentityId, FirstPassword),
     Client(Client),
     Token(PersonalAccessToken),
@@ -79,6 +89,8 @@ async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
         Write::Levels(id, levels) => identity::set_levels(tx, *id, levels, now).await,
         Write::Account { account, native_key } => account::put(tx, account, native_key, now).await,
         Write::Intent(id, kind) => intent::put(tx, *id, Intent { id: IntentId(draw_id()), kind: *kind }, now).await,
+        Write::Withdraw(id, account) => intent::withdraw(tx, *id, *account).await,
+        Write::FoundAgain(id) => account::find_again(tx, *id).await,
         Write::FirstPassword(id, password) => first_password(tx, *id, password, now).await,
         Write::Client(client) => client::put(tx, client, now).await,
         Write::Token(token) => {

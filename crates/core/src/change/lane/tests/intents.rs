@@ -77,6 +77,37 @@ fn a_change_whose_account_went_away_before_it_was_judged_is_refused() {
     );
 }
 
+/// The others of the group are being written with the same password for an earlier change: joined to that one, it would be
+/// finished although its own account was never reached.
+#[test]
+fn a_change_whose_account_went_away_joins_nobody() {
+    let mut lane = lane(&[(&[2], None)]);
+    let leader = begin(&mut lane, 2, at(0)).key.change;
+    lane.add(change(2, at(0)));
+    let judging = lane.begin_judging().expect("unjudged");
+    lane.judged(judging.id, Judgement::Joined(leader), at(1));
+    let delta = lane.take_delta();
+    let refused = delta.changes.iter().find(|change| change.id == judging.id).expect("told");
+    assert_eq!((refused.state, refused.joined), (ChangeState::Failed, None));
+}
+
+#[test]
+fn an_intent_that_was_taken_back_refuses_nobody() {
+    let mut lane = lane(&[(&[2], None)]);
+    begin(&mut lane, 2, at(0));
+    let disable = intent(IntentKind::Disable);
+    lane.intend(vec![disable]);
+    lane.sweep(at(1));
+    // Enabled again while the write is under way; what is accepted after that is carried out.
+    lane.add(change(2, at(2)));
+    lane.intend(Vec::new());
+    lane.sweep(at(2));
+    let judging = lane.begin_judging().expect("unjudged");
+    lane.judged(judging.id, Judgement::Passed(targets(&[1], None)), at(2));
+    assert_eq!(lane.change(judging.id).expect("unfinished").state, ChangeState::Judged);
+    assert_eq!(lane.take_delta().intents_done, []);
+}
+
 /// A judgement has read whose the account is, the intent is carried out, and then the judgement makes a target for it.
 #[test]
 fn an_account_is_not_given_away_while_somebody_judges() {

@@ -59,6 +59,9 @@ impl Planner<'_> {
                 if base.enabled && !identity.enabled {
                     self.write(Write::Intent(identity.id, IntentKind::Disable));
                 }
+                if !base.enabled && identity.enabled {
+                    self.write(Write::Withdraw(identity.id, None));
+                }
                 if base.alias != identity.alias {
                     self.write(built_in);
                 }
@@ -207,48 +210,49 @@ impl Planner<'_> {
             account.vanished = wanted.gone == Some(true);
             return self.write(Write::Account { account, native_key });
         };
-        let intent = self.become_of(&mut account, identity.id, wanted.gone);
+        let becomes = self.become_of(&mut account, identity.id, wanted.gone);
         let mut fields = differing(&base, &account);
         if !fields.is_empty() {
-            self.write(Write::Account { account: account.clone(), native_key });
+            self.write(Write::Account { account, native_key });
         }
-        if let Some((owner, kind)) = intent {
-            fields.push(if matches!(kind, IntentKind::Bury { .. }) { "gone" } else { "identity" }.to_owned());
-            self.write(Write::Intent(owner, kind));
+        if let Some((field, write)) = becomes {
+            fields.push(field.to_owned());
+            self.write(write);
         }
         if !fields.is_empty() {
             self.changed("account", &called, fields);
         }
     }
 
-    /// What has to wait until nothing is under way at an account: it goes to `wanted`, or is gone. Where it is nobody's,
-    /// nothing is, and it is done at once. What is to become of it already is not asked for again.
+    /// What becomes of an account besides its fields, and the field that says so: it goes to `wanted`, is gone, or is there
+    /// again. The first two have to wait until nothing is under way there. What is to become of it already is not asked
+    /// for again, and what is no longer wanted is taken back. Where it is nobody's, nothing is under way.
     fn become_of(
         &self,
         account: &mut Account,
         wanted: IdentityId,
         gone: Option<bool>,
-    ) -> Option<(IdentityId, IntentKind)> {
-        let standing = self.existing.intents.get(&account.id).copied();
+    ) -> Option<(&'static str, Write)> {
+        let id = account.id;
+        let standing = self.existing.intents.get(&id).copied();
         let Some(owner) = account.identity else {
             account.identity = Some(wanted);
-            account.vanished = gone.unwrap_or(account.vanished);
-            return None;
+            account.vanished |= gone == Some(true);
+            return (account.vanished && gone == Some(false)).then_some(("gone", Write::FoundAgain(id)));
         };
-        let heir = match standing {
-            Some(IntentKind::Give { to, .. }) => to,
-            _ => Some(owner),
-        };
-        if heir != Some(wanted) {
-            return Some((owner, IntentKind::Give { account: account.id, to: Some(wanted) }));
-        }
-        let buried = account.vanished || matches!(standing, Some(IntentKind::Bury { .. }));
-        match gone {
-            Some(true) if !buried => Some((owner, IntentKind::Bury { account: account.id })),
-            Some(false) => {
-                account.vanished = false;
-                None
+        match (standing, gone) {
+            (Some(IntentKind::Give { to, .. }), _) if to == Some(wanted) => None,
+            (Some(IntentKind::Give { .. }), _) if owner == wanted => {
+                Some(("identity", Write::Withdraw(owner, Some(id))))
             }
+            _ if owner != wanted => {
+                Some(("identity", Write::Intent(owner, IntentKind::Give { account: id, to: Some(wanted) })))
+            }
+            (Some(IntentKind::Bury { .. }), Some(false)) => Some(("gone", Write::Withdraw(owner, Some(id)))),
+            (None, Some(true)) if !account.vanished => {
+                Some(("gone", Write::Intent(owner, IntentKind::Bury { account: id })))
+            }
+            (_, Some(false)) if account.vanished => Some(("gone", Write::FoundAgain(id))),
             _ => None,
         }
     }
