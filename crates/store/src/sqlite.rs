@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
 
 use crate::Tx;
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ impl Sqlite {
             // What is erased is overwritten, not only unlinked.
             .pragma("secure_delete", "ON");
         let failed = |source: sqlx::Error| Error::Open { database: path.display().to_string(), source: source.into() };
-        let connection = writing.connect().await.map_err(failed)?;
+        let connection = connect_patiently(&writing).await.map_err(failed)?;
         let readers = Readers::new(connect.read_only(true), options.connections);
         Ok(Self { writer: Writer::start(connection, writing, counters), readers, lock })
     }
@@ -96,6 +96,24 @@ impl Sqlite {
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// Opens the writing connection. The first one of all makes the file one with a write-ahead log, for which it needs it alone;
+/// SQLite does not wait for that as it waits for other locks.
+async fn connect_patiently(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let is_busy =
+        |error: &sqlx::Error| error.as_database_error().and_then(|error| error.code()).as_deref() == Some("5");
+    let mut waited = Duration::ZERO;
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && waited < BUSY_TIMEOUT => {
+                tokio::time::sleep(PAUSE).await;
+                waited += PAUSE;
+            }
+            connected => return connected,
+        }
     }
 }
 
