@@ -29,6 +29,8 @@ use crate::system::{fresh_password, until};
 
 /// How long everything may take that has no limit of its own.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What a busy machine may add to a limit.
+const SLACK: Duration = Duration::from_secs(2);
 
 /// What is set about nodes.
 #[derive(Debug, Clone, Copy)]
@@ -52,12 +54,6 @@ impl Timing {
     fn take_over_limit(self) -> Duration {
         self.timeout + self.timeout / 2
     }
-}
-
-/// What may be added to a limit. How long something takes is measured in the proof, which has the machine to itself; beside
-/// other tests it is only seen that it comes to an end by itself.
-fn slack() -> Duration {
-    Duration::from_secs(if is_proof() { 2 } else { 20 })
 }
 
 /// Whether everything takes as long as in an installation.

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::intake::Intake;
-use super::{PATIENCE, Timing, Town, bucket, is_proof, slack};
+use super::{PATIENCE, SLACK, Timing, Town, bucket, is_proof};
 use crate::system::api::{Api, PasswordInfo};
 use crate::system::kill::driver::{self, Driver, Person, Request, alias};
 use crate::system::tables::BILLING;
@@ -78,9 +78,9 @@ async fn a_node_that_is_stopped_in_mid_work_and_goes_on_after_it_was_taken_for_d
         "{} others taken in; longest gap {:.2?}, slowest answer {:.2?}",
         taken.count, taken.gap, taken.slowest
     ));
-    assert!(took_over < all + slack(), "{took_over:?}");
-    assert!(newer < limit + slack(), "{newer:?}");
-    assert!(taken.gap < limit + slack(), "intake stopped for {:?}", taken.gap);
+    assert!(took_over < all + SLACK, "{took_over:?}");
+    assert!(newer < limit + SLACK, "{newer:?}");
+    assert!(taken.gap < limit + SLACK, "intake stopped for {:?}", taken.gap);
     town.judge(&apis[1], &people).await;
     town.fleet.stop_all().await;
 }

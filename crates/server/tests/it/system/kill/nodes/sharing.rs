@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::{QUICK, Town, bucket, slack};
+use super::{QUICK, SLACK, Town, bucket};
 use crate::system::api::Api;
 use crate::system::installation::files_below;
 use crate::system::kill::driver::{self, Driver, Request, alias};
@@ -120,7 +120,7 @@ async fn a_node_that_stops_hands_its_share_over_and_one_that_dies_loses_it() {
     assert!(!logs.iter().any(cut_off), "calls were cut off");
     let took = town.has_everything(0, Instant::now()).await;
     town.say(format_args!("asked to stop, the worker ended after {stopped:.1?}; the other had all {took:.1?} later"));
-    assert!(took < slack(), "what is handed over is not taken: {took:?}");
+    assert!(took < SLACK, "what is handed over is not taken: {took:?}");
     let status = town.status().await;
     let states: Vec<_> = status["nodes"].as_array().expect("nodes").iter().map(|node| &node["state"]).collect();
     assert!(states.iter().all(|state| *state != "silent"), "{status}");
@@ -131,7 +131,7 @@ async fn a_node_that_stops_hands_its_share_over_and_one_that_dies_loses_it() {
     town.fleet.kill(1).await;
     let took = town.has_everything(0, killed).await;
     town.say(format_args!("killed, the worker's share was the other's after {took:.1?}"));
-    assert!(took < QUICK.take_over_limit() + slack(), "{took:?}");
+    assert!(took < QUICK.take_over_limit() + SLACK, "{took:?}");
 
     let people = driver.stop().await;
     town.judge(&api, &people).await;
