@@ -89,9 +89,9 @@ impl App {
         let store = Arc::new(Store::open(&url, options).await?);
         store.migrate(clock.utc()).await?;
         let origin = draw_id();
-        let mark = store.write(move |tx: &mut Tx<'_>| Box::pin(restore_mark::create(tx, origin))).await?;
+        store.write(move |tx: &mut Tx<'_>| Box::pin(restore_mark::create(tx, origin))).await?;
         if matches!(role, Role::Serve | Role::Work) {
-            restore_mark.admit(&store, mark, config.engine.node_timeout).await?;
+            restore_mark.admit(&store, config.engine.node_timeout).await?;
         }
         let ring = key_ring(&store, &config.master_key, &clock).await?;
         let tokens = TokenSettings { issuer: Some(config.public_url()), audience: None };

@@ -7,6 +7,8 @@
 //! says less than it could, and agrees. The other way round a crash would leave a file that is ahead of a database which
 //! has lost nothing, and no server would start. The one time that the file comes first is when there is none yet and the
 //! database stands at 0: a mark that is above 0 without a file must mean that the file was lost.
+//!
+//! So it is read the other way round, the file first: another process of this host may raise the mark between the two.
 
 mod file;
 
@@ -109,13 +111,8 @@ impl RestoreMark {
 
     /// Lets a process serve that holds what this host has seen, and raises the mark. `patience` is how long a node may be
     /// silent.
-    pub(super) async fn admit(
-        &self,
-        store: &Store,
-        database: Mark,
-        patience: Duration,
-    ) -> Result<(), RestoreMarkError> {
-        let file = self.read().await?;
+    pub(super) async fn admit(&self, store: &Store, patience: Duration) -> Result<(), RestoreMarkError> {
+        let (file, database) = self.look(store).await?;
         match compare(database, file) {
             Finding::Agrees => {}
             Finding::First => self.write(database).await?,
@@ -146,7 +143,7 @@ impl RestoreMark {
                 self.write(mark).await
             }
             None => {
-                let now = store.read(|tx: &mut Tx<'_>| Box::pin(restore_mark::get(tx))).await?;
+                let now = database(store).await?;
                 Err(self.stop(seen, now.value).await)
             }
         }
@@ -155,9 +152,8 @@ impl RestoreMark {
     /// Raises it after a copy was made, so that the copy is behind. Not where the database is not believed anyway: that
     /// would hide it. Says whether it was raised.
     pub async fn raise_after_copy(&self, store: &Store) -> Result<bool, RestoreMarkError> {
-        let database = store.read(|tx: &mut Tx<'_>| Box::pin(restore_mark::get(tx))).await?;
-        match self.read().await? {
-            Some(file) if compare(database, Some(file)) == Finding::Agrees => {
+        match self.look(store).await? {
+            (Some(file), database) if compare(database, Some(file)) == Finding::Agrees => {
                 self.saw(file);
                 self.raise(store).await.map(|()| true)
             }
@@ -195,8 +191,8 @@ impl RestoreMark {
     /// Lets no server start on this host until [`RestoreMark::after_restore`] is written: what is half ended must not be
     /// carried on with, also where the file agreed.
     pub(super) async fn shut(&self, store: &Store) -> Result<(), RestoreMarkError> {
-        let database = store.read(|tx: &mut Tx<'_>| Box::pin(restore_mark::get(tx))).await?;
-        let file = self.read().await?.filter(|file| file.database == database.database);
+        let (file, database) = self.look(store).await?;
+        let file = file.filter(|file| file.database == database.database);
         match file {
             // Shut already, or ahead for another reason.
             Some(file) if file.value > database.value => Ok(()),
@@ -207,6 +203,18 @@ impl RestoreMark {
     /// The mark that ends a restore of `database`.
     pub(super) async fn after_restore(&self, database: Mark) -> Result<Mark, RestoreMarkError> {
         Ok(database.after_restore(self.read().await?))
+    }
+
+    /// What stands in the file and, read after it, in the database.
+    async fn look(&self, store: &Store) -> Result<(Option<Mark>, Mark), RestoreMarkError> {
+        let file = self.read().await?;
+        let now = database(store).await?;
+        if compare(now, file) != Finding::Absent {
+            return Ok((file, now));
+        }
+        // Another process of this host may have made the file after it was looked for.
+        let file = self.read().await?;
+        Ok((file, database(store).await?))
     }
 
     /// Writes the file after a restore.
@@ -252,6 +260,10 @@ impl RestoreMark {
     }
 }
 
+async fn database(store: &Store) -> lockstep_store::Result<Mark> {
+    store.read(|tx: &mut Tx<'_>| Box::pin(restore_mark::get(tx))).await
+}
+
 /// Whether some node says within `patience` that it lives.
 pub(super) async fn somebody_lives(store: &Store, patience: Duration) -> lockstep_store::Result<bool> {
     const LOOKS: u32 = 20;
@@ -269,7 +281,12 @@ pub(super) async fn somebody_lives(store: &Store, patience: Duration) -> lockste
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use chrono::DateTime;
     use lockstep_core::node::NodeRow;
+    use lockstep_store::Options;
+    use tokio::task::JoinSet;
     use uuid::Uuid;
 
     use super::*;
@@ -293,6 +310,28 @@ mod tests {
         own.saw(mark(5));
         own.beat(5, node(), &round(40), mark(5)).await.unwrap();
         own
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn processes_that_start_at_once_on_one_host_believe_the_database() {
+        const AT_ONCE: usize = 6;
+        for _ in 0..10 {
+            let folder = tempfile::tempdir().unwrap();
+            let address = format!("sqlite:{}", folder.path().join("lockstep.db").display());
+            let store = Arc::new(Store::open(&address, Options::default()).await.unwrap());
+            store.migrate(DateTime::UNIX_EPOCH).await.unwrap();
+            store.write(|tx: &mut Tx<'_>| Box::pin(restore_mark::create(tx, Uuid::from_u128(1)))).await.unwrap();
+            let mut starting = JoinSet::new();
+            for _ in 0..AT_ONCE {
+                let own = RestoreMark::new(folder.path().join("restore.mark"));
+                let store = Arc::clone(&store);
+                starting.spawn(async move { own.admit(&store, Duration::ZERO).await });
+            }
+            while let Some(admitted) = starting.join_next().await {
+                admitted.unwrap().unwrap();
+            }
+            store.close().await;
+        }
     }
 
     #[tokio::test]
