@@ -60,6 +60,8 @@ pub(crate) async fn drive<H: Host>(
         calls: 0,
         entering: BTreeMap::new(),
         entered: BTreeMap::new(),
+        opening: BTreeSet::new(),
+        unopened: BTreeSet::new(),
         hashing: BTreeSet::new(),
         payloads: BTreeMap::new(),
         fingerprints: BTreeMap::new(),
@@ -113,6 +115,9 @@ struct Driver<H: Host> {
     /// Targets that wait for room at their source, and since when; and those that got it.
     entering: BTreeMap<TargetKey, Duration>,
     entered: BTreeMap<TargetKey, Pass>,
+    /// Changes whose payload is being opened again; and those whose payload could not be, which their next calls report.
+    opening: BTreeSet<ChangeId>,
+    unopened: BTreeSet<ChangeId>,
     hashing: BTreeSet<TargetKey>,
     /// What was opened and is being used.
     payloads: BTreeMap<ChangeId, Arc<H::Payload>>,
@@ -122,9 +127,10 @@ struct Driver<H: Host> {
 }
 
 impl<H: Host> Driver<H> {
-    /// Begins every ready target whose source has room.
+    /// Begins every ready target whose source has room and whose password is in memory.
     fn begin(&mut self, now: Now) -> Vec<(Attempt, Pass)> {
         let mut begun = Vec::new();
+        let mut entered = std::mem::take(&mut self.entered);
         for attempt in self.lane.ready(now) {
             let key = attempt.key;
             if attempt.source == SourceId::IDENTITY_NOW {
@@ -132,17 +138,36 @@ impl<H: Host> Driver<H> {
                     self.hash(key);
                 }
             } else if !self.entering.contains_key(&key) {
-                let pass = self.entered.remove(&key).or_else(|| self.host.gate(attempt.source).try_enter());
+                let pass = entered.remove(&key).or_else(|| self.host.gate(attempt.source).try_enter());
                 match pass {
+                    None => self.enter_later(attempt, now),
+                    Some(pass) if !self.is_opened(key.change) => {
+                        self.open(key.change);
+                        self.entered.insert(key, pass);
+                    }
                     Some(pass) if self.lane.begin(attempt, now) => begun.push((attempt, pass)),
                     Some(_) => {}
-                    None => self.enter_later(attempt, now),
                 }
             }
         }
-        // Room that was waited for and is not needed any more.
-        self.entered.clear();
+        for (attempt, _) in &begun {
+            // The next time it is tried again.
+            self.unopened.remove(&attempt.key.change);
+        }
+        // Room that was waited for and is not needed any more is dropped here.
         begun
+    }
+
+    /// Whether it is known what a call would send, or that there is nothing.
+    fn is_opened(&self, change: ChangeId) -> bool {
+        self.payloads.contains_key(&change) || self.unopened.contains(&change)
+    }
+
+    fn open(&mut self, change: ChangeId) {
+        let Some(change) = self.lane.change(change).cloned() else { return };
+        if self.opening.insert(change.id) {
+            self.events.spawn(event::opened(self.host.clone(), change));
+        }
     }
 
     fn begin_judging(&mut self) {
@@ -192,14 +217,19 @@ impl<H: Host> Driver<H> {
                 self.entering.remove(&attempt.key);
                 self.entered.insert(attempt.key, pass);
             }
-            Event::Wrote(key, outcome, payload) => {
+            Event::Opened(change, payload) => {
+                self.opening.remove(&change);
+                match payload {
+                    Some(payload) => self.remember(change, payload),
+                    None => drop(self.unopened.insert(change)),
+                }
+            }
+            Event::Wrote(key, outcome) => {
                 self.calls -= 1;
-                payload.into_iter().for_each(|payload| self.remember(key.change, payload));
                 self.lane.settle(key, outcome, now, draw);
             }
-            Event::SignedIn(key, answer, payload) => {
+            Event::SignedIn(key, answer) => {
                 self.calls -= 1;
-                payload.into_iter().for_each(|payload| self.remember(key.change, payload));
                 self.lane.settle_sign_in(key, answer, now, draw);
             }
             Event::Hashed(key, None) => {
@@ -298,6 +328,7 @@ impl<H: Host> Driver<H> {
         };
         self.payloads.retain(|change, _| lane.targets_of(*change).any(at_work));
         self.fingerprints.retain(|change, _| lane.change(*change).is_some());
+        self.unopened.retain(|change| lane.change(*change).is_some());
         entering.keys().filter(|key| self.payloads.contains_key(&key.change)).filter_map(until).min()
     }
 }

@@ -28,10 +28,12 @@ pub(crate) enum Event<H: Host> {
     Judged(ChangeId, Option<Box<Judged<H::Payload>>>),
     /// A source has room.
     Entered(Attempt, Pass),
-    /// A write was answered, or was not; with the payload, if it was opened.
-    Wrote(TargetKey, Outcome, Option<Arc<H::Payload>>),
+    /// The payload of a change that passed was opened, or could not be.
+    Opened(ChangeId, Option<Arc<H::Payload>>),
+    /// A write was answered, or was not.
+    Wrote(TargetKey, Outcome),
     /// A sign-in was answered, or was not.
-    SignedIn(TargetKey, SignIn, Option<Arc<H::Payload>>),
+    SignedIn(TargetKey, SignIn),
     /// A new sign-in password was hashed, or could not be.
     Hashed(TargetKey, Option<(H::Hash, Arc<H::Payload>)>),
 }
@@ -44,7 +46,7 @@ pub(crate) struct Calling<H: Host> {
     /// The monotonic time when it was committed as under way.
     pub(crate) begun: Duration,
     pub(crate) grace: Duration,
-    /// The payload, if it is in memory.
+    /// The payload, if it could be opened.
     pub(crate) payload: Option<Arc<H::Payload>>,
     pub(crate) pass: Pass,
 }
@@ -60,27 +62,33 @@ pub(crate) async fn entered<H: Host>(gate: Arc<Gate>, attempt: Attempt) -> Event
     Event::Entered(attempt, gate.enter().await)
 }
 
+/// Opens the payload of a change that passed, again. It is asked for before a target is begun: from then on nothing may
+/// wait, neither for the database nor for a processor.
+pub(crate) async fn opened<H: Host>(host: H, change: Change) -> Event<H> {
+    let opening = payload(&host, &change, None);
+    Event::Opened(change.id, tried(change.id, "a queued payload could not be opened", opening).await)
+}
+
 /// Calls the system. What it does is committed as begun.
-pub(crate) async fn called<H: Host>(calling: Calling<H>) -> Event<H> {
-    let key = calling.call.target.key;
-    let opening = payload(&calling.host, &calling.call.change, calling.payload.clone());
-    let Some(payload) = tried(key.change, "a queued payload could not be opened", opening).await else {
+pub(crate) async fn called<H: Host>(mut calling: Calling<H>) -> Event<H> {
+    let (key, step) = (calling.call.target.key, calling.step);
+    let Some(payload) = calling.payload.take() else {
         // Nothing was sent.
         let reason = "the queued password could not be opened".to_owned();
-        return match calling.step {
-            Step::Write => Event::Wrote(key, Outcome::Unavailable(reason), None),
-            Step::SignIn => Event::SignedIn(key, SignIn::Unable(reason), None),
+        return match step {
+            Step::Write => Event::Wrote(key, Outcome::Unavailable(reason)),
+            Step::SignIn => Event::SignedIn(key, SignIn::Unable(reason)),
         };
     };
     let fault = || "the call ended with a fault".to_owned();
-    match calling.step {
+    match step {
         Step::Write => {
             let written = AssertUnwindSafe(calling.write(&payload)).catch_unwind().await;
-            Event::Wrote(key, written.unwrap_or_else(|_| Outcome::Unknown(fault())), Some(payload))
+            Event::Wrote(key, written.unwrap_or_else(|_| Outcome::Unknown(fault())))
         }
         Step::SignIn => {
             let answered = AssertUnwindSafe(calling.sign_in(&payload)).catch_unwind().await;
-            Event::SignedIn(key, answered.unwrap_or_else(|_| SignIn::Unable(fault())), Some(payload))
+            Event::SignedIn(key, answered.unwrap_or_else(|_| SignIn::Unable(fault())))
         }
     }
 }

@@ -166,12 +166,13 @@ impl<H: Host> Supervisor<H> {
                 () = stop.cancelled() => break,
                 Some(ended) = self.tasks.join_next() => self.ended(ended),
                 Some(standing) = standings.recv() => self.stand(standing),
-                Some(identity) = hints.recv() => self.wake(identity),
                 Some(found) = found.recv() => {
                     if self.is_news(&found) {
                         self.wake(found.identity);
                     }
                 }
+                // Last: whoever may connect to the database can send any number.
+                Some(identity) = hints.recv() => self.wake(identity),
             }
         }
         self.poll = None;

@@ -38,7 +38,7 @@ const NOT_THEIRS: &str = "the account that was named does not belong to this ide
 
 impl Lane {
     /// The change that is judged next: the oldest that is not, since order is kept per identity.
-    pub fn unjudged(&self) -> Option<&Change> {
+    pub(super) fn unjudged(&self) -> Option<&Change> {
         self.changes.values().find(|change| change.state == ChangeState::Accepted)
     }
 
