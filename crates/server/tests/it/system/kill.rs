@@ -97,9 +97,9 @@ fn settings() -> Table {
 }
 
 async fn survive(name: &str, first: usize, nodes: usize, settings: Table, size: Size) {
-    let begin = Instant::now();
     let initial = fresh_password("initial");
     let (world, state) = World::new(name, first, size.people, &initial).await;
+    let begin = Instant::now();
     let installation = Installation::new(settings, &state).await;
     let mut run = Run { name, begin, fleet: Fleet::new(installation, nodes), kills: Vec::new(), missed: Vec::new() };
 

@@ -81,9 +81,9 @@ impl Town {
 
     /// The same on a database that is there already, and empty.
     async fn on(url: &str, name: &'static str, first: usize, people: usize, timing: Timing) -> Self {
-        let begin = Instant::now();
         let initial = fresh_password("initial");
         let (world, state) = World::new(&format!("nodes_{name}"), first, people, &initial).await;
+        let begin = Instant::now();
         let mut settings = super::settings();
         settings.insert("store".to_owned(), Table::from_iter([("url".to_owned(), url.into())]).into());
         let engine = settings.get_mut("engine").and_then(toml::Value::as_table_mut).expect("a table");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::driver::{Person, alias};
 use super::verdict::{Claim, Findings};
@@ -17,7 +18,12 @@ pub(super) const GROUP: [&str; 3] = [DIRECTORY, BILLING, WAREHOUSE];
 /// Every source that a status may name.
 const SOURCES: [&str; 4] = [DIRECTORY, BILLING, WAREHOUSE, "IdentityNow"];
 
+/// Held by whoever has a world: each keeps several servers busy, and the limits of time that are tested are not meant for
+/// a machine that is shared with another of them.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 pub(super) struct World {
+    _turn: MutexGuard<'static, ()>,
     directory: Directory,
     pub(super) billing: PostgresTable,
     warehouse: MariaDbTable,
@@ -27,6 +33,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(name: &str, first: usize, people: usize, initial: &str) -> (Self, State) {
+        let turn = TURN.lock().await;
         let logins: Vec<String> = (0..people).map(alias).collect();
         let directory = Directory::shared();
         directory.reset(first..first + people, initial).await;
@@ -58,7 +65,7 @@ impl World {
             let native_id = |source| if source == DIRECTORY { dn(first + number) } else { alias.clone() };
             state.person(alias, sign_in_source, native_id);
         }
-        (Self { directory, billing, warehouse, first }, state)
+        (Self { _turn: turn, directory, billing, warehouse, first }, state)
     }
 
     /// Compares what the systems hold, and what their journals say, with the statuses.
