@@ -116,7 +116,7 @@ async fn write(accounts: Vec<String>, watch: u32, directory: &Directory) -> Resu
 }
 
 async fn insert(file: &std::path::Path, count: usize, bytes: usize) -> Result<Value> {
-    let rows = Rows::create(file).await?;
+    let rows = Rows::create(file)?;
     let next = Arc::new(AtomicUsize::new(0));
     let began = Began::now(None)?;
     let mut inserting = JoinSet::new();

@@ -1,39 +1,39 @@
-//! Durable single-row inserts into SQLite with the best batching that we know: one task takes all that wait, makes one
+//! Durable single-row inserts into SQLite with the best batching that we know: one thread takes all that wait, makes one
 //! transaction of them, and answers everyone when it is on the disk.
 
 use std::path::Path;
+use std::thread;
 
 use anyhow::{Context, Result};
 use lockstep_vault::secret::draw_id;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many share a transaction at most.
 const BATCH: usize = 512;
 
-/// The way to the task.
+/// The way to the thread.
 #[derive(Clone)]
-pub(crate) struct Rows(mpsc::Sender<(Vec<u8>, oneshot::Sender<()>)>);
+pub(crate) struct Rows(mpsc::Sender<Row>);
+
+/// What is to be stored, and who waits for it.
+type Row = (Vec<u8>, oneshot::Sender<()>);
 
 impl Rows {
-    /// Makes the file anew.
-    pub(crate) async fn create(path: &Path) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .disable_statement_logging();
-        let mut connection = options.connect().await.context("cannot open the database of rows")?;
-        let table = "CREATE TABLE IF NOT EXISTS request (id BLOB PRIMARY KEY NOT NULL, content BLOB NOT NULL)";
-        sqlx::query(table).execute(&mut connection).await.context("cannot make the table")?;
+    /// Opens the file, which is made if there is none.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let connection = Connection::open(path).context("cannot open the database of rows")?;
+        let settings = "PRAGMA journal_mode = WAL;
+            PRAGMA synchronous = FULL;
+            CREATE TABLE IF NOT EXISTS request (id BLOB PRIMARY KEY NOT NULL, content BLOB NOT NULL);";
+        connection.execute_batch(settings).context("cannot make the table")?;
         let (sender, waiting) = mpsc::channel(4096);
-        tokio::spawn(async move {
-            if let Err(error) = write(connection, waiting).await {
+        let writing = move || {
+            if let Err(error) = write(&connection, waiting) {
                 eprintln!("error: the rows could not be written: {error:#}");
             }
-        });
+        };
+        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(writing).context("cannot start a thread")?;
         Ok(Self(sender))
     }
 
@@ -45,20 +45,18 @@ impl Rows {
     }
 }
 
-async fn write(
-    mut connection: SqliteConnection,
-    mut waiting: mpsc::Receiver<(Vec<u8>, oneshot::Sender<()>)>,
-) -> Result<()> {
+fn write(connection: &Connection, mut waiting: mpsc::Receiver<Row>) -> Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        let mut transaction = connection.begin().await?;
+    while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let transaction = connection.unchecked_transaction()?;
         let mut told = Vec::with_capacity(batch.len());
+        let mut insert = transaction.prepare_cached("INSERT INTO request (id, content) VALUES (?1, ?2)")?;
         for (content, waits) in batch.drain(..) {
-            let insert = sqlx::query("INSERT INTO request (id, content) VALUES ($1, $2)");
-            insert.bind(draw_id().as_bytes().to_vec()).bind(content).execute(&mut *transaction).await?;
+            insert.execute((&draw_id().as_bytes()[..], content))?;
             told.push(waits);
         }
-        transaction.commit().await?;
+        drop(insert);
+        transaction.commit()?;
         for waits in told {
             // Whoever no longer listens does not need the answer.
             let _ = waits.send(());

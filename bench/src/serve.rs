@@ -76,9 +76,7 @@ pub(crate) async fn run(arguments: Serve) -> Result<Value> {
             let router = Router::new().route("/plain", get(plain));
             router.route("/v2024/query-password-info", post(constant)).with_state(reply)
         }
-        What::Rows { file } => {
-            Router::new().route("/v2024/set-password", post(store)).with_state(Rows::create(&file).await?)
-        }
+        What::Rows { file } => Router::new().route("/v2024/set-password", post(store)).with_state(Rows::create(&file)?),
     };
     axum::serve(listener, router.route("/readyz", get(async || "ready"))).await.context("the server ended")?;
     Ok(Value::Null)

@@ -67,7 +67,7 @@ pub(crate) async fn run(arguments: Straight) -> Result<Value> {
         jobs: jobs.into_iter().map(job).collect::<Result<_>>()?,
         next: AtomicUsize::new(0),
         opener,
-        rows: Rows::create(&arguments.rows).await?,
+        rows: Rows::create(&arguments.rows)?,
         history: arguments.history,
         idle: Mutex::new(idle),
         give_back,

@@ -203,7 +203,7 @@ impl Config {
         let database = || {
             let path = self.store.url.strip_prefix("sqlite:")?;
             let path = path.strip_prefix("//").unwrap_or(path);
-            Some(Path::new(path.split('?').next()?).with_file_name(NAME))
+            Some(Path::new(path).with_file_name(NAME))
         };
         let beside_key = || Some(self.master_key.file.as_ref()?.with_file_name(NAME));
         self.store.restore_mark.clone().or_else(beside_key).or_else(database)
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn the_restore_mark_lies_beside_the_key_or_the_database_or_where_it_is_named() {
         let (file, variable) = ("file = \"/keys/master.key\"", "environment = \"KEY\"");
-        let (sqlite, postgres) = ("url = \"sqlite:///data/l.db?mode=rwc\"", "url = \"postgres://host/l\"");
+        let (sqlite, postgres) = ("url = \"sqlite:///data/l.db\"", "url = \"postgres://host/l\"");
         let named = "url = \"postgres://host/l\"\nrestore-mark = \"/var/mark\"";
         for (store, key, expected) in [
             (sqlite, file, Some("/keys/restore.mark")),

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lockstep_core::id::Bucket;
-use sqlx::error::{DatabaseError, ErrorKind};
+use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
+use sqlx::error::ErrorKind;
 
 /// The result of an operation of the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -123,7 +125,15 @@ pub enum Error {
 
 /// What the engine said: its message, and not the detail beside it, in which PostgreSQL quotes the row's values.
 #[derive(Clone)]
-pub struct Cause(Arc<sqlx::Error>);
+pub struct Cause(Arc<Engine>);
+
+#[derive(Debug, thiserror::Error)]
+enum Engine {
+    #[error(transparent)]
+    Sqlite(rusqlite::Error),
+    #[error(transparent)]
+    Sqlx(sqlx::Error),
+}
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,7 +151,55 @@ impl std::error::Error for Cause {}
 
 impl From<sqlx::Error> for Cause {
     fn from(error: sqlx::Error) -> Self {
-        Self(Arc::new(error))
+        Self(Arc::new(Engine::Sqlx(error)))
+    }
+}
+
+impl From<rusqlite::Error> for Cause {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(Arc::new(Engine::Sqlite(error)))
+    }
+}
+
+impl Cause {
+    /// Whether SQLite waits for another process that has the file.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(&*self.0, Engine::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+    }
+
+    fn is_transient(&self) -> bool {
+        // serialization_failure, deadlock_detected, lock_not_available.
+        const CODES: [&str; 3] = ["40001", "40P01", "55P03"];
+        let code = |error: &sqlx::Error| error.as_database_error()?.code().map(|code| CODES.contains(&code.as_ref()));
+        match &*self.0 {
+            Engine::Sqlite(_) => self.is_busy(),
+            Engine::Sqlx(error) => code(error).unwrap_or(false),
+        }
+    }
+
+    fn is_reference_violation(&self) -> bool {
+        match &*self.0 {
+            Engine::Sqlite(error) => {
+                error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_CONSTRAINT_FOREIGNKEY)
+            }
+            Engine::Sqlx(error) => {
+                error.as_database_error().is_some_and(|error| error.kind() == ErrorKind::ForeignKeyViolation)
+            }
+        }
+    }
+
+    /// PostgreSQL names the constraint. SQLite names its columns, `account.source, account.native_key`, from which the
+    /// name follows by the rule of the migrations.
+    fn constraint(&self) -> Option<String> {
+        let error = match &*self.0 {
+            Engine::Sqlite(rusqlite::Error::SqliteFailure(_, message)) => message.as_deref()?,
+            Engine::Sqlite(_) => return None,
+            Engine::Sqlx(error) => return error.as_database_error()?.constraint().map(str::to_owned),
+        };
+        let columns = error.strip_prefix("UNIQUE constraint failed: ")?;
+        let table = columns.split_once('.')?.0;
+        let columns: Vec<&str> = columns.split(", ").filter_map(|column| Some(column.split_once('.')?.1)).collect();
+        Some(format!("{table}_{}_key", columns.join("_")))
     }
 }
 
@@ -156,46 +214,32 @@ impl Error {
 
     /// Whether the statement referred to something that is not there, or removed something that is referred to.
     pub fn is_reference_violation(&self) -> bool {
-        self.database_error().is_some_and(|error| error.kind() == ErrorKind::ForeignKeyViolation)
+        self.cause().is_some_and(Cause::is_reference_violation)
     }
 
     /// Whether the same work may well succeed when it is done again at once: a deadlock, a serialisation failure, a
     /// lock that was not free in time.
     pub fn is_transient(&self) -> bool {
-        // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available. SQLite: SQLITE_BUSY in its forms.
-        const CODES: [&str; 7] = ["40001", "40P01", "55P03", "5", "261", "517", "773"];
-        self.database_error().and_then(|error| error.code()).is_some_and(|code| CODES.contains(&code.as_ref()))
+        self.cause().is_some_and(Cause::is_transient)
     }
 
-    pub(crate) fn query(operation: &'static str, source: sqlx::Error) -> Self {
-        let constraint = source.as_database_error().and_then(constraint);
-        Self::Query { operation, constraint, source: source.into() }
+    pub(crate) fn query(operation: &'static str, source: impl Into<Cause>) -> Self {
+        let source = source.into();
+        Self::Query { operation, constraint: source.constraint(), source }
     }
 
-    pub(crate) fn begin(source: sqlx::Error) -> Self {
+    pub(crate) fn begin(source: impl Into<Cause>) -> Self {
         Self::Begin(source.into())
     }
 
-    pub(crate) fn commit(source: sqlx::Error) -> Self {
+    pub(crate) fn commit(source: impl Into<Cause>) -> Self {
         Self::Commit(source.into())
     }
 
-    fn database_error(&self) -> Option<&dyn DatabaseError> {
+    fn cause(&self) -> Option<&Cause> {
         match self {
-            Self::Begin(source) | Self::Commit(source) | Self::Query { source, .. } => source.0.as_database_error(),
+            Self::Begin(source) | Self::Commit(source) | Self::Query { source, .. } => Some(source),
             _ => None,
         }
     }
-}
-
-/// PostgreSQL names the constraint. SQLite names its columns, `account.source, account.native_key`, from which the name
-/// follows by the rule of the migrations.
-fn constraint(error: &dyn DatabaseError) -> Option<String> {
-    if let Some(name) = error.constraint() {
-        return Some(name.to_owned());
-    }
-    let columns = error.message().strip_prefix("UNIQUE constraint failed: ")?;
-    let table = columns.split_once('.')?.0;
-    let columns: Vec<&str> = columns.split(", ").filter_map(|column| Some(column.split_once('.')?.1)).collect();
-    Some(format!("{table}_{}_key", columns.join("_")))
 }

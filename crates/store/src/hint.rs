@@ -38,7 +38,10 @@ impl Hints {
             listener.listen(CHANNEL).await?;
             Ok(listener)
         };
-        listening.await.map(Self).map_err(|source| Error::query("listen for the hints of other nodes", source))
+        listening
+            .await
+            .map(Self)
+            .map_err(|source: sqlx::Error| Error::query("listen for the hints of other nodes", source))
     }
 
     /// Waits for the next hint, and gives the identities that it names.

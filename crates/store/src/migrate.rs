@@ -9,7 +9,7 @@ use lockstep_core::source::{Feature, Source};
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType};
 
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::tx::{execute, fetch, row};
 use crate::{Tx, password_policy, source};
 
@@ -72,10 +72,10 @@ async fn apply(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let done = match tx {
-        Tx::Sqlite(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
-        Tx::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
+        Tx::Sqlite(connection) => connection.execute_batch(sql).map_err(Cause::from),
+        Tx::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop).map_err(Cause::from),
     };
-    done.map_err(|source| Error::Migrate { name, source: source.into() })?;
+    done.map_err(|source| Error::Migrate { name, source })?;
     execute!(
         tx,
         "record a migration",

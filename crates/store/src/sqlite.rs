@@ -1,23 +1,25 @@
 //! SQLite: one writer that commits in groups, many readers, and the lock that proves there is one node.
 //!
 //! Write-ahead logging lets readers go on while the writer commits; `synchronous=FULL` makes every commit an fsync, and
-//! [`writer`] lets everyone who waits share it.
+//! [`writer`] lets everyone who waits share it. A transaction runs on a thread where it may wait for the disk, from its
+//! first statement to its last: nothing is handed from thread to thread within it.
 
 mod lock;
 mod readers;
+pub(crate) mod statement;
+pub(crate) mod value;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::Tx;
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::store::{Counters, Options};
 use lock::ServeLock;
 use readers::Readers;
@@ -25,6 +27,12 @@ use writer::Writer;
 
 /// How long a writer waits for another process (`lockstep apply`, a backup) to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many readers there are for each processor.
+const READERS: usize = 2;
+
+/// How many prepared statements a connection keeps: more than there are.
+const STATEMENTS: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct Sqlite {
@@ -35,28 +43,23 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     pub(crate) async fn open(address: &str, options: Options, counters: Arc<Counters>) -> Result<Self> {
-        let invalid = |source: sqlx::Error| Error::InvalidAddress(source.into());
-        let connect = SqliteConnectOptions::from_str(address).map_err(invalid)?;
-        let path = connect.get_filename().to_owned();
-        if address.contains(":memory:") || path.as_os_str().is_empty() {
-            return Err(invalid(sqlx::Error::Configuration("a file is needed: sqlite:PATH".into())));
-        }
+        let file = DatabaseFile(path_of(address)?);
         let lock = match options.exclusive {
-            true => Some(ServeLock::take(&path)?),
+            true => Some(ServeLock::take(&file.0)?),
             false => None,
         };
-        create_private(&path)?;
-        let connect = connect.busy_timeout(BUSY_TIMEOUT).foreign_keys(true).disable_statement_logging();
-        let writing = connect
-            .clone()
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            // What is erased is overwritten, not only unlinked.
-            .pragma("secure_delete", "ON");
-        let failed = |source: sqlx::Error| Error::Open { database: path.display().to_string(), source: source.into() };
-        let connection = connect_patiently(&writing).await.map_err(failed)?;
-        let readers = Readers::new(connect.read_only(true), options.connections);
-        Ok(Self { writer: Writer::start(connection, writing, counters), readers, lock })
+        create_private(&file.0)?;
+        let failed = |source: Cause| Error::Open { database: file.0.display().to_string(), source };
+        let opening = file.clone();
+        let opened = tokio::task::spawn_blocking(move || opening.open_to_write_patiently()).await;
+        let connection = opened.map_err(|_| Error::Abandoned)?.map_err(|source| failed(source.into()))?;
+        let no_thread = |source| failed(sqlx::Error::Io(source).into());
+        let writer = Writer::start(connection, file.clone(), counters).map_err(no_thread)?;
+        // They seldom wait for the disk: more than a few a processor would only be in each other's way.
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let readers = (READERS * processors).min(options.connections as usize);
+        let readers = Readers::start(file.clone(), readers).map_err(no_thread)?;
+        Ok(Self { writer, readers, lock })
     }
 
     pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
@@ -70,8 +73,9 @@ impl Sqlite {
 
     pub(crate) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send,
-        E: From<Error>,
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
     {
         self.readers.read(work).await
     }
@@ -99,21 +103,64 @@ impl Sqlite {
     }
 }
 
-/// Opens the writing connection. The first one of all makes the file one with a write-ahead log, for which it needs it alone;
-/// SQLite does not wait for that as it waits for other locks.
-async fn connect_patiently(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
-    const PAUSE: Duration = Duration::from_millis(20);
-    let is_busy =
-        |error: &sqlx::Error| error.as_database_error().and_then(|error| error.code()).as_deref() == Some("5");
-    let mut waited = Duration::ZERO;
-    loop {
-        match options.connect().await {
-            Err(error) if is_busy(&error) && waited < BUSY_TIMEOUT => {
-                tokio::time::sleep(PAUSE).await;
-                waited += PAUSE;
-            }
-            connected => return connected,
+/// The file that an address names.
+fn path_of(address: &str) -> Result<PathBuf> {
+    let path = address.strip_prefix("sqlite:").unwrap_or_default();
+    let path = path.strip_prefix("//").unwrap_or(path);
+    match path.is_empty() || path.contains('?') || path == ":memory:" {
+        true => {
+            let wanted = "a file is needed, and nothing after it: sqlite:PATH";
+            Err(Error::InvalidAddress(sqlx::Error::Configuration(wanted.into()).into()))
         }
+        false => Ok(PathBuf::from(path)),
+    }
+}
+
+/// Where the database is, and how a connection to it is opened.
+#[derive(Debug, Clone)]
+struct DatabaseFile(PathBuf);
+
+impl DatabaseFile {
+    fn open_to_read(&self) -> rusqlite::Result<Connection> {
+        self.open(OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    fn open_to_write(&self) -> rusqlite::Result<Connection> {
+        let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // What is erased is overwritten, not only unlinked.
+        connection.execute_batch(
+            "PRAGMA foreign_keys = ON;
+             PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA secure_delete = ON;",
+        )?;
+        Ok(connection)
+    }
+
+    /// The first connection of all makes the file one with a write-ahead log, for which it needs it alone; SQLite does not
+    /// wait for that as it waits for other locks.
+    fn open_to_write_patiently(&self) -> rusqlite::Result<Connection> {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let begin = Instant::now();
+        loop {
+            match self.open_to_write() {
+                Err(error)
+                    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                        && begin.elapsed() < BUSY_TIMEOUT =>
+                {
+                    thread::sleep(PAUSE);
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    fn open(&self, access: OpenFlags) -> rusqlite::Result<Connection> {
+        // A connection is used by one thread at a time, so that SQLite need not see to it.
+        let connection = Connection::open_with_flags(&self.0, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
     }
 }
 

@@ -1,16 +1,19 @@
 //! A transaction of either engine, and the macros that run one SQL text on whichever it is.
 //!
-//! There is no query builder and no trait here: a store function writes its SQL once, with `$1` parameters, and these
-//! macros bind and decode it for both engines with the native types of each.
+//! There is no query builder here: a store function writes its SQL once, with `$1` parameters, and these macros bind and
+//! decode it for both engines with the native types of each.
+//!
+//! PostgreSQL is a network away and every statement is awaited. SQLite is a library: a statement there runs at once, on
+//! the thread that its transaction has to itself, and what a store function awaits is always ready.
 
-use sqlx::{PgConnection, SqliteConnection};
+use sqlx::PgConnection;
 
 /// A transaction that is under way. Everything done through it is committed together or not at all.
 #[derive(Debug)]
 pub enum Tx<'c> {
     /// On SQLite; for a write, a savepoint within a batch that is committed as one, or a transaction of its own where nobody
     /// else waits.
-    Sqlite(&'c mut SqliteConnection),
+    Sqlite(&'c mut rusqlite::Connection),
     /// On PostgreSQL.
     Postgres(&'c mut PgConnection),
 }
@@ -20,31 +23,34 @@ macro_rules! execute {
     ($tx:expr, $operation:literal, $sql:expr $(, $bind:expr)* $(,)?) => {
         match $tx {
             $crate::tx::Tx::Sqlite(connection) => {
-                let query = ::sqlx::query::<::sqlx::Sqlite>($sql)$(.bind($bind))*;
-                query.execute(&mut **connection).await.map(|done| done.rows_affected())
+                $crate::sqlite::statement::execute(connection, $sql, &[$(&$bind),*])
+                    .map_err(|source| $crate::error::Error::query($operation, source))
             }
             $crate::tx::Tx::Postgres(connection) => {
                 let query = ::sqlx::query::<::sqlx::Postgres>($sql)$(.bind($bind))*;
-                query.execute(&mut **connection).await.map(|done| done.rows_affected())
+                match query.execute(&mut **connection).await {
+                    Ok(done) => Ok(done.rows_affected()),
+                    Err(source) => Err($crate::error::Error::query($operation, source)),
+                }
             }
         }
-        .map_err(|source| $crate::error::Error::query($operation, source))
     };
 }
 
 /// Runs a query; decodes each row into a struct declared by [`row!`] or a tuple. `fetch_one`, `fetch_optional` and
-/// `fetch_all` are those of sqlx.
+/// `fetch_all` are those of sqlx, and the same of [`statement`](crate::sqlite::statement) on SQLite.
 macro_rules! fetch {
     ($tx:expr, $fetch:ident as $row:ty, $operation:literal, $sql:expr $(, $bind:expr)* $(,)?) => {
         match $tx {
             $crate::tx::Tx::Sqlite(connection) => {
-                ::sqlx::query_as::<::sqlx::Sqlite, $row>($sql)$(.bind($bind))*.$fetch(&mut **connection).await
+                $crate::sqlite::statement::$fetch::<$row>(connection, $sql, &[$(&$bind),*])
+                    .map_err(|source| $crate::error::Error::query($operation, source))
             }
             $crate::tx::Tx::Postgres(connection) => {
                 ::sqlx::query_as::<::sqlx::Postgres, $row>($sql)$(.bind($bind))*.$fetch(&mut **connection).await
+                    .map_err(|source| $crate::error::Error::query($operation, source))
             }
         }
-        .map_err(|source| $crate::error::Error::query($operation, source))
     };
 }
 
@@ -58,12 +64,14 @@ macro_rules! row {
             $($(#[$field_attribute])* $field_visibility $field: $type,)*
         }
 
-        $crate::tx::row!(@engine $name, ::sqlx::sqlite::SqliteRow, $($field)*);
-        $crate::tx::row!(@engine $name, ::sqlx::postgres::PgRow, $($field)*);
-    };
-    (@engine $name:ident, $row:ty, $($field:ident)*) => {
-        impl ::sqlx::FromRow<'_, $row> for $name {
-            fn from_row(row: &$row) -> ::sqlx::Result<Self> {
+        impl $crate::sqlite::value::FromSqliteRow for $name {
+            fn from_sqlite_row(row: &::rusqlite::Row<'_>) -> ::rusqlite::Result<Self> {
+                Ok(Self { $($field: $crate::sqlite::value::column(row, stringify!($field))?,)* })
+            }
+        }
+
+        impl ::sqlx::FromRow<'_, ::sqlx::postgres::PgRow> for $name {
+            fn from_row(row: &::sqlx::postgres::PgRow) -> ::sqlx::Result<Self> {
                 Ok(Self { $($field: ::sqlx::Row::try_get(row, stringify!($field))?,)* })
             }
         }

@@ -1,4 +1,4 @@
-//! Group commit: one task owns the only writing connection. It takes all the work that waits, does each piece inside a
+//! Group commit: one thread owns the only writing connection. It takes all the work that waits, does each piece inside a
 //! savepoint of one transaction, commits once, and only then tells everyone.
 //!
 //! A piece of work that fails or panics rolls back to its own savepoint and disturbs nobody. When the transaction as a
@@ -6,13 +6,16 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::thread;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+use super::DatabaseFile;
+use super::statement::execute;
 use crate::Tx;
 use crate::error::{Error, Result};
 use crate::store::Counters;
@@ -23,7 +26,7 @@ const BATCH: usize = 512;
 /// How many may wait before whoever comes next waits to be let in.
 const QUEUE: usize = 4096;
 
-/// The way to the writing task.
+/// The way to the writing thread.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
@@ -46,10 +49,16 @@ struct Verdict {
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection, options: SqliteConnectOptions, counters: Arc<Counters>) -> Self {
+    /// The thread ends when it is told to close, or nobody can send to it any more.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub(super) fn start(connection: Connection, file: DatabaseFile, counters: Arc<Counters>) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(run(connection, options, waiting, counters));
-        Self { queue }
+        let runtime = Handle::current();
+        let writing = move || runtime.block_on(run(connection, file, waiting, counters));
+        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(writing)?;
+        Ok(Self { queue })
     }
 
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
@@ -90,12 +99,7 @@ impl Writer {
     }
 }
 
-async fn run(
-    connection: SqliteConnection,
-    options: SqliteConnectOptions,
-    mut queue: mpsc::Receiver<Message>,
-    counters: Arc<Counters>,
-) {
+async fn run(connection: Connection, file: DatabaseFile, mut queue: mpsc::Receiver<Message>, counters: Arc<Counters>) {
     let mut connection = Some(connection);
     let mut messages = Vec::with_capacity(BATCH);
     let mut closed = Vec::new();
@@ -116,7 +120,7 @@ async fn run(
         }
         let open = match connection.take() {
             Some(open) => Ok(open),
-            None => options.connect().await,
+            None => file.open_to_write(),
         };
         match open {
             Ok(mut open) => match commit(&mut open, jobs, &counters).await {
@@ -129,7 +133,7 @@ async fn run(
         }
     }
     if let Some(connection) = connection
-        && let Err(error) = connection.close().await
+        && let Err((_, error)) = connection.close()
     {
         tracing::warn!(error = %error, "the database was not closed cleanly");
     }
@@ -139,11 +143,9 @@ async fn run(
 }
 
 /// Does the work as one transaction and tells everyone. An error says that the connection is not to be used again.
-///
-/// Not by sqlx's own transactions: each of their begins and ends is acknowledged back and forth between two threads, and
-/// this is the one queue that all writes go through.
-async fn commit(connection: &mut SqliteConnection, jobs: Vec<Job>, counters: &Counters) -> Result<()> {
-    if let Err(error) = run_statement(connection, "BEGIN IMMEDIATE").await.map_err(Error::begin) {
+async fn commit(connection: &mut Connection, jobs: Vec<Job>, counters: &Counters) -> Result<()> {
+    const GIVEN_UP: &[&str] = &["ROLLBACK TO work"];
+    if let Err(error) = run_all(connection, &["BEGIN IMMEDIATE"]).map_err(Error::begin) {
         refuse(jobs, &error).await;
         return Err(error);
     }
@@ -152,12 +154,10 @@ async fn commit(connection: &mut SqliteConnection, jobs: Vec<Job>, counters: &Co
     let mut lost = None;
     // What is alone is kept or given up with the whole.
     let alone = jobs.len() == 1;
-    let mut savepoint = (!alone).then_some("SAVEPOINT work");
+    let mut before: &[&str] = if alone { &[] } else { &["SAVEPOINT work"] };
     let mut jobs = jobs.into_iter();
     for job in jobs.by_ref() {
-        if let Some(statement) = savepoint
-            && let Err(error) = run_statement(connection, statement).await.map_err(Error::commit)
-        {
+        if let Err(error) = run_all(connection, before).map_err(Error::commit) {
             verdicts.push(job(Err(error.clone())).await);
             lost = Some(error);
             break;
@@ -168,20 +168,20 @@ async fn commit(connection: &mut SqliteConnection, jobs: Vec<Job>, counters: &Co
         let keep = verdict.as_ref().is_some_and(|verdict| verdict.keep);
         verdicts.extend(verdict);
         kept += u64::from(keep);
-        savepoint = match (alone, keep) {
-            (true, _) => None,
-            (false, true) => Some("RELEASE work; SAVEPOINT work"),
-            (false, false) => Some("ROLLBACK TO work"),
+        before = match (alone, keep) {
+            (true, _) => &[],
+            (false, true) => &["RELEASE work", "SAVEPOINT work"],
+            (false, false) => GIVEN_UP,
         };
     }
     // A last savepoint is released by COMMIT, unless its work is to be given up.
-    if lost.is_none() && savepoint == Some("ROLLBACK TO work") {
-        lost = run_statement(connection, "ROLLBACK TO work").await.map_err(Error::commit).err();
+    if lost.is_none() && before == GIVEN_UP {
+        lost = run_all(connection, GIVEN_UP).map_err(Error::commit).err();
     }
     let committed = match lost {
         Some(error) => Err(error),
-        None if kept == 0 => run_statement(connection, "ROLLBACK").await.map_err(Error::commit),
-        None => run_statement(connection, "COMMIT").await.map_err(Error::commit),
+        None if kept == 0 => run_all(connection, &["ROLLBACK"]).map_err(Error::commit),
+        None => run_all(connection, &["COMMIT"]).map_err(Error::commit),
     };
     if committed.is_ok() && kept > 0 {
         counters.committed(kept);
@@ -195,8 +195,8 @@ async fn commit(connection: &mut SqliteConnection, jobs: Vec<Job>, counters: &Co
     committed
 }
 
-async fn run_statement(connection: &mut SqliteConnection, statement: &'static str) -> sqlx::Result<()> {
-    sqlx::query(statement).execute(connection).await.map(drop)
+fn run_all(connection: &Connection, statements: &[&str]) -> rusqlite::Result<()> {
+    statements.iter().try_for_each(|statement| execute(connection, statement, &[]).map(drop))
 }
 
 /// Tells everyone that their work was not begun.

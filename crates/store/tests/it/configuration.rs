@@ -175,10 +175,10 @@ on_both_engines! {
             stored.enabled = enabled;
             let put = stored.clone();
             database.write(move |tx| Box::pin(async move { client::put(tx, &put, at(2)).await })).await;
-            assert!(database.read(|tx| Box::pin(client::find(tx, id))).await.as_ref() == Some(&stored));
+            assert!(database.read(move |tx| Box::pin(client::find(tx, id))).await.as_ref() == Some(&stored));
         }
         assert!(database.read(|tx| Box::pin(client::list(tx))).await == [stored]);
         assert!(database.write(move |tx| Box::pin(client::remove(tx, id))).await);
-        assert!(database.read(|tx| Box::pin(client::find(tx, id))).await.is_none());
+        assert!(database.read(move |tx| Box::pin(client::find(tx, id))).await.is_none());
     }
 }

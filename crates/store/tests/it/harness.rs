@@ -41,8 +41,8 @@ impl Database {
     /// Reads what must be readable.
     pub(crate) async fn read<T, F>(&self, work: F) -> T
     where
-        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T>> + Send,
-        T: Send,
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T>> + Send + 'static,
+        T: Send + 'static,
     {
         self.store.read(work).await.expect("the work succeeds")
     }

@@ -197,7 +197,7 @@ on_both_engines! {
         };
         let stored = token.clone();
         database.write(move |tx| Box::pin(async move { personal_access_token::insert(tx, &stored).await })).await;
-        assert!(database.read(|tx| Box::pin(personal_access_token::find(tx, id))).await == Some(token.clone()));
+        assert!(database.read(move |tx| Box::pin(personal_access_token::find(tx, id))).await == Some(token.clone()));
         database.write(move |tx| Box::pin(personal_access_token::used(tx, id, at(9)))).await;
         token.last_used_at = Some(at(9));
         let of = async |n| database.read(move |tx| Box::pin(personal_access_token::list_of(tx, identity_id(n)))).await;

@@ -45,7 +45,7 @@ on_both_engines! {
         database.write(move |tx| Box::pin(async move { lane::save(tx, one, &delta).await })).await;
 
         let bucket = Bucket(0x42);
-        let mut unfinished = database.read(|tx| Box::pin(lane::unfinished_in(tx, bucket))).await;
+        let mut unfinished = database.read(move |tx| Box::pin(lane::unfinished_in(tx, bucket))).await;
         unfinished.sort_unstable();
         assert_eq!(unfinished, [one, two]);
         for whose in unfinished {
@@ -57,7 +57,7 @@ on_both_engines! {
             });
             work.await;
         }
-        assert!(database.read(|tx| Box::pin(lane::unfinished_in(tx, bucket))).await.is_empty());
+        assert!(database.read(move |tx| Box::pin(lane::unfinished_in(tx, bucket))).await.is_empty());
         assert_eq!(database.read(|tx| Box::pin(lane::unfinished_in(tx, Bucket(0x43)))).await.len(), 1);
         let (ended, targets) = database.read(move |tx| Box::pin(change::find(tx, judged.id))).await.expect("there");
         assert_eq!((ended.state, ended.settled_at), (ChangeState::Failed, Some(at(99))));
@@ -127,11 +127,11 @@ async fn a_copy_is_private_whole_and_of_one_moment_while_others_write() {
         let count = copied.read(|tx| {
             Box::pin(async move {
                 let lockstep_store::Tx::Sqlite(connection) = tx else { panic!("on SQLite") };
-                let count = sqlx::query_as("SELECT count(*) FROM change_seq").fetch_one(&mut **connection).await;
-                Ok::<(i64,), Error>(count.expect("a count"))
+                let count = connection.query_row("SELECT count(*) FROM change_seq", [], |row| row.get::<_, i64>(0));
+                Ok::<_, Error>(count.expect("a count"))
             })
         });
-        let (count,) = count.await.expect("read");
+        let count = count.await.expect("read");
         assert_eq!(count % 2, 0, "half of a transaction was copied");
         copied.migrate(at(1)).await.expect("it is a database like any other");
         copied.close().await;

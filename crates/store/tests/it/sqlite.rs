@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use lockstep_store::{Error, Options, Store, Tx, dictionary, identity};
-use sqlx::Executor;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -11,9 +10,9 @@ use crate::harness::{Database, on_sqlite};
 use crate::sample::{at, identity};
 
 /// Runs a statement that no function of the store would.
-async fn raw(tx: &mut Tx<'_>, sql: &'static str) {
+fn raw(tx: &mut Tx<'_>, sql: &'static str) {
     let Tx::Sqlite(connection) = tx else { panic!("on SQLite") };
-    connection.execute(sql).await.expect(sql);
+    connection.execute_batch(sql).expect(sql);
 }
 
 /// Keeps the writer busy until the notification, so that whatever is written meanwhile waits together.
@@ -97,8 +96,8 @@ async fn a_failed_commit_fails_everyone_in_it_and_nobody_after() {
                 let work = database.try_write(|tx| {
                     Box::pin(async move {
                         // Checked at COMMIT only, which then fails.
-                        raw(tx, "PRAGMA defer_foreign_keys = ON").await;
-                        raw(tx, "INSERT INTO source_secret VALUES (x'01', 'orphan', x'02', '2026')").await;
+                        raw(tx, "PRAGMA defer_foreign_keys = ON");
+                        raw(tx, "INSERT INTO source_secret VALUES (x'01', 'orphan', x'02', '2026')");
                         Ok(())
                     })
                 });
@@ -130,7 +129,7 @@ async fn a_transaction_that_is_lost_half_way_is_lost_for_everyone_in_it() {
                         identity::put(tx, &identity(n, &format!("person{n}")), at(1)).await?;
                         // What SQLite does by itself when the disk is full.
                         if n == 10 {
-                            raw(tx, "ROLLBACK").await;
+                            raw(tx, "ROLLBACK");
                         }
                         Ok(())
                     })
@@ -155,21 +154,18 @@ async fn a_commit_is_durable_and_what_is_erased_is_overwritten() {
             .write(|tx| {
                 Box::pin(async move {
                     let Tx::Sqlite(connection) = tx else { panic!("on SQLite") };
-                    let mut settings = Vec::new();
-                    for sql in
-                        ["PRAGMA synchronous", "PRAGMA secure_delete", "PRAGMA foreign_keys", "PRAGMA busy_timeout"]
-                    {
-                        let (value,): (i64,) = sqlx::query_as(sql).fetch_one(&mut **connection).await.expect(sql);
-                        settings.push(value);
-                    }
-                    let (mode,): (String,) =
-                        sqlx::query_as("PRAGMA journal_mode").fetch_one(&mut **connection).await.expect("a mode");
+                    let mode: String =
+                        connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("a mode");
+                    let settings = ["synchronous", "secure_delete", "foreign_keys", "busy_timeout"].map(|name| {
+                        let sql = format!("PRAGMA {name}");
+                        connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).expect(name)
+                    });
                     Ok((mode, settings))
                 })
             })
             .await;
         // synchronous 2 is FULL.
-        assert_eq!(settings, ("wal".to_owned(), vec![2, 1, 1, 10_000]));
+        assert_eq!(settings, ("wal".to_owned(), [2, 1, 1, 10_000]));
     })
     .await;
 }
@@ -185,21 +181,31 @@ async fn readers_that_fail_or_give_up_half_way_leave_room_for_others() {
             assert!(matches!(failed, Err(Error::NotFound("reason to fail"))), "{failed:?}");
         }
         for _ in 0..2 * connections {
-            let (store, reading) = (database.store.clone(), Arc::new(Notify::new()));
-            let begun = Arc::clone(&reading);
+            let store = database.store.clone();
+            let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+            let (begins, goes) = (begun.clone(), go.clone());
             let reader = tokio::spawn(async move {
                 let read = store.read::<(), Error, _>(move |tx| {
                     Box::pin(async move {
                         dictionary::find(tx).await?;
-                        begun.notify_one();
-                        std::future::pending().await
+                        begins.notify_one();
+                        goes.notified().await;
+                        Ok(())
                     })
                 });
                 read.await
             });
-            reading.notified().await;
+            begun.notified().await;
             reader.abort();
             assert!(reader.await.expect_err("given up").is_cancelled());
+            go.notify_one();
+        }
+        for _ in 0..2 * connections {
+            let store = database.store.clone();
+            let reader = tokio::spawn(async move {
+                store.read::<(), Error, _>(|_| Box::pin(async { panic!("this panic belongs to the test") })).await
+            });
+            assert!(reader.await.expect_err("it panicked").is_panic());
         }
         database.write(|tx| Box::pin(dictionary::put(tx, "newer", at(2)))).await;
         let read = database.read(|tx| Box::pin(dictionary::find(tx)));
@@ -271,4 +277,34 @@ async fn a_folder_that_is_not_there_is_named() {
     let address = format!("sqlite:{}", folder.path().join("none").join("lockstep.db").display());
     let error = Store::open(&address, Options::default()).await.expect_err("no folder");
     assert!(error.to_string().contains("none/lockstep.db"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused() {
+    for address in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:/tmp/lockstep.db?mode=rwc"] {
+        let error = Store::open(address, Options::default()).await.expect_err(address);
+        assert!(matches!(error, Error::InvalidAddress(_)), "{address}: {error:?}");
+    }
+}
+
+/// What SQLite does by itself when the disk fails under a reader.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_whose_transaction_ended_by_itself_reads_from_no_old_state() {
+    on_sqlite(async |database| {
+        let ended = database.store.read::<(), Error, _>(|tx| {
+            Box::pin(async move {
+                raw(tx, "ROLLBACK");
+                Ok(())
+            })
+        });
+        ended.await.expect("read");
+        for n in 0..3 {
+            database
+                .write(move |tx| Box::pin(async move { dictionary::put(tx, &format!("word {n}"), at(1)).await }))
+                .await;
+            let found = database.read(|tx| Box::pin(dictionary::find(tx))).await;
+            assert_eq!(found, Some(format!("word {n}")));
+        }
+    })
+    .await;
 }
