@@ -208,3 +208,28 @@ fn a_sealed_signing_key_opens_under_its_own_id_only_and_shows_nothing() {
     let key = SigningKey::unseal(&ring, Uuid::from_u128(1), &sealed).unwrap();
     assert_eq!(format!("{key:?}"), "SigningKey(00000000-0000-0000-0000-000000000001)");
 }
+
+#[test]
+fn what_was_verified_is_remembered_for_that_very_token_and_never_beyond_its_time_or_key() {
+    let ring = ring();
+    let tokens = Tokens::new(TokenSettings::default(), vec![signing_key(&ring, 1)]);
+    let token = tokens.issue(&claims()).expect("issued");
+    for _ in 0..2 {
+        assert_eq!(tokens.verify(&token, now()), Ok(claims()));
+    }
+    let end = DateTime::from_timestamp(claims().exp, 0).expect("a time");
+    assert_eq!(tokens.verify(&token, end), Err(TokenError::Expired));
+    assert_eq!(tokens.verify(&format!("{token}A"), now()), Err(TokenError::Signature));
+    let others = tokens.with_keys(vec![signing_key(&ring, 2)]);
+    assert_eq!(others.verify(&token, now()), Err(TokenError::UnknownKey));
+}
+
+#[test]
+fn there_is_an_end_to_what_is_remembered() {
+    let verified = Verified::default();
+    for number in 0..2 * REMEMBERED {
+        verified.insert(sha256(&number.to_string()), claims());
+        let kept = verified.0.lock().expect("nobody panicked").len();
+        assert!((1..=REMEMBERED).contains(&kept));
+    }
+}
