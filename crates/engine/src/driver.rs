@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use lockstep_core::change::{
-    Attempt, ChangeState, Delta, Judgement, Lane, LaneEvent, LaneSettings, Now, Target, TargetKey,
+    Attempt, ChangeState, Delta, Judgement, Lane, LaneEvent, LaneSettings, Now, Step as CallStep, Target, TargetKey,
 };
 use lockstep_core::id::{ChangeId, IdentityId, SourceId};
 use tokio::task::JoinSet;
@@ -71,7 +71,14 @@ pub(crate) async fn drive<H: Host>(
         // Before anything is begun: what expired while nobody was there must not be delivered after its time.
         let now = driver.host.now();
         driver.lane.sweep(now);
-        let begun = if stop.is_cancelled() { Vec::new() } else { driver.begin(now) };
+        let begun = match stop.is_cancelled() {
+            false => driver.begin(now),
+            true => {
+                // Others wait for the room that nobody here will use.
+                driver.entered.clear();
+                Vec::new()
+            }
+        };
         if !driver.commit().await? {
             return Ok(Ended::Lost);
         }
@@ -115,7 +122,8 @@ struct Driver<H: Host> {
     /// Targets that wait for room at their source, and since when; and those that got it.
     entering: BTreeMap<TargetKey, Duration>,
     entered: BTreeMap<TargetKey, Pass>,
-    /// Changes whose payload is being opened again; and those whose payload could not be, which their next calls report.
+    /// Changes whose payload is being opened again; and those whose payload was just found not to open, which the calls
+    /// that waited for it report.
     opening: BTreeSet<ChangeId>,
     unopened: BTreeSet<ChangeId>,
     hashing: BTreeSet<TargetKey>,
@@ -139,28 +147,26 @@ impl<H: Host> Driver<H> {
                 }
             } else if !self.entering.contains_key(&key) {
                 let pass = entered.remove(&key).or_else(|| self.host.gate(attempt.source).try_enter());
+                let opened = self.payloads.contains_key(&key.change);
+                let unopened = self.unopened.contains(&key.change);
                 match pass {
                     None => self.enter_later(attempt, now),
-                    Some(pass) if !self.is_opened(key.change) => {
+                    Some(pass) if !opened && !unopened => {
                         self.open(key.change);
                         self.entered.insert(key, pass);
                     }
+                    // The one sign-in is not spent on a password that nobody has; room is left to others meanwhile.
+                    Some(_) if unopened && attempt.step == CallStep::SignIn => self.open(key.change),
+                    // A write without its password is begun, too: its status then says why it is not there.
                     Some(pass) if self.lane.begin(attempt, now) => begun.push((attempt, pass)),
                     Some(_) => {}
                 }
             }
         }
-        for (attempt, _) in &begun {
-            // The next time it is tried again.
-            self.unopened.remove(&attempt.key.change);
-        }
-        // Room that was waited for and is not needed any more is dropped here.
+        // Whoever has room has begun or opens again, so this was heard. Room that was waited for and is not needed any more
+        // is dropped here.
+        self.unopened.clear();
         begun
-    }
-
-    /// Whether it is known what a call would send, or that there is nothing.
-    fn is_opened(&self, change: ChangeId) -> bool {
-        self.payloads.contains_key(&change) || self.unopened.contains(&change)
     }
 
     fn open(&mut self, change: ChangeId) {
@@ -328,7 +334,6 @@ impl<H: Host> Driver<H> {
         };
         self.payloads.retain(|change, _| lane.targets_of(*change).any(at_work));
         self.fingerprints.retain(|change, _| lane.change(*change).is_some());
-        self.unopened.retain(|change| lane.change(*change).is_some());
         entering.keys().filter(|key| self.payloads.contains_key(&key.change)).filter_map(until).min()
     }
 }

@@ -62,8 +62,8 @@ pub(crate) async fn entered<H: Host>(gate: Arc<Gate>, attempt: Attempt) -> Event
     Event::Entered(attempt, gate.enter().await)
 }
 
-/// Opens the payload of a change that passed, again. It is asked for before a target is begun: from then on nothing may
-/// wait, neither for the database nor for a processor.
+/// Opens the payload of a change that passed, again. It is asked for before a target is begun: from then on a call
+/// must not wait for long.
 pub(crate) async fn opened<H: Host>(host: H, change: Change) -> Event<H> {
     let opening = payload(&host, &change, None);
     Event::Opened(change.id, tried(change.id, "a queued payload could not be opened", opening).await)

@@ -107,7 +107,8 @@ impl Sqlite {
 fn path_of(address: &str) -> Result<PathBuf> {
     let path = address.strip_prefix("sqlite:").unwrap_or_default();
     let path = path.strip_prefix("//").unwrap_or(path);
-    match path.is_empty() || path.contains('?') || path == ":memory:" {
+    // The library would take what begins with `file:` for an address of its own kind.
+    match path.is_empty() || path.contains('?') || path == ":memory:" || path.starts_with("file:") {
         true => {
             let wanted = "a file is needed, and nothing after it: sqlite:PATH";
             Err(Error::InvalidAddress(sqlx::Error::Configuration(wanted.into()).into()))

@@ -118,7 +118,7 @@ impl Store {
 
     /// Does `work` on one consistent state of what is committed. It must not write.
     ///
-    /// On SQLite the work is carried out to its end even when the caller no longer waits for it.
+    /// On SQLite what was begun is carried out to its end even when the caller no longer waits for it.
     ///
     /// # Errors
     /// Whatever `work` gives, and [`Error::Begin`] or [`Error::Commit`] of the transaction itself.

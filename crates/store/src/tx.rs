@@ -66,7 +66,8 @@ macro_rules! row {
 
         impl $crate::sqlite::value::FromSqliteRow for $name {
             fn from_sqlite_row(row: &::rusqlite::Row<'_>) -> ::rusqlite::Result<Self> {
-                Ok(Self { $($field: $crate::sqlite::value::column(row, stringify!($field))?,)* })
+                let mut next = 0;
+                Ok(Self { $($field: $crate::sqlite::value::column(row, &mut next, stringify!($field))?,)* })
             }
         }
 

@@ -42,7 +42,7 @@ impl Readers {
         Ok(Self { file, queue: Mutex::new(Some(queue)), threads: Mutex::new(threads) })
     }
 
-    /// The work is carried out to its end even when the caller no longer waits for it.
+    /// Once it is begun, the work is carried out to its end even when the caller no longer waits for it.
     pub(super) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
@@ -52,6 +52,9 @@ impl Readers {
         let (told, waits) = oneshot::channel();
         let runtime = Handle::current();
         let job: Job = Box::new(move |tx| {
+            if told.is_closed() {
+                return;
+            }
             let result = match tx {
                 Ok(tx) => catch_unwind(AssertUnwindSafe(|| runtime.block_on(work(tx)))),
                 Err(error) => Ok(Err(error.into())),

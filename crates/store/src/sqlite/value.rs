@@ -28,9 +28,14 @@ pub(crate) trait FromSqliteRow: Sized {
     fn from_sqlite_row(row: &Row<'_>) -> rusqlite::Result<Self>;
 }
 
-/// Reads a column by its name.
-pub(crate) fn column<T: FromSqlite>(row: &Row<'_>, name: &str) -> rusqlite::Result<T> {
-    column_at(row, row.as_ref().column_index(name)?)
+/// Reads a column by its name, which is looked for from place `next` on: most rows are read in the order of their columns.
+pub(crate) fn column<T: FromSqlite>(row: &Row<'_>, next: &mut usize, name: &str) -> rusqlite::Result<T> {
+    let statement = row.as_ref();
+    let mut places = (*next..statement.column_count()).chain(0..*next);
+    let place = places.find(|place| statement.column_name(*place).is_ok_and(|column| column == name));
+    let place = place.ok_or_else(|| Error::InvalidColumnName(name.to_owned()))?;
+    *next = place + 1;
+    column_at(row, place)
 }
 
 fn column_at<T: FromSqlite>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
@@ -165,6 +170,23 @@ mod tests {
             texts.push(text);
         }
         assert!(texts.is_sorted(), "{texts:?}");
+    }
+
+    #[test]
+    fn columns_are_found_by_their_names_in_any_order() {
+        crate::tx::row! {
+            #[derive(Debug, PartialEq)]
+            struct Pair {
+                a: i64,
+                b: String,
+            }
+        }
+        let connection = Connection::open_in_memory().unwrap();
+        for sql in ["SELECT 1 AS a, 'b' AS b", "SELECT 'b' AS b, 1 AS a", "SELECT 'b' AS b, 0 AS c, 1 AS a"] {
+            assert_eq!(fetch_one::<Pair>(&connection, sql, &[]), Ok(Pair { a: 1, b: "b".to_owned() }), "{sql}");
+        }
+        let missing = fetch_one::<Pair>(&connection, "SELECT 1 AS a", &[]);
+        assert_eq!(missing, Err(Error::InvalidColumnName("b".to_owned())));
     }
 
     #[test]

@@ -281,7 +281,9 @@ async fn a_folder_that_is_not_there_is_named() {
 
 #[tokio::test]
 async fn what_is_no_file_is_refused() {
-    for address in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:/tmp/lockstep.db?mode=rwc"] {
+    for address in
+        ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:file::memory:", "sqlite:/tmp/lockstep.db?mode=rwc"]
+    {
         let error = Store::open(address, Options::default()).await.expect_err(address);
         assert!(matches!(error, Error::InvalidAddress(_)), "{address}: {error:?}");
     }
