@@ -25,7 +25,7 @@ pub struct Store {
 #[derive(Debug)]
 enum Engine {
     Sqlite(Sqlite),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 /// How a database is opened.
@@ -82,7 +82,7 @@ impl Store {
         let counters = Arc::new(Counters::default());
         let engine = match address.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => Engine::Sqlite(Sqlite::open(address, options, counters.clone()).await?),
-            Some("postgres" | "postgresql") => Engine::Postgres(Postgres::open(address, options).await?),
+            Some("postgres" | "postgresql") => Engine::Postgres(Box::new(Postgres::open(address, options).await?)),
             _ => return Err(Error::UnknownEngine),
         };
         Ok(Self { engine, counters })
