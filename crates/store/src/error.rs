@@ -162,17 +162,12 @@ impl From<rusqlite::Error> for Cause {
 }
 
 impl Cause {
-    /// Whether SQLite waits for another process that has the file.
-    pub(crate) fn is_busy(&self) -> bool {
-        matches!(&*self.0, Engine::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
-    }
-
     fn is_transient(&self) -> bool {
         // serialization_failure, deadlock_detected, lock_not_available.
         const CODES: [&str; 3] = ["40001", "40P01", "55P03"];
         let code = |error: &sqlx::Error| error.as_database_error()?.code().map(|code| CODES.contains(&code.as_ref()));
         match &*self.0 {
-            Engine::Sqlite(_) => self.is_busy(),
+            Engine::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy),
             Engine::Sqlx(error) => code(error).unwrap_or(false),
         }
     }

@@ -189,10 +189,10 @@ pub(crate) struct Tokens {
 }
 
 /// The claims of tokens whose signature, issuer and audience were found right, by the SHA-256 of the whole token: a client
-/// sends the same one for minutes, and a signature costs a quarter of a small request.
+/// sends the same one for minutes, and to verify RS256 again is one of the larger parts of a small request.
 ///
 /// It is forgotten with the keys that verified it, since new keys make new [`Tokens`]. The expiry is looked at each time.
-/// Only what was issued here gets in, so nobody else can fill it; a full one is emptied.
+/// Only what a key of ours has signed gets in; a full one is emptied.
 #[derive(Default)]
 struct Verified(Mutex<HashMap<[u8; 32], Claims>>);
 
