@@ -100,13 +100,14 @@ impl Store {
     /// Does `work` in a transaction of its own and commits it when it gives `Ok`; otherwise nothing of it is kept.
     ///
     /// The work is carried out to its end even when the caller no longer waits for it. On SQLite it shares its commit
-    /// with others; none of them is told before that commit is durable.
+    /// with others; none of them is told before that commit is durable. When one of them is given up after it wrote, the
+    /// others are done once more: work has no effect but what it does with the transaction.
     ///
     /// # Errors
     /// Whatever `work` gives; and [`Error::Begin`], [`Error::Commit`] or [`Error::Abandoned`] of the transaction itself.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {

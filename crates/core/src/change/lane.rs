@@ -63,7 +63,7 @@ pub struct LaneRows {
 }
 
 /// What a transition changed, to be committed as one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Delta {
     /// Changes to be written back.
     pub changes: Vec<Change>,

@@ -73,7 +73,7 @@ pub async fn apply(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Pla
         return Ok(draft);
     }
     let passwords = hash_first_passwords(app, draft).await?;
-    let work = Work { app: app.clone(), wanted, follow, passwords };
+    let work = Arc::new(Work { app: app.clone(), wanted, follow, passwords });
     failpoint!(app, ApplyBeforeCommit, |failed| Err(Error::Hash(failed.into())));
     let done: Result<Plan, Error> = app
         .store

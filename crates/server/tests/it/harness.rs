@@ -134,7 +134,7 @@ impl Harness {
     /// Writes and commits.
     pub(crate) async fn write<T, F>(&self, work: F) -> T
     where
-        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Error>> + Clone + Send + 'static,
         T: Send + 'static,
     {
         self.app.store.write(work).await.expect("written")

@@ -1,8 +1,10 @@
-//! Group commit: one thread owns the only writing connection. It takes all the work that waits, does each piece inside a
-//! savepoint of one transaction, commits once, and only then tells everyone.
+//! Group commit: one thread owns the only writing connection. It takes all the work that waits, does it in one
+//! transaction, commits once, and only then tells everyone.
 //!
-//! A piece of work that fails or panics rolls back to its own savepoint and disturbs nobody. When the transaction as a
-//! whole is lost, everyone in it is told so, and the connection is opened anew.
+//! A piece of work that is given up disturbs nobody. Most of them are given up before they write anything, and then there
+//! is nothing to be taken back. Otherwise the group is given up with it, and done once more without it: that is rare, and
+//! a savepoint for each piece would cost a copy of every page that it touches, every time. When a commit fails, everyone
+//! in it is told so, and the connection is opened anew.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -33,19 +35,59 @@ pub(super) struct Writer {
 }
 
 enum Message {
-    Work(Job),
+    Piece(Box<dyn Piece>),
     Close(oneshot::Sender<()>),
 }
 
-/// A piece of work, called with the transaction, or with the reason why there is none.
-type Job = Box<dyn for<'a> FnOnce(Result<&'a mut Tx<'_>>) -> BoxFuture<'a, Verdict> + Send>;
+/// A piece of work, and who waits for it.
+trait Piece: Send {
+    /// Does the work and says whether what it wrote is to be kept. It may be done again: the last time counts.
+    fn attempt<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, bool>;
 
-/// What a piece of work came to.
-struct Verdict {
-    /// Whether what it wrote is kept.
-    keep: bool,
-    /// Tells whoever waits, once it is known what became of the commit.
-    answer: Box<dyn FnOnce(Result<()>) + Send>,
+    /// Tells what came of it, once it is known what became of the transaction. What panicked has no answer.
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+struct Work<T, E, F> {
+    work: F,
+    result: Option<Result<T, E>>,
+    told: oneshot::Sender<Result<T, E>>,
+}
+
+/// What became of a group.
+enum Outcome {
+    Committed,
+    /// The piece at this place was given up when it had written something. Nothing of the group is kept.
+    GivenUp(usize),
+    /// The connection is not to be used again. Nothing is known to be kept.
+    Lost(Error),
+}
+
+impl<T, E, F> Piece for Work<T, E, F>
+where
+    F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Clone + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn attempt<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, bool> {
+        self.result = None;
+        Box::pin(async move {
+            let result = (self.work.clone())(tx).await;
+            self.result.insert(result).is_ok()
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        let answer = match committed {
+            Ok(()) => self.result,
+            // A refusal may rest on rows of the same group: when those are lost, so is its reason.
+            Err(error) => Some(Err(error.into())),
+        };
+        if let Some(answer) = answer {
+            // Whoever no longer listens does not need the answer.
+            let _ = self.told.send(answer);
+        }
+    }
 }
 
 impl Writer {
@@ -63,30 +105,13 @@ impl Writer {
 
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
         let (told, waits) = oneshot::channel();
-        let job: Job = Box::new(move |tx| {
-            Box::pin(async move {
-                let result = match tx {
-                    Ok(tx) => work(tx).await,
-                    Err(error) => Err(error.into()),
-                };
-                let keep = result.is_ok();
-                let answer = Box::new(move |committed: Result<()>| {
-                    // Whoever no longer listens does not need the answer.
-                    // A refusal may rest on rows of the same group: when those are lost, so is its reason.
-                    let _ = told.send(match committed {
-                        Ok(()) => result,
-                        Err(error) => Err(error.into()),
-                    });
-                });
-                Verdict { keep, answer }
-            })
-        });
-        self.queue.send(Message::Work(job)).await.map_err(|_| Error::Abandoned)?;
+        let piece = Message::Piece(Box::new(Work { work, result: None, told }));
+        self.queue.send(piece).await.map_err(|_| Error::Abandoned)?;
         waits.await.map_err(|_| Error::Abandoned)?
     }
 
@@ -104,10 +129,10 @@ async fn run(connection: Connection, file: DatabaseFile, mut queue: mpsc::Receiv
     let mut messages = Vec::with_capacity(BATCH);
     let mut closed = Vec::new();
     while queue.recv_many(&mut messages, BATCH).await > 0 {
-        let mut jobs = Vec::with_capacity(messages.len());
+        let mut group = Vec::with_capacity(messages.len());
         for message in messages.drain(..) {
             match message {
-                Message::Work(job) => jobs.push(job),
+                Message::Piece(piece) => group.push(piece),
                 Message::Close(told) => {
                     // What is in the queue is still done.
                     queue.close();
@@ -115,22 +140,7 @@ async fn run(connection: Connection, file: DatabaseFile, mut queue: mpsc::Receiv
                 }
             }
         }
-        if jobs.is_empty() {
-            continue;
-        }
-        let open = match connection.take() {
-            Some(open) => Ok(open),
-            None => file.open_to_write(),
-        };
-        match open {
-            Ok(mut open) => match commit(&mut open, jobs, &counters).await {
-                Ok(()) => connection = Some(open),
-                Err(error) => {
-                    tracing::error!(?error, "a group of writes was lost; the database is opened anew");
-                }
-            },
-            Err(error) => refuse(jobs, &Error::begin(error)).await,
-        }
+        carry_out(&mut connection, &file, group, &counters).await;
     }
     if let Some(connection) = connection
         && let Err((_, error)) = connection.close()
@@ -142,66 +152,80 @@ async fn run(connection: Connection, file: DatabaseFile, mut queue: mpsc::Receiv
     }
 }
 
-/// Does the work as one transaction and tells everyone. An error says that the connection is not to be used again.
-async fn commit(connection: &mut Connection, jobs: Vec<Job>, counters: &Counters) -> Result<()> {
-    const GIVEN_UP: &[&str] = &["ROLLBACK TO work"];
-    if let Err(error) = run_all(connection, &["BEGIN IMMEDIATE"]).map_err(Error::begin) {
-        refuse(jobs, &error).await;
-        return Err(error);
+/// Does a group of work and tells everyone. Afterwards there is no connection if it is to be opened anew.
+async fn carry_out(
+    connection: &mut Option<Connection>,
+    file: &DatabaseFile,
+    group: Vec<Box<dyn Piece>>,
+    counters: &Counters,
+) {
+    let mut groups = vec![group];
+    while let Some(mut group) = groups.pop() {
+        if group.is_empty() {
+            continue;
+        }
+        let committed = match attempt(connection, file, &mut group, counters).await {
+            Outcome::Committed => Ok(()),
+            // Alone, it was given up with everything that there was.
+            Outcome::GivenUp(_) if group.len() == 1 => Ok(()),
+            Outcome::GivenUp(at) => {
+                // Those before it, itself, and those after it, who were not begun: in their order, the next one last.
+                groups.push(group.split_off(at + 1));
+                groups.push(group.split_off(at));
+                groups.push(group);
+                continue;
+            }
+            Outcome::Lost(error) => {
+                tracing::error!(?error, "a group of writes was lost; the database is opened anew");
+                *connection = None;
+                Err(error)
+            }
+        };
+        for piece in group {
+            piece.answer(committed.clone());
+        }
     }
-    let mut verdicts = Vec::with_capacity(jobs.len());
+}
+
+/// Does the work as one transaction.
+async fn attempt(
+    connection: &mut Option<Connection>,
+    file: &DatabaseFile,
+    group: &mut [Box<dyn Piece>],
+    counters: &Counters,
+) -> Outcome {
+    let opened = match connection.take() {
+        Some(open) => Ok(open),
+        None => file.open_to_write(),
+    };
+    let open = match opened.and_then(|open| execute(&open, "BEGIN IMMEDIATE", &[]).map(|_| open)) {
+        Ok(open) => connection.insert(open),
+        Err(error) => return Outcome::Lost(Error::begin(error)),
+    };
+    let end = |open: &Connection, statement: &str, kept: Outcome| match execute(open, statement, &[]) {
+        Ok(_) => kept,
+        Err(error) => Outcome::Lost(Error::commit(error)),
+    };
     let mut kept = 0;
-    let mut lost = None;
-    // What is alone is kept or given up with the whole.
-    let alone = jobs.len() == 1;
-    let mut before: &[&str] = if alone { &[] } else { &["SAVEPOINT work"] };
-    let mut jobs = jobs.into_iter();
-    for job in jobs.by_ref() {
-        if let Err(error) = run_all(connection, before).map_err(Error::commit) {
-            verdicts.push(job(Err(error.clone())).await);
-            lost = Some(error);
+    for (at, piece) in group.iter_mut().enumerate() {
+        let before = open.total_changes();
+        let keep = AssertUnwindSafe(piece.attempt(&mut Tx::Sqlite(open))).catch_unwind().await.unwrap_or(false);
+        kept += u64::from(keep);
+        // SQLite ends a transaction by itself when the disk is full, for instance. Then there is nothing to be committed, and
+        // what came next would be outside of any.
+        if open.is_autocommit() {
             break;
         }
-        // What panicked has no verdict, and dropping its answer tells whoever waits.
-        let mut tx = Tx::Sqlite(&mut *connection);
-        let verdict = AssertUnwindSafe(job(Ok(&mut tx))).catch_unwind().await.ok();
-        let keep = verdict.as_ref().is_some_and(|verdict| verdict.keep);
-        verdicts.extend(verdict);
-        kept += u64::from(keep);
-        before = match (alone, keep) {
-            (true, _) => &[],
-            (false, true) => &["RELEASE work", "SAVEPOINT work"],
-            (false, false) => GIVEN_UP,
-        };
+        if !keep && open.total_changes() != before {
+            return end(open, "ROLLBACK", Outcome::GivenUp(at));
+        }
     }
-    // A last savepoint is released by COMMIT, unless its work is to be given up.
-    if lost.is_none() && before == GIVEN_UP {
-        lost = run_all(connection, GIVEN_UP).map_err(Error::commit).err();
+    if kept == 0 {
+        return end(open, "ROLLBACK", Outcome::Committed);
     }
-    let committed = match lost {
-        Some(error) => Err(error),
-        None if kept == 0 => run_all(connection, &["ROLLBACK"]).map_err(Error::commit),
-        None => run_all(connection, &["COMMIT"]).map_err(Error::commit),
-    };
-    if committed.is_ok() && kept > 0 {
+    let outcome = end(open, "COMMIT", Outcome::Committed);
+    if matches!(outcome, Outcome::Committed) {
         counters.committed(kept);
     }
-    for verdict in verdicts {
-        (verdict.answer)(committed.clone());
-    }
-    if let Err(error) = &committed {
-        refuse(jobs.collect(), error).await;
-    }
-    committed
-}
-
-fn run_all(connection: &Connection, statements: &[&str]) -> rusqlite::Result<()> {
-    statements.iter().try_for_each(|statement| execute(connection, statement, &[]).map(drop))
-}
-
-/// Tells everyone that their work was not begun.
-async fn refuse(jobs: Vec<Job>, error: &Error) {
-    for job in jobs {
-        (job(Err(error.clone())).await.answer)(Ok(()));
-    }
+    outcome
 }

@@ -23,7 +23,7 @@ impl Database {
     /// Does work that must succeed.
     pub(crate) async fn write<T, F>(&self, work: F) -> T
     where
-        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T>> + Send + 'static,
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T>> + Clone + Send + 'static,
         T: Send + 'static,
     {
         self.store.write(work).await.expect("the work succeeds")
@@ -32,7 +32,7 @@ impl Database {
     /// Does work that may fail.
     pub(crate) async fn try_write<T, F>(&self, work: F) -> Result<T>
     where
-        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T>> + Send + 'static,
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T>> + Clone + Send + 'static,
         T: Send + 'static,
     {
         self.store.write(work).await

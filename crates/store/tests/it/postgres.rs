@@ -100,19 +100,20 @@ async fn a_take_over_waits_for_the_transaction_of_the_owner() {
         let owner = node_id(1);
         assert!(database.write(move |tx| Box::pin(bucket::pass(tx, Bucket(9), 0, Some(owner)))).await);
         let other = database.clone();
-        let (begun, waits) = tokio::sync::oneshot::channel();
+        let begun = std::sync::Arc::new(tokio::sync::Notify::new());
+        let begins = begun.clone();
         let owning = tokio::spawn(async move {
             let work = other.try_write(move |tx| {
                 Box::pin(async move {
                     bucket::hold(tx, Bucket(9), owner, 1).await?;
-                    begun.send(()).expect("somebody waits");
+                    begins.notify_one();
                     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
                     node::register(tx, owner, "written while it held the bucket", at(1)).await
                 })
             });
             work.await
         });
-        waits.await.expect("begun");
+        begun.notified().await;
         let seen = database
             .write(move |tx| {
                 Box::pin(async move {

@@ -1,6 +1,7 @@
 //! What only SQLite has: group commit, the durability of its file, and the lock that proves there is one node.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lockstep_store::{Error, Options, Store, Tx, dictionary, identity};
 use tokio::sync::Notify;
@@ -43,13 +44,15 @@ async fn those_who_wait_share_one_commit_and_a_failure_is_its_own() {
     on_sqlite(async |database| {
         let before = database.store.statistics();
         let go = hold_the_writer(&database).await;
+        let attempts = Arc::new(AtomicUsize::new(0));
         let mut writers = JoinSet::new();
         for n in 0..300 {
-            let database = database.clone();
+            let (database, attempts) = (database.clone(), attempts.clone());
             writers.spawn(async move {
                 let written = database
                     .try_write(move |tx| {
                         Box::pin(async move {
+                            attempts.fetch_add(1, Ordering::Relaxed);
                             identity::put(tx, &identity(n, &format!("person{n}")), at(1)).await?;
                             match n % 100 {
                                 7 => Err(Error::NotFound("reason to fail")),
@@ -76,8 +79,42 @@ async fn those_who_wait_share_one_commit_and_a_failure_is_its_own() {
         }
         let after = database.store.statistics();
         assert_eq!(after.works - before.works, 1 + 291);
-        assert_eq!(after.commits - before.commits, 2, "the one that was held, and all the others together");
+        // The one that was held, and the others: each of the nine who failed cut the group in two.
+        let commits = after.commits - before.commits;
+        assert!((2..=11).contains(&commits), "{commits}");
+        let attempts = attempts.load(Ordering::Relaxed);
+        assert!((300..=600).contains(&attempts), "{attempts}");
         assert_eq!(database.read(|tx| Box::pin(identity::count(tx))).await, 291);
+    })
+    .await;
+}
+
+/// Whoever is refused before anything is written, as most are, costs the others nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_without_a_write_leaves_the_group_whole() {
+    on_sqlite(async |database| {
+        let before = database.store.statistics();
+        let go = hold_the_writer(&database).await;
+        let mut writers = JoinSet::new();
+        for n in 0..20 {
+            let database = database.clone();
+            writers.spawn(async move {
+                let work = database.try_write(move |tx| {
+                    Box::pin(async move {
+                        match n % 2 {
+                            0 => identity::put(tx, &identity(n, &format!("person{n}")), at(1)).await,
+                            _ => Err(Error::NotFound("reason to refuse")),
+                        }
+                    })
+                });
+                work.await.is_ok()
+            });
+        }
+        let_them_queue().await;
+        go.notify_one();
+        assert_eq!(writers.join_all().await.into_iter().filter(|written| *written).count(), 10);
+        let after = database.store.statistics();
+        assert_eq!(after.commits - before.commits, 2, "the one that was held, and all the others together");
     })
     .await;
 }
