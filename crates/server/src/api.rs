@@ -40,23 +40,31 @@ use oauth::{jwks, token};
 use password_management::{digit, query, set, status};
 use prefer::Waits;
 
-/// What handlers share: the application, and what is counted for the length of a process.
+/// What handlers share: the application, and what is counted for the length of a process. Every layer that a request
+/// passes takes a copy, so that is cheap.
 #[derive(Clone)]
-pub struct Api {
+pub struct Api(Arc<Shared>);
+
+/// What an [`Api`] holds.
+pub struct Shared {
     app: App,
-    requests: Arc<Requests>,
-    failures: Arc<Failures>,
+    requests: Requests,
+    failures: Failures,
     waits: Waits,
+}
+
+impl std::ops::Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 impl Api {
     fn new(app: App) -> Self {
-        Self {
-            requests: Arc::new(Requests::new(&app.config.limits)),
-            failures: Arc::default(),
-            waits: Waits::default(),
-            app,
-        }
+        let requests = Requests::new(&app.config.limits);
+        Self(Arc::new(Shared { requests, failures: Failures::default(), waits: Waits::default(), app }))
     }
 }
 

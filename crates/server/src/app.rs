@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod await_change;
 pub mod backup;
+pub mod configuration;
 pub mod error;
 pub mod generate_digit_token;
 pub mod issue_token;
@@ -31,6 +32,7 @@ use crate::metrics::Metrics;
 use crate::worker::{Sources, Waker};
 
 use await_change::Waiters;
+use configuration::Remembered;
 
 pub use error::Error;
 pub use open::{OpenError, Role};
@@ -50,6 +52,8 @@ pub struct Shared {
     pub clock: Clock,
     /// The database.
     pub store: Arc<Store>,
+    /// What is kept in memory of it.
+    pub configuration: Remembered,
     /// What this host has seen of the database.
     pub restore_mark: RestoreMark,
     /// The keys.

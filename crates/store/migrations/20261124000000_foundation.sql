@@ -1,7 +1,8 @@
 -- The first schema. One text for SQLite and PostgreSQL: native types, no ALTER COLUMN, no arrays, no now().
 --
 -- Unique constraints are called table_columns_key, which is how SQLite's own message about them reads too.
--- Hot tables are keyed by bucket first, and nothing in them refers to another table: they are distributed by bucket.
+-- Hot tables have the bucket in their keys, and nothing in them refers to another table: they are distributed by bucket.
+-- A key with an id that is ordered by time begins with that: what is new then lies together, on few pages of the index.
 
 -- Hot: who may judge, deliver and write targets.
 
@@ -53,7 +54,7 @@ CREATE TABLE change (
     created_at TIMESTAMPTZ NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL,
     settled_at TIMESTAMPTZ,
-    CONSTRAINT change_bucket_id_key PRIMARY KEY (bucket, id),
+    CONSTRAINT change_id_bucket_key PRIMARY KEY (id, bucket),
     CONSTRAINT change_bucket_identity_seq_key UNIQUE (bucket, identity, seq)
 );
 
@@ -76,12 +77,11 @@ CREATE TABLE target (
     unsure BOOLEAN NOT NULL,
     reason TEXT,
     settled_at TIMESTAMPTZ,
-    CONSTRAINT target_bucket_change_account_key PRIMARY KEY (bucket, change, account)
+    CONSTRAINT target_change_account_bucket_key PRIMARY KEY (change, account, bucket)
 );
 
 -- Never two connectors at one account.
 CREATE UNIQUE INDEX target_bucket_account_key ON target (bucket, account) WHERE state = 'applying';
-CREATE INDEX target_latest ON target (bucket, account, seq);
 
 CREATE TABLE doubt (
     bucket SMALLINT NOT NULL,
@@ -169,7 +169,7 @@ CREATE TABLE audit (
     account UUID,
     change UUID,
     detail JSONB NOT NULL,
-    CONSTRAINT audit_bucket_id_key PRIMARY KEY (bucket, id)
+    CONSTRAINT audit_id_bucket_key PRIMARY KEY (id, bucket)
 );
 
 CREATE INDEX audit_identity ON audit (bucket, identity, at);

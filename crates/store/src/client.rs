@@ -8,6 +8,7 @@ use lockstep_core::scope::{Scopes, UserLevel};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::configuration;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 
@@ -34,6 +35,7 @@ pub struct Client {
 
 /// Inserts a client, or replaces what is known of it.
 pub async fn put(tx: &mut Tx<'_>, client: &Client, now: DateTime<Utc>) -> Result<()> {
+    configuration::changed(tx).await?;
     execute!(
         tx,
         "store an API client",
@@ -82,6 +84,7 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Client>> {
 
 /// Removes a client. Gives whether it was there.
 pub async fn remove(tx: &mut Tx<'_>, id: ClientId) -> Result<bool> {
+    configuration::changed(tx).await?;
     Ok(execute!(tx, "remove an API client", "DELETE FROM api_client WHERE id = $1", id.0)? == 1)
 }
 

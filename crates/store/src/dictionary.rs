@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::configuration;
 use crate::error::Result;
 use crate::tx::{Tx, execute, fetch};
 
@@ -25,6 +26,7 @@ pub async fn modified_at(tx: &mut Tx<'_>) -> Result<Option<DateTime<Utc>>> {
 
 /// Replaces the dictionary.
 pub async fn put(tx: &mut Tx<'_>, words: &str, now: DateTime<Utc>) -> Result<()> {
+    configuration::changed(tx).await?;
     execute!(
         tx,
         "store the dictionary",

@@ -188,13 +188,14 @@ pub async fn got_part_way(tx: &mut Tx<'_>, identity: IdentityId, account: Accoun
         tx,
         fetch_optional as (String, bool, String),
         "find the latest settled target of an account",
-        "SELECT t.state, t.unsure, c.state FROM target t JOIN change c ON c.bucket = t.bucket AND c.id = t.change
-         WHERE t.bucket = $1 AND t.account = $2 AND t.seq < $3 AND t.settled_at IS NOT NULL
+        "SELECT t.state, t.unsure, c.state FROM change c JOIN target t ON t.bucket = c.bucket AND t.change = c.id
+         WHERE c.bucket = $1 AND c.identity = $2 AND c.seq < $3 AND t.account = $4 AND t.settled_at IS NOT NULL
              AND (t.attempts > 0 OR t.unsure)
-         ORDER BY t.seq DESC LIMIT 1",
+         ORDER BY c.seq DESC LIMIT 1",
         identity.bucket().number(),
-        account.0,
-        before
+        identity.0,
+        before,
+        account.0
     )?;
     let Some((target, unsure, change)) = row else { return Ok(false) };
     let applied = target_state(&target)? == TargetState::Applied;
@@ -276,7 +277,7 @@ async fn save_target(tx: &mut Tx<'_>, identity: IdentityId, target: &Target) -> 
          ON CONFLICT (bucket, change, account) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
              probed = excluded.probed, unsure = excluded.unsure, reason = excluded.reason,
              settled_at = excluded.settled_at
-         WHERE target.state IN ('waiting', 'pending', 'applying', 'verifying', 'retrying')",
+         WHERE target.settled_at IS NULL",
         identity.bucket().number(),
         target.key.change.0,
         target.key.account.0,

@@ -7,7 +7,7 @@
 //! The store decides nothing: rules are in `lockstep-core`. It never sees a plaintext password and holds no key: what
 //! is called sealed, wrapped or hashed here went through `lockstep-vault` before.
 //!
-//! Hot tables (changes, targets, doubts, submissions, histories, tokens, audit) are keyed by bucket first, and on
+//! Hot tables (changes, targets, doubts, submissions, histories, tokens, audit) have the bucket in their keys, and on
 //! PostgreSQL a transaction over them works in one bucket, or two when a change is accepted.
 
 pub mod account;
@@ -16,6 +16,7 @@ pub mod audit;
 pub mod bucket;
 pub mod change;
 pub mod client;
+pub mod configuration;
 pub mod data_key;
 pub mod dictionary;
 pub mod digit_token;

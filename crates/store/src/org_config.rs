@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use lockstep_core::org_config::PasswordOrgConfig;
 use sqlx::types::Json;
 
+use crate::configuration;
 use crate::error::Result;
 use crate::tx::{Tx, execute, fetch};
 
@@ -20,6 +21,7 @@ pub async fn find(tx: &mut Tx<'_>) -> Result<Option<PasswordOrgConfig>> {
 
 /// Stores the settings.
 pub async fn put(tx: &mut Tx<'_>, config: &PasswordOrgConfig, now: DateTime<Utc>) -> Result<()> {
+    configuration::changed(tx).await?;
     execute!(
         tx,
         "store the organisation's settings",

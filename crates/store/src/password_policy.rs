@@ -5,6 +5,7 @@ use lockstep_core::id::PasswordPolicyId;
 use lockstep_core::password_policy::PasswordPolicy;
 use sqlx::types::Json;
 
+use crate::configuration;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch};
 
@@ -13,6 +14,7 @@ use crate::tx::{Tx, execute, fetch};
 /// # Errors
 /// Constraint `password_policy_name_key` when another policy has the name.
 pub async fn put(tx: &mut Tx<'_>, policy: &PasswordPolicy, now: DateTime<Utc>) -> Result<()> {
+    configuration::changed(tx).await?;
     execute!(
         tx,
         "store a password policy",
@@ -64,5 +66,6 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<PasswordPolicy>> {
 /// # Errors
 /// A reference violation while a sync group has it.
 pub async fn remove(tx: &mut Tx<'_>, id: PasswordPolicyId) -> Result<bool> {
+    configuration::changed(tx).await?;
     Ok(execute!(tx, "remove a password policy", "DELETE FROM password_policy WHERE id = $1", id.0)? == 1)
 }

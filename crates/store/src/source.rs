@@ -9,6 +9,7 @@ use lockstep_core::source::{Feature, Source};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::configuration;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 
@@ -17,6 +18,7 @@ use crate::tx::{Tx, execute, fetch, row};
 /// # Errors
 /// Constraint `source_name_key_key` when another source has the name, whatever its case.
 pub async fn put(tx: &mut Tx<'_>, source: &Source, now: DateTime<Utc>) -> Result<()> {
+    configuration::changed(tx).await?;
     execute!(
         tx,
         "store a source",
@@ -100,6 +102,7 @@ pub async fn versions(tx: &mut Tx<'_>) -> Result<Vec<(SourceId, i64)>> {
 /// # Errors
 /// A reference violation while it has accounts, applications, a sync group or people who sign in with it.
 pub async fn remove(tx: &mut Tx<'_>, id: SourceId) -> Result<bool> {
+    configuration::changed(tx).await?;
     Ok(execute!(tx, "remove a source", "DELETE FROM source WHERE id = $1", id.0)? == 1)
 }
 
@@ -135,6 +138,6 @@ impl TryFrom<SourceRow> for Source {
 }
 
 /// The form of a source's name in which two of them are compared.
-fn name_key(name: &str) -> String {
+pub fn name_key(name: &str) -> String {
     name.to_lowercase()
 }

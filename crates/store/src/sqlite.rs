@@ -1,8 +1,8 @@
 //! SQLite: one writer that commits in groups, many readers, and the lock that proves there is one node.
 //!
 //! Write-ahead logging lets readers go on while the writer commits; `synchronous=FULL` makes every commit an fsync, and
-//! [`writer`] lets everyone who waits share it. A transaction runs on a thread where it may wait for the disk, from its
-//! first statement to its last: nothing is handed from thread to thread within it.
+//! [`writer`] lets everyone who waits share it, on a thread where it may wait for the disk. A read is done where it is asked
+//! for. Nothing is handed from thread to thread within a transaction.
 
 mod lock;
 mod readers;
@@ -28,7 +28,7 @@ use writer::Writer;
 /// How long a writer waits for another process (`lockstep apply`, a backup) to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many readers there are for each processor.
+/// How many reading connections are kept for each processor.
 const READERS: usize = 2;
 
 /// How many prepared statements a connection keeps: more than there are.
@@ -63,10 +63,8 @@ impl Sqlite {
         let connection = opened.map_err(|_| Error::Abandoned)?.map_err(|source| failed(source.into()))?;
         let no_thread = |source| failed(sqlx::Error::Io(source).into());
         let writer = Writer::start(connection, file.clone(), counters).map_err(no_thread)?;
-        // They seldom wait for the disk: more than a few a processor would only be in each other's way.
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        let readers = (READERS * processors).min(options.connections as usize);
-        let readers = Readers::start(file.clone(), readers).map_err(no_thread)?;
+        let readers = Readers::new(file.clone(), READERS * processors);
         Ok(Self { writer, readers, lock })
     }
 
@@ -81,11 +79,19 @@ impl Sqlite {
 
     pub(crate) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send,
+        E: From<Error>,
+    {
+        self.readers.read(work).await
+    }
+
+    pub(crate) async fn scan<T, E, F>(&self, work: F) -> Result<T, E>
+    where
         F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.readers.read(work).await
+        self.readers.scan(work).await
     }
 
     /// One statement, which reads one state of the database while the writer goes on. It is outside of a transaction,
@@ -106,7 +112,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn close(&self) {
-        self.readers.close().await;
+        self.readers.close();
         self.writer.close().await;
     }
 }

@@ -34,8 +34,7 @@ pub struct Options {
     /// Whether this process serves: on SQLite it then holds a lock beside the file for as long as the store is open,
     /// which proves that there is one node. On PostgreSQL the buckets prove what each node may do.
     pub exclusive: bool,
-    /// How many connections are opened at most: on PostgreSQL for everything, on SQLite for readers, of which there are
-    /// fewer where there are few processors.
+    /// How many connections are opened at most, on PostgreSQL. SQLite needs one a thread that reads.
     pub connections: u32,
     /// On PostgreSQL, how long a statement waits for a lock and a transaction may do nothing. It is shorter than the time
     /// after which a silent node counts as dead, so that such a node cannot hold a bucket's row beyond that.
@@ -119,18 +118,34 @@ impl Store {
 
     /// Does `work` on one consistent state of what is committed. It must not write.
     ///
-    /// On SQLite what was begun is carried out to its end even when the caller no longer waits for it.
+    /// On SQLite it is done where it is asked for, so it looks at few rows; for many there is [`Store::scan`].
     ///
     /// # Errors
     /// Whatever `work` gives, and [`Error::Begin`] or [`Error::Commit`] of the transaction itself.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send,
+        E: From<Error>,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.read(work).await,
+            Engine::Postgres(engine) => engine.read(work).await,
+        }
+    }
+
+    /// Like [`Store::read`], for what looks at many rows: on SQLite it has a thread of its own meanwhile, where it keeps
+    /// nobody waiting.
+    ///
+    /// # Errors
+    /// Those of [`Store::read`].
+    pub async fn scan<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
         match &self.engine {
-            Engine::Sqlite(engine) => engine.read(work).await,
+            Engine::Sqlite(engine) => engine.scan(work).await,
             Engine::Postgres(engine) => engine.read(work).await,
         }
     }

@@ -7,6 +7,7 @@ use lockstep_core::id::{PasswordPolicyId, SourceId, SyncGroupId};
 use lockstep_core::sync_group::SyncGroup;
 use uuid::Uuid;
 
+use crate::configuration;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 
@@ -16,6 +17,7 @@ use crate::tx::{Tx, execute, fetch, row};
 /// Constraint `sync_group_name_key` when another group has the name, `sync_group_member_source_key` when another group
 /// has one of the sources; a reference violation when the policy or a source is not there.
 pub async fn put(tx: &mut Tx<'_>, group: &SyncGroup, now: DateTime<Utc>) -> Result<()> {
+    configuration::changed(tx).await?;
     execute!(
         tx,
         "store a sync group",
@@ -95,6 +97,7 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<SyncGroup>> {
 
 /// Removes a group. Gives whether it was there. What binds on its members afterwards is the caller's to set.
 pub async fn remove(tx: &mut Tx<'_>, id: SyncGroupId) -> Result<bool> {
+    configuration::changed(tx).await?;
     Ok(execute!(tx, "remove a sync group", "DELETE FROM sync_group WHERE id = $1", id.0)? == 1)
 }
 

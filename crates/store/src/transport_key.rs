@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use lockstep_core::id::TransportKeyId;
 use uuid::Uuid;
 
+use crate::configuration;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 
@@ -31,6 +32,7 @@ pub struct TransportKey {
 
 /// Stores a new key.
 pub async fn insert(tx: &mut Tx<'_>, key: &TransportKey) -> Result<()> {
+    configuration::changed(tx).await?;
     execute!(
         tx,
         "store a transport key",
@@ -92,6 +94,7 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<TransportKey>> {
 /// # Errors
 /// Constraint `transport_key_padding_key` when another key of the padding is published.
 pub async fn advance(tx: &mut Tx<'_>, id: TransportKeyId, from: &str, to: &str, now: DateTime<Utc>) -> Result<bool> {
+    configuration::changed(tx).await?;
     let moved = execute!(
         tx,
         "move a transport key on",
@@ -110,6 +113,7 @@ pub async fn advance(tx: &mut Tx<'_>, id: TransportKeyId, from: &str, to: &str, 
 /// The key must have been retired for longer than any transaction lives, so that no change with it is still on its way
 /// into the database.
 pub async fn destroy(tx: &mut Tx<'_>, id: TransportKeyId, now: DateTime<Utc>) -> Result<bool> {
+    configuration::changed(tx).await?;
     let (in_use,) = fetch!(
         tx,
         fetch_one as (i64,),
@@ -134,6 +138,7 @@ pub async fn destroy(tx: &mut Tx<'_>, id: TransportKeyId, now: DateTime<Utc>) ->
 /// Destroys the private half of every key, whatever its state and whoever needs it: what was encrypted with any of them is
 /// never opened again. Gives how many.
 pub async fn destroy_all(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<u64> {
+    configuration::changed(tx).await?;
     execute!(
         tx,
         "destroy the transport keys",

@@ -11,8 +11,7 @@ use sqlx::PgConnection;
 /// A transaction that is under way. Everything done through it is committed together or not at all.
 #[derive(Debug)]
 pub enum Tx<'c> {
-    /// On SQLite; for a write, a savepoint within a batch that is committed as one, or a transaction of its own where nobody
-    /// else waits.
+    /// On SQLite; for a write, together with others who wait at the same time.
     Sqlite(&'c mut rusqlite::Connection),
     /// On PostgreSQL.
     Postgres(&'c mut PgConnection),

@@ -58,7 +58,7 @@ pub enum Error {
 /// See [`Error`].
 pub async fn plan(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Plan, Error> {
     let work = Work { app: app.clone(), wanted, follow, passwords: FirstPasswords::default() };
-    app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { work.plan(tx).await })).await
+    app.store.scan(move |tx: &mut Tx<'_>| Box::pin(async move { work.plan(tx).await })).await
 }
 
 /// Brings it about and says what was written.

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::await_change::Waiters;
+use super::configuration::Remembered;
 use super::restore_mark::RestoreMarkError;
 use super::{App, RestoreMark, Shared};
 use crate::clock::Clock;
@@ -104,6 +105,7 @@ impl App {
             config,
             clock,
             store,
+            configuration: Remembered::default(),
             restore_mark,
             vault,
             waker: Waker::default(),

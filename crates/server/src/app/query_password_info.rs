@@ -5,7 +5,7 @@ use lockstep_core::password_policy::describe::describe;
 use lockstep_core::password_policy::holder::binding_policy;
 use lockstep_core::scope::Scope;
 use lockstep_core::source::Source;
-use lockstep_store::{Tx, account, identity, password_policy, source, sync_group, transport_key};
+use lockstep_store::{Tx, account, identity};
 use lockstep_vault::transport::TransportPadding;
 
 use super::{App, Error};
@@ -51,14 +51,15 @@ pub struct FoundAccount {
 /// Answers one question, all of it from the same committed state.
 pub async fn query_password_info(app: &App, caller: &Caller, question: Question) -> Result<PasswordInfo, Error> {
     caller.needs(Scope::PasswordInfoRead)?;
-    let caller = caller.clone();
+    let (of, caller) = (app.clone(), caller.clone());
     let answer = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            let configuration = of.configuration.read(tx).await?;
             let person = identity::find_by_alias(tx, &question.user_name).await?;
             caller.may_see(person.as_ref().map(|person| person.id))?;
             let person = person.ok_or(Error::Unknown { field: "userName", what: "an identity" })?;
             let name = question.source_name.as_deref().unwrap_or(Source::IDENTITY_NOW);
-            let place = source::find_by_name(tx, name).await?;
+            let place = configuration.source_named(name);
             let place = place.ok_or(Error::Unknown { field: "sourceName", what: "a source" })?;
             if !place.takes_passwords() {
                 return Err(Error::no_passwords());
@@ -66,21 +67,20 @@ pub async fn query_password_info(app: &App, caller: &Caller, question: Question)
 
             let accounts = account::list_of(tx, person.id).await?;
             let accounts = accounts.into_iter().filter(|account| account.source == place.id && !account.vanished);
-            let group = sync_group::find_of(tx, place.id).await?;
-            let policy = binding_policy(group.map(|group| group.policy), &place.policy_holders, &person);
-            let policy = password_policy::get(tx, policy).await?;
-            let padding = padding_name(question.padding);
-            let key = transport_key::published(tx, padding).await?;
+            let group = configuration.group_of(place.id).map(|group| group.policy);
+            let policy = configuration.policy(binding_policy(group, &place.policy_holders, &person));
+            let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
+            let key = configuration.published_key(padding_name(question.padding));
             let key = key.ok_or(Error::Lacking("a published transport key"))?;
             Ok(PasswordInfo {
                 identity: person.id,
                 source: place.id,
                 key: key.id,
-                public_key: key.public_key,
+                public_key: key.public_key.clone(),
                 accounts: accounts
                     .map(|account| FoundAccount { native_id: account.native_id, name: account.name })
                     .collect(),
-                policies: describe(&policy),
+                policies: describe(policy),
             })
         })
     });

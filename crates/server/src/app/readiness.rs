@@ -20,7 +20,7 @@ pub async fn check(app: &App) -> Result<(), Error> {
 
 /// Counts what is not final, and says how this node stands and which sources do not answer, for the metrics.
 pub async fn measure(app: &App) -> Result<(), Error> {
-    let counts = app.store.read(|tx: &mut Tx<'_>| Box::pin(lane::counts(tx))).await?;
+    let counts = app.store.scan(|tx: &mut Tx<'_>| Box::pin(lane::counts(tx))).await?;
     let unfinished: i64 = counts.changes.iter().map(|(_, count)| count).sum();
     let age = counts.oldest.and_then(|oldest| (app.clock.utc() - oldest).to_std().ok()).unwrap_or(Duration::ZERO);
     app.metrics.queue(u64::try_from(unfinished).unwrap_or_default(), age);

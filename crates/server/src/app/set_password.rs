@@ -13,12 +13,13 @@ use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId, TransportKeyI
 use lockstep_core::scope::Scope;
 use lockstep_store::change::Payload;
 use lockstep_store::submission::{self, Claim};
-use lockstep_store::{Tx, account, audit, change, identity, source, transport_key};
+use lockstep_store::{Tx, account, audit, change, identity, transport_key};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::seal::Binding;
 use lockstep_vault::secret::draw_id;
 use lockstep_vault::transport::rotation::KeyState;
 
+use super::configuration::TransportKey;
 use super::{App, Error};
 use crate::auth::Caller;
 use crate::failpoint::failpoint;
@@ -69,12 +70,12 @@ pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Resul
         source: request.source.unwrap_or(SourceId::IDENTITY_NOW),
         account_sent: request.account.unwrap_or_default(),
     };
-    let (looked, length) = (submission.clone(), request.ciphertext.len());
+    let (of, looked, length) = (app.clone(), submission.clone(), request.ciphertext.len());
     let found = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             match stored(tx, &looked).await? {
                 Some(accepted) => Ok::<_, Error>(Found::Stored(accepted)),
-                None => Ok(Found::New(judge(tx, &looked, length).await?)),
+                None => Ok(Found::New(judge(&of, tx, &looked, length).await?)),
             }
         })
     });
@@ -131,14 +132,18 @@ async fn stored(tx: &mut Tx<'_>, submission: &Submission) -> Result<Option<Accep
 }
 
 /// Refuses what cannot become a change; otherwise gives the account that is meant.
-async fn judge(tx: &mut Tx<'_>, submission: &Submission, length: usize) -> Result<AccountId, Error> {
-    let key = transport_key::find(tx, submission.key).await?;
-    let key = key.ok_or(Error::Unknown { field: "publicKeyId", what: "a transport key" })?;
-    let accepts = KeyState::NAMES.iter().any(|(state, name)| state.accepts() && *name == key.state);
-    if !accepts {
+async fn judge(app: &App, tx: &mut Tx<'_>, submission: &Submission, length: usize) -> Result<AccountId, Error> {
+    let configuration = app.configuration.read(tx).await?;
+    let accepts =
+        |key: &&TransportKey| KeyState::NAMES.iter().any(|(state, name)| state.accepts() && *name == key.state);
+    let Some(key) = configuration.transport_key(submission.key).filter(accepts) else {
+        // Keys that are destroyed are only in the database.
+        transport_key::find(tx, submission.key)
+            .await?
+            .ok_or(Error::Unknown { field: "publicKeyId", what: "a transport key" })?;
         let reason = "names a transport key that is not accepted any more: ask for the password info again".to_owned();
         return Err(Error::Illegal { field: "publicKeyId", reason });
-    }
+    };
     let expected = usize::from(key.size / 8);
     if length != expected {
         let reason = format!("must be {expected} bytes long when decoded, but is {length}");
@@ -150,7 +155,7 @@ async fn judge(tx: &mut Tx<'_>, submission: &Submission, length: usize) -> Resul
     if !person.enabled {
         return Err(Error::Impossible("the identity is disabled".to_owned()));
     }
-    let place = source::find(tx, submission.source).await?;
+    let place = configuration.source(submission.source);
     let place = place.ok_or(Error::Unknown { field: "sourceId", what: "a source" })?;
     if !place.takes_passwords() {
         return Err(Error::no_passwords());

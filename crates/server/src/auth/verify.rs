@@ -2,26 +2,28 @@
 
 use lockstep_core::id::{ClientId, PersonalAccessTokenId};
 use lockstep_core::scope::{Scope, Scopes};
-use lockstep_store::{Tx, client, identity, personal_access_token};
+use lockstep_store::{Tx, identity, personal_access_token};
 use lockstep_vault::token::Claims;
 use uuid::Uuid;
 
 use super::{Caller, Refusal};
 use crate::api::error::Error;
+use crate::app::configuration::Configuration;
 use crate::app::{App, Error as AppError};
 
-/// The owner of `token`, who is read from the database each time.
+/// The owner of `token`, as the database has it at this moment.
 ///
 /// # Errors
 /// [`Refusal`] when the token does not live; an inner error when that cannot be found out.
 pub async fn authenticate(app: &App, token: &str) -> Result<Caller, Error> {
     let claims = app.vault.verify_token(token, app.clock.utc()).map_err(Refusal::Token)?;
     let owner: Uuid = claims.client_id.parse().map_err(|_| Refusal::Revoked)?;
+    let of = app.clone();
     let found = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             match claims.identity_id.is_some() {
                 true => person(tx, PersonalAccessTokenId(owner), &claims).await,
-                false => program(tx, ClientId(owner), &claims).await,
+                false => Ok(program(&*of.configuration.read(tx).await?, ClientId(owner), &claims)),
             }
         })
     });
@@ -29,9 +31,9 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Caller, Error> {
     Ok(caller.ok_or(Refusal::Revoked)?)
 }
 
-async fn program(tx: &mut Tx<'_>, id: ClientId, claims: &Claims) -> lockstep_store::Result<Option<Caller>> {
-    let client = client::find(tx, id).await?.filter(|client| client.enabled);
-    Ok(client.map(|client| Caller::Client { id, scopes: still_granted(claims, &client.scopes) }))
+fn program(configuration: &Configuration, id: ClientId, claims: &Claims) -> Option<Caller> {
+    let client = configuration.client(id).filter(|client| client.enabled)?;
+    Some(Caller::Client { id, scopes: still_granted(claims, &client.scopes) })
 }
 
 async fn person(

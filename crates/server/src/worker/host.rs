@@ -91,7 +91,7 @@ impl Host for App {
     }
 
     async fn unfinished(&self, id: NodeId) -> anyhow::Result<Vec<Unfinished>> {
-        let read = self.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { lane::unfinished(tx, id).await }));
+        let read = self.store.scan(move |tx: &mut Tx<'_>| Box::pin(async move { lane::unfinished(tx, id).await }));
         let found: lockstep_store::Result<Vec<lane::Unfinished>> = read.await;
         let found = found.context("cannot list what is unfinished")?.into_iter();
         let found =

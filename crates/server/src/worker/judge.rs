@@ -14,12 +14,14 @@ use lockstep_core::password_policy::dictionary::Dictionary;
 use lockstep_core::password_policy::holder::binding_policy;
 use lockstep_core::password_policy::rules::{self, Context, Violation};
 use lockstep_core::source::Source;
+use lockstep_core::sync_group::SyncGroup;
 use lockstep_engine::Judged;
 use lockstep_store::history::Holder;
-use lockstep_store::{Tx, account, dictionary, identity, password_policy, source, sync_group};
+use lockstep_store::{Tx, account, identity};
 
 use super::call::{self, Entry, Payload, Sealed};
 use crate::app::App;
+use crate::app::configuration::Configuration;
 use crate::failpoint::failpoint;
 
 /// Judgements that precede delivery become visible at multiples of this.
@@ -44,56 +46,55 @@ pub(super) async fn judge(app: &App, change: &Change) -> anyhow::Result<Judged<P
 
 /// What a judgement rests on, besides the password.
 pub(super) struct Facts {
+    configuration: Arc<Configuration>,
     identity: Option<Identity>,
-    source: Option<Source>,
+    source: SourceId,
     accounts: Vec<Account>,
-    members: Vec<SourceId>,
-    holder: Holder,
-    policy: Option<PasswordPolicy>,
-    dictionary: Dictionary,
 }
 
 impl Facts {
     /// Reads them, and what is to be opened, in one consistent state.
     pub(super) async fn load(app: &App, change: &Change) -> anyhow::Result<(Self, Sealed)> {
-        let (identity_id, source_id) = (change.identity, change.source);
-        let (id, key_id) = (change.id, change.transport_key);
-        let key = app.vault.cached_transport_key(key_id);
+        let key = app.vault.cached_transport_key(change.transport_key);
+        let (of, id, key_id) = (app.clone(), change.id, change.transport_key);
+        let (identity, source) = (change.identity, change.source);
         let load = app.store.read(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
-                let identity = identity::find(tx, identity_id).await?;
-                let source = source::find(tx, source_id).await?;
-                let accounts = account::list_of(tx, identity_id).await?;
-                let group = sync_group::find_of(tx, source_id).await?;
-                let policy = match (&identity, &source) {
-                    (Some(identity), Some(source)) => {
-                        let bound =
-                            binding_policy(group.as_ref().map(|group| group.policy), &source.policy_holders, identity);
-                        password_policy::find(tx, bound).await?
-                    }
-                    _ => None,
+                let facts = Self {
+                    configuration: of.configuration.read(tx).await?,
+                    identity: identity::find(tx, identity).await?,
+                    source,
+                    accounts: account::list_of(tx, identity).await?,
                 };
-                let dictionary = match policy.as_ref().is_some_and(|policy| policy.use_dictionary) {
-                    true => dictionary::find(tx).await?,
-                    false => None,
-                };
-                let holder = group.as_ref().map_or(Holder::Source(source_id), |group| Holder::SyncGroup(group.id));
-                let members = group.map(|group| group.sources).unwrap_or_default();
-                let facts =
-                    Self { identity, source, accounts, members, holder, policy, dictionary: Dictionary::default() };
-                let sealed = Sealed::read(tx, id, key_id, key).await?;
-                Ok::<_, lockstep_store::Error>((facts, dictionary, sealed))
+                Ok::<_, lockstep_store::Error>((facts, Sealed::read(tx, id, key_id, key).await?))
             })
         });
-        let (facts, words, sealed) = load.await.context("cannot read what the change is judged by")?;
-        let dictionary = words.map(|words| Dictionary::parse(words.as_bytes())).transpose();
-        let dictionary = dictionary.context("the stored dictionary is invalid")?.unwrap_or_default();
-        Ok((Self { dictionary, ..facts }, sealed))
+        load.await.context("cannot read what the change is judged by")
+    }
+
+    fn source(&self) -> Option<&Source> {
+        self.configuration.source(self.source)
+    }
+
+    fn group(&self) -> Option<&SyncGroup> {
+        self.configuration.group_of(self.source)
+    }
+
+    /// The policy that binds.
+    fn policy(&self) -> Option<&PasswordPolicy> {
+        let (identity, source) = (self.identity.as_ref()?, self.source()?);
+        let group = self.group().map(|group| group.policy);
+        self.configuration.policy(binding_policy(group, &source.policy_holders, identity))
+    }
+
+    /// Whose history the password goes into.
+    fn holder(&self) -> Holder {
+        self.group().map_or(Holder::Source(self.source), |group| Holder::SyncGroup(group.id))
     }
 
     /// Why nothing can be changed, whatever the password.
     fn refusal(&self) -> Option<String> {
-        match (&self.identity, &self.source) {
+        match (&self.identity, self.source()) {
             (None, _) => Some("the identity does not exist any more".to_owned()),
             (Some(identity), _) if !identity.enabled => Some("the identity is disabled".to_owned()),
             (_, None) => Some("the source does not exist any more".to_owned()),
@@ -106,7 +107,7 @@ impl Facts {
 
     /// The fewest characters that the policy accepts.
     pub(super) fn minimum(&self) -> usize {
-        self.policy.as_ref().map_or(0, |policy| usize::try_from(policy.min_length).unwrap_or(0))
+        self.policy().map_or(0, |policy| usize::try_from(policy.min_length).unwrap_or(0))
     }
 
     async fn judge(&self, app: &App, change: &Change, sealed: Sealed) -> anyhow::Result<Judged<Payload>> {
@@ -115,13 +116,14 @@ impl Facts {
             return Ok(Judged::Refused(vec![INVALID_PAYLOAD.to_owned()]));
         };
         failpoint!(app, JudgeOpened);
-        let targets = fan_out(identity, change.source, change.account, &self.members, &self.accounts);
-        let broken = self.broken_rules(identity, &targets, &password);
+        let members = self.group().map_or(&[][..], |group| &group.sources);
+        let targets = fan_out(identity, change.source, change.account, members, &self.accounts);
+        let broken = self.broken_rules(identity, &targets, &password)?;
         if !broken.is_empty() {
             return Ok(Judged::Refused(broken));
         }
-        let compared = call::compare_with_history(app, change, self.keep(), self.holder, &password).await?;
-        let history = match (compared, &self.policy) {
+        let compared = call::compare_with_history(app, change, self.keep(), self.holder(), &password).await?;
+        let history = match (compared, self.policy()) {
             (Ok(entry), _) => entry,
             (Err(violation), Some(policy)) => return Ok(Judged::Refused(vec![refusal(policy, &violation)])),
             (Err(_), None) => None,
@@ -131,12 +133,22 @@ impl Facts {
     }
 
     /// Every rule that the password breaks for any account that would get it.
-    fn broken_rules(&self, identity: &Identity, targets: &[NewTarget], password: &Password) -> Vec<String> {
-        let Some(policy) = &self.policy else { return Vec::new() };
+    fn broken_rules(
+        &self,
+        identity: &Identity,
+        targets: &[NewTarget],
+        password: &Password,
+    ) -> anyhow::Result<Vec<String>> {
+        let Some(policy) = self.policy() else { return Ok(Vec::new()) };
+        let none = Dictionary::default();
+        let dictionary = match policy.use_dictionary {
+            true => self.configuration.dictionary().context("the stored dictionary is invalid")?,
+            false => &none,
+        };
         let reached: BTreeSet<AccountId> = targets.iter().map(|target| target.account).collect();
         let mut broken: Vec<String> = Vec::new();
         for account in self.accounts.iter().filter(|account| reached.contains(&account.id)) {
-            let context = Context::of(identity, account, &self.dictionary);
+            let context = Context::of(identity, account, dictionary);
             for violation in rules::check(policy, password, &context).err().unwrap_or_default() {
                 let sentence = refusal(policy, &violation);
                 if !broken.contains(&sentence) {
@@ -144,17 +156,17 @@ impl Facts {
                 }
             }
         }
-        broken
+        Ok(broken)
     }
 
     /// How many passwords of this holder may not come back.
     fn keep(&self) -> u32 {
-        self.policy.as_ref().map_or(0, |policy| u32::try_from(policy.history).unwrap_or(0))
+        self.policy().map_or(0, |policy| u32::try_from(policy.history).unwrap_or(0))
     }
 
     /// What the history will hold of this password, whether or not it would pass now: for a change that passed.
     pub(super) async fn entry(&self, app: &App, change: &Change, password: &Password) -> anyhow::Result<Option<Entry>> {
-        Ok(call::compare_with_history(app, change, self.keep(), self.holder, password).await?.unwrap_or_default())
+        Ok(call::compare_with_history(app, change, self.keep(), self.holder(), password).await?.unwrap_or_default())
     }
 }
 

@@ -1,15 +1,13 @@
-//! The reading threads. Each has a connection of its own, kept open, and does one read at a time from its first statement
-//! to its last.
+//! The reading connections: kept open, each lent to one read at a time.
+//!
+//! A read is done where it is asked for. SQLite answers out of memory in less time than it takes to hand the question to
+//! another thread and the answer back; what may take long is asked for with [`Readers::scan`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 use super::DatabaseFile;
@@ -17,60 +15,54 @@ use super::statement::execute;
 use crate::Tx;
 use crate::error::{Cause, Error, Result};
 
-/// A read, called with the transaction, or with the reason why there is none. It does not panic.
-type Job = Box<dyn FnOnce(Result<&mut Tx<'_>>) + Send>;
-
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Readers {
     file: DatabaseFile,
-    queue: Mutex<Option<Sender<Job>>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Those that nobody reads with, the one that was used last at the end; nothing once the store is closed.
+    idle: Arc<Mutex<Option<Vec<Connection>>>>,
+    /// How many are kept.
+    kept: usize,
 }
 
 impl Readers {
-    /// Starts so many threads, none of which opens anything yet. They end when the store is closed or dropped.
-    ///
-    /// # Errors
-    /// When there can be no threads.
-    pub(super) fn start(file: DatabaseFile, count: usize) -> std::io::Result<Self> {
-        let (queue, waiting) = unbounded();
-        let start = |_| {
-            let (file, waiting) = (file.clone(), waiting.clone());
-            thread::Builder::new().name("sqlite-reader".to_owned()).spawn(move || run(&file, &waiting))
-        };
-        let threads = (0..count.max(1)).map(start).collect::<std::io::Result<_>>()?;
-        Ok(Self { file, queue: Mutex::new(Some(queue)), threads: Mutex::new(threads) })
+    pub(super) fn new(file: DatabaseFile, kept: usize) -> Self {
+        Self { file, idle: Arc::new(Mutex::new(Some(Vec::new()))), kept }
     }
 
-    /// Once it is begun, the work is carried out to its end even when the caller no longer waits for it.
     pub(super) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send,
+        E: From<Error>,
+    {
+        let mut connection = self.take()?;
+        execute(&connection, "BEGIN", &[]).map_err(Error::begin)?;
+        // Whoever panics or gives up here drops the connection, and its transaction with it.
+        let result = work(&mut Tx::Sqlite(&mut connection)).await;
+        // There is nothing to commit. SQLite may have ended the transaction by itself (an I/O error): then nobody can end
+        // it, and the next read begins with another connection.
+        if execute(&connection, "ROLLBACK", &[]).is_ok() {
+            self.give_back(connection);
+        }
+        result
+    }
+
+    /// The same in a thread of its own, for what looks at many rows.
+    pub(super) async fn scan<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (told, waits) = oneshot::channel();
-        let runtime = Handle::current();
-        let job: Job = Box::new(move |tx| {
-            if told.is_closed() {
-                return;
-            }
-            let result = match tx {
-                Ok(tx) => catch_unwind(AssertUnwindSafe(|| runtime.block_on(work(tx)))),
-                Err(error) => Ok(Err(error.into())),
-            };
-            // Whoever no longer listens does not need the answer.
-            let _ = told.send(result);
-        });
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        queue.and_then(|queue| queue.send(job).ok()).ok_or(Error::Abandoned)?;
-        match waits.await.map_err(|_| Error::Abandoned)? {
+        let (readers, runtime) = (self.clone(), Handle::current());
+        let reading = spawn_blocking(move || runtime.block_on(readers.read(work)));
+        match reading.await {
             Ok(result) => result,
-            Err(panic) => resume_unwind(panic),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(Error::Abandoned.into()),
         }
     }
 
-    /// Copies what is committed into the empty file of that name. Not by one of the readers: the copy takes its time.
+    /// Copies what is committed into the empty file of that name.
     pub(super) async fn copy_to(&self, name: &str) -> Result<()> {
         let (file, name) = (self.file.clone(), name.to_owned());
         let copying = spawn_blocking(move || {
@@ -82,34 +74,36 @@ impl Readers {
         copying.await.unwrap_or(Err(Error::Abandoned))
     }
 
-    /// Waits until everything that was asked for is read, and closes every connection.
-    pub(super) async fn close(&self) {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        // A thread that panicked is gone, too.
-        let ending = spawn_blocking(|| threads.into_iter().for_each(|thread| drop(thread.join())));
-        let _ = ending.await;
-    }
-}
-
-fn run(file: &DatabaseFile, waiting: &Receiver<Job>) {
-    let mut kept = None;
-    for job in waiting {
-        let opened = match kept.take() {
-            Some(connection) => Ok(connection),
-            None => file.open_to_read(),
-        };
-        match opened.and_then(|connection| execute(&connection, "BEGIN", &[]).map(|_| connection)) {
-            Ok(mut connection) => {
-                job(Ok(&mut Tx::Sqlite(&mut connection)));
-                // There is nothing to commit. SQLite may have ended the transaction by itself (an I/O error): then nobody
-                // can end it, and the next read begins with another connection.
-                kept = execute(&connection, "ROLLBACK", &[]).is_ok().then_some(connection);
+    /// Closes every connection; one that is lent, when it is given back. Nobody reads any more.
+    pub(super) fn close(&self) {
+        for connection in self.with(Option::take).into_iter().flatten() {
+            if let Err((_, error)) = connection.close() {
+                tracing::warn!(error = %Cause::from(error), "a reading connection was not closed cleanly");
             }
-            Err(error) => job(Err(Error::begin(error))),
         }
     }
-    if let Some(Err((_, error))) = kept.map(Connection::close) {
-        tracing::warn!(error = %Cause::from(error), "a reading connection was not closed cleanly");
+
+    fn take(&self) -> Result<Connection> {
+        let idle = self.with(|idle| idle.as_mut().map(Vec::pop)).ok_or(Error::Abandoned)?;
+        match idle {
+            Some(connection) => Ok(connection),
+            None => self.file.open_to_read().map_err(Error::begin),
+        }
+    }
+
+    fn give_back(&self, connection: Connection) {
+        let surplus = self.with(|idle| match idle {
+            Some(idle) if idle.len() < self.kept => {
+                idle.push(connection);
+                None
+            }
+            _ => Some(connection),
+        });
+        // Closed here, not while others wait for the lock.
+        drop(surplus);
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Option<Vec<Connection>>) -> T) -> T {
+        act(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

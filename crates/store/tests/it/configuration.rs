@@ -1,14 +1,17 @@
 //! Systems and rules: sources, applications, policies, sync groups, dictionary, settings, clients.
 
 use lockstep_core::application::Application;
-use lockstep_core::id::{ApplicationId, ClientId, PasswordPolicyId, SourceId, SyncGroupId};
+use lockstep_core::id::{ApplicationId, ClientId, PasswordPolicyId, SourceId, SyncGroupId, TransportKeyId};
 use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::holder::PolicyHolder;
 use lockstep_core::scope::{Scope, UserLevel};
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::{self, Client};
-use lockstep_store::{Error, application, dictionary, org_config, password_policy, source, source_secret, sync_group};
+use lockstep_store::transport_key::{self, TransportKey};
+use lockstep_store::{
+    Error, application, configuration, dictionary, org_config, password_policy, source, source_secret, sync_group,
+};
 
 use crate::harness::{Database, on_both_engines};
 use crate::sample::{at, source as sample_source, source_id, uuid};
@@ -180,5 +183,69 @@ on_both_engines! {
         assert!(database.read(|tx| Box::pin(client::list(tx))).await == [stored]);
         assert!(database.write(move |tx| Box::pin(client::remove(tx, id))).await);
         assert!(database.read(move |tx| Box::pin(client::find(tx, id))).await.is_none());
+    }
+
+    async fn whatever_writes_to_the_configuration_changes_its_number(database) {
+        let number = async || database.read(|tx| Box::pin(configuration::number(tx))).await;
+        let mut seen = vec![number().await];
+        macro_rules! changes {
+            ($what:literal, |$tx:ident| $work:expr) => {
+                database.write(move |$tx| Box::pin(async move { $work.await.map(drop) })).await;
+                let number = number().await;
+                assert!(!seen.contains(&number), $what);
+                seen.push(number);
+            };
+        }
+        let policy = PasswordPolicy { id: PasswordPolicyId(uuid(9)), name: "Strict".to_owned(), ..PasswordPolicy::default() };
+        let (added, policy_id) = (policy.clone(), policy.id);
+        changes!("a policy", |tx| password_policy::put(tx, &added, at(1)));
+        changes!("a source", |tx| source::put(tx, &sample_source(1, "Directory"), at(1)));
+        changes!("a group", |tx| sync_group::put(tx, &group(1, "Main", vec![source_id(1)]), at(1)));
+        changes!("no group", |tx| sync_group::remove(tx, SyncGroupId(uuid(1))));
+        changes!("no source", |tx| source::remove(tx, source_id(1)));
+        changes!("no policy", |tx| password_policy::remove(tx, policy_id));
+        changes!("the dictionary", |tx| dictionary::put(tx, "word", at(1)));
+        changes!("settings", |tx| org_config::put(tx, &PasswordOrgConfig::default(), at(1)));
+        changes!("a client", |tx| client::put(tx, &sample_client(), at(1)));
+        changes!("no client", |tx| client::remove(tx, sample_client().id));
+        changes!("a key", |tx| transport_key::insert(tx, &sample_key()));
+        changes!("a key that moved on", |tx| transport_key::advance(tx, sample_key().id, "published", "retired", at(2)));
+        changes!("a key that is gone", |tx| transport_key::destroy(tx, sample_key().id, at(3)));
+        changes!("no keys", |tx| transport_key::destroy_all(tx, at(4)));
+
+        let failed = database.try_write(|tx| {
+            Box::pin(async move {
+                dictionary::put(tx, "lost", at(5)).await?;
+                Err::<(), _>(Error::NotFound("reason to fail"))
+            })
+        });
+        assert!(failed.await.is_err());
+        assert_eq!(Some(&number().await), seen.last(), "nothing was written");
+    }
+}
+
+fn sample_client() -> Client {
+    Client {
+        id: ClientId(uuid(7)),
+        name: "portal".to_owned(),
+        secret_hash: vec![1],
+        scopes: [Scope::All].into_iter().collect(),
+        levels: [UserLevel::User].into(),
+        enabled: true,
+        token_seconds: 749,
+        created_at: at(1),
+    }
+}
+
+fn sample_key() -> TransportKey {
+    TransportKey {
+        id: TransportKeyId(uuid(8)),
+        padding: "pkcs1v15".to_owned(),
+        size: 2048,
+        public_key: "MIIB".to_owned(),
+        sealed_private: Some(vec![1]),
+        state: "published".to_owned(),
+        since: at(1),
+        created_at: at(1),
     }
 }
