@@ -51,7 +51,8 @@ pub struct TransportKey {
 pub struct Remembered(Mutex<Option<Arc<Configuration>>>);
 
 impl Remembered {
-    /// The configuration as `tx` sees it.
+    /// The configuration as `tx` sees it, which is one that reads: only such a transaction sees one state of number and rows
+    /// on PostgreSQL.
     ///
     /// # Errors
     /// When it cannot be read.

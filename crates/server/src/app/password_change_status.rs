@@ -22,12 +22,12 @@ pub struct Status {
 /// Tells what became of a change.
 pub async fn password_change_status(app: &App, caller: &Caller, id: ChangeId) -> Result<Status, Error> {
     caller.needs(Scope::PasswordChangeRead)?;
-    let (of, caller) = (app.clone(), caller.clone());
+    let (within, caller) = (app.clone(), caller.clone());
     let found = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let (change, targets) = change::find(tx, id).await?.ok_or(Error::NotFound("password change"))?;
             caller.may_see(Some(change.identity))?;
-            let configuration = of.configuration.read(tx).await?;
+            let configuration = within.configuration.read(tx).await?;
             let name = |source: SourceId| configuration.source(source).map(|source| source.name.as_str());
             Ok(told(&change, &targets, name))
         })

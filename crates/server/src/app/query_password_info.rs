@@ -51,10 +51,10 @@ pub struct FoundAccount {
 /// Answers one question, all of it from the same committed state.
 pub async fn query_password_info(app: &App, caller: &Caller, question: Question) -> Result<PasswordInfo, Error> {
     caller.needs(Scope::PasswordInfoRead)?;
-    let (of, caller) = (app.clone(), caller.clone());
+    let (within, caller) = (app.clone(), caller.clone());
     let answer = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let configuration = of.configuration.read(tx).await?;
+            let configuration = within.configuration.read(tx).await?;
             let person = identity::find_by_alias(tx, &question.user_name).await?;
             caller.may_see(person.as_ref().map(|person| person.id))?;
             let person = person.ok_or(Error::Unknown { field: "userName", what: "an identity" })?;

@@ -70,12 +70,12 @@ pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Resul
         source: request.source.unwrap_or(SourceId::IDENTITY_NOW),
         account_sent: request.account.unwrap_or_default(),
     };
-    let (of, looked, length) = (app.clone(), submission.clone(), request.ciphertext.len());
+    let (within, looked, length) = (app.clone(), submission.clone(), request.ciphertext.len());
     let found = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             match stored(tx, &looked).await? {
                 Some(accepted) => Ok::<_, Error>(Found::Stored(accepted)),
-                None => Ok(Found::New(judge(&of, tx, &looked, length).await?)),
+                None => Ok(Found::New(judge(&within, tx, &looked, length).await?)),
             }
         })
     });

@@ -18,12 +18,12 @@ use crate::app::{App, Error as AppError};
 pub async fn authenticate(app: &App, token: &str) -> Result<Caller, Error> {
     let claims = app.vault.verify_token(token, app.clock.utc()).map_err(Refusal::Token)?;
     let owner: Uuid = claims.client_id.parse().map_err(|_| Refusal::Revoked)?;
-    let of = app.clone();
+    let within = app.clone();
     let found = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             match claims.identity_id.is_some() {
                 true => person(tx, PersonalAccessTokenId(owner), &claims).await,
-                false => Ok(program(&*of.configuration.read(tx).await?, ClientId(owner), &claims)),
+                false => Ok(program(&*within.configuration.read(tx).await?, ClientId(owner), &claims)),
             }
         })
     });

@@ -56,12 +56,12 @@ impl Facts {
     /// Reads them, and what is to be opened, in one consistent state.
     pub(super) async fn load(app: &App, change: &Change) -> anyhow::Result<(Self, Sealed)> {
         let key = app.vault.cached_transport_key(change.transport_key);
-        let (of, id, key_id) = (app.clone(), change.id, change.transport_key);
+        let (within, id, key_id) = (app.clone(), change.id, change.transport_key);
         let (identity, source) = (change.identity, change.source);
         let load = app.store.read(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
                 let facts = Self {
-                    configuration: of.configuration.read(tx).await?,
+                    configuration: within.configuration.read(tx).await?,
                     identity: identity::find(tx, identity).await?,
                     source,
                     accounts: account::list_of(tx, identity).await?,
