@@ -1,27 +1,43 @@
-//! The number of the configuration: it grows with every transaction that writes to the tables that are small, seldom
+//! The version of the configuration: another one after every transaction that writes to the tables that are small, seldom
 //! written and read for every request. Those are the sources, sync groups, password policies, the dictionary, the
 //! organisation's settings, API clients and transport keys; identities and accounts are none of them.
 //!
-//! Whoever keeps such rows in memory keeps the number that was read in the same transaction. A later transaction that
-//! reads the same number would read the same rows: whatever changes them changes the number, in whichever process.
+//! Whoever keeps such rows in memory keeps the version that was read in the same transaction. A later transaction that
+//! reads the same version would read the same rows: whatever changes them changes the version, in whichever process. A
+//! version is random and never comes back, or commits that a fail-over lost could be taken for those that came after.
+
+use uuid::Uuid;
 
 use crate::error::Result;
 use crate::tx::{Tx, execute, fetch};
 
-/// The number, as this transaction sees it.
-pub async fn number(tx: &mut Tx<'_>) -> Result<i64> {
-    let (number,) = fetch!(
+/// The version, as this transaction sees it. None before anything was configured.
+pub async fn version(tx: &mut Tx<'_>) -> Result<Option<Uuid>> {
+    let (version,) = fetch!(
         tx,
-        fetch_one as (i64,),
-        "read the number of the configuration",
-        "SELECT number FROM configuration WHERE id = 1"
+        fetch_one as (Option<Uuid>,),
+        "read the version of the configuration",
+        "SELECT version FROM configuration WHERE id = 1"
     )?;
-    Ok(number)
+    Ok(version)
 }
 
-/// To be called by every function that writes to one of those tables. On PostgreSQL transactions that do so wait for each
-/// other here.
+/// To be called by every function that writes to one of those tables. On PostgreSQL the row is written when the
+/// transaction is about to be committed: whoever holds its lock must not wait for anything else.
 pub(crate) async fn changed(tx: &mut Tx<'_>) -> Result<()> {
-    execute!(tx, "count a change of the configuration", "UPDATE configuration SET number = number + 1 WHERE id = 1")?;
+    match tx {
+        Tx::Postgres(postgres) => postgres.configuration_changed = true,
+        Tx::Sqlite(_) => renew(tx).await?,
+    }
+    Ok(())
+}
+
+/// Gives the configuration another version.
+pub(crate) async fn renew(tx: &mut Tx<'_>) -> Result<()> {
+    let sql = match tx {
+        Tx::Sqlite(_) => "UPDATE configuration SET version = randomblob(16) WHERE id = 1",
+        Tx::Postgres(_) => "UPDATE configuration SET version = gen_random_uuid() WHERE id = 1",
+    };
+    execute!(tx, "renew the version of the configuration", sql)?;
     Ok(())
 }

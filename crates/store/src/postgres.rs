@@ -9,10 +9,11 @@ use lockstep_core::id::IdentityId;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
-use crate::Tx;
 use crate::error::{Error, Result};
 use crate::hint::{self, Hints};
 use crate::store::{Counters, Options};
+use crate::tx::PostgresTx;
+use crate::{Tx, configuration};
 
 /// The oldest version that is tested, as `server_version_num` counts.
 const OLDEST: i32 = 150_000;
@@ -101,7 +102,11 @@ where
 {
     let mut transaction = pool.begin_with(begin).await.map_err(Error::begin)?;
     // An error drops the transaction, which rolls it back.
-    let value = work(&mut Tx::Postgres(&mut transaction)).await?;
+    let mut tx = Tx::Postgres(PostgresTx::new(&mut transaction));
+    let value = work(&mut tx).await?;
+    if let Tx::Postgres(PostgresTx { configuration_changed: true, .. }) = tx {
+        configuration::renew(&mut tx).await?;
+    }
     transaction.commit().await.map_err(Error::commit)?;
     Ok(value)
 }

@@ -201,7 +201,8 @@ impl Store {
         }
     }
 
-    /// Lets what was begun come to its end, and closes every connection. Work that comes later is abandoned.
+    /// Lets the writes that were begun come to their end, and closes every connection; that of a read which is under way,
+    /// when it ends. Work that comes later is abandoned.
     pub async fn close(&self) {
         match &self.engine {
             Engine::Sqlite(engine) => engine.close().await,

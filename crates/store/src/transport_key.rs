@@ -94,7 +94,6 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<TransportKey>> {
 /// # Errors
 /// Constraint `transport_key_padding_key` when another key of the padding is published.
 pub async fn advance(tx: &mut Tx<'_>, id: TransportKeyId, from: &str, to: &str, now: DateTime<Utc>) -> Result<bool> {
-    configuration::changed(tx).await?;
     let moved = execute!(
         tx,
         "move a transport key on",
@@ -104,6 +103,9 @@ pub async fn advance(tx: &mut Tx<'_>, id: TransportKeyId, from: &str, to: &str, 
         to,
         now,
     )?;
+    if moved == 1 {
+        configuration::changed(tx).await?;
+    }
     Ok(moved == 1)
 }
 
@@ -113,7 +115,6 @@ pub async fn advance(tx: &mut Tx<'_>, id: TransportKeyId, from: &str, to: &str, 
 /// The key must have been retired for longer than any transaction lives, so that no change with it is still on its way
 /// into the database.
 pub async fn destroy(tx: &mut Tx<'_>, id: TransportKeyId, now: DateTime<Utc>) -> Result<bool> {
-    configuration::changed(tx).await?;
     let (in_use,) = fetch!(
         tx,
         fetch_one as (i64,),
@@ -132,6 +133,9 @@ pub async fn destroy(tx: &mut Tx<'_>, id: TransportKeyId, now: DateTime<Utc>) ->
         id.0,
         now,
     )?;
+    if destroyed == 1 {
+        configuration::changed(tx).await?;
+    }
     Ok(destroyed == 1)
 }
 

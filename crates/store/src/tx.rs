@@ -6,6 +6,8 @@
 //! PostgreSQL is a network away and every statement is awaited. SQLite is a library: a statement there runs at once, on
 //! the thread that its transaction has to itself, and what a store function awaits is always ready.
 
+use std::ops::{Deref, DerefMut};
+
 use sqlx::PgConnection;
 
 /// A transaction that is under way. Everything done through it is committed together or not at all.
@@ -14,7 +16,35 @@ pub enum Tx<'c> {
     /// On SQLite; for a write, together with others who wait at the same time.
     Sqlite(&'c mut rusqlite::Connection),
     /// On PostgreSQL.
-    Postgres(&'c mut PgConnection),
+    Postgres(PostgresTx<'c>),
+}
+
+/// A transaction on PostgreSQL.
+#[derive(Debug)]
+pub struct PostgresTx<'c> {
+    connection: &'c mut PgConnection,
+    /// Whether the configuration gets another version before the commit.
+    pub(crate) configuration_changed: bool,
+}
+
+impl<'c> PostgresTx<'c> {
+    pub(crate) fn new(connection: &'c mut PgConnection) -> Self {
+        Self { connection, configuration_changed: false }
+    }
+}
+
+impl Deref for PostgresTx<'_> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        self.connection
+    }
+}
+
+impl DerefMut for PostgresTx<'_> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        self.connection
+    }
 }
 
 /// Runs a statement; gives the number of rows it touched. The text after the transaction completes "cannot …".

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -43,6 +44,13 @@ pub fn draw_client_secret() -> Secret {
 /// hexadecimal digits that the contract shows for a personal access token.
 pub fn draw_id() -> Uuid {
     uuid::Builder::from_random_bytes(random()).into_uuid()
+}
+
+/// An id that is ordered by time: a UUID of version 7 (74 random bits after the milliseconds, RFC 9562 section 5.7). For
+/// rows of which there are many: those of a moment lie together in an index.
+pub fn draw_id_at(now: DateTime<Utc>) -> Uuid {
+    let milliseconds = u64::try_from(now.timestamp_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &random()).into_uuid()
 }
 
 /// `N` random bytes, for whoever turns randomness into something of its own, such as the digits of a digit token.

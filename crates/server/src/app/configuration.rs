@@ -1,11 +1,12 @@
-//! What is small, seldom written and needed for every request, kept in memory: sources, groups, policies, the dictionary,
-//! API clients and the public halves of transport keys.
+//! What is small, seldom written and needed for every request, kept in memory once it was needed: sources, groups,
+//! policies, the dictionary, API clients and the public halves of transport keys.
 //!
-//! It is as fresh as a read of the rows. Each transaction that wants it reads the number of the configuration first, which
-//! grows with every write to one of these tables, by whichever process; if that is not the number they were read under,
-//! all of them are read again. Nothing secret is in it but the hashes of the clients' secrets.
+//! It is as fresh as a read of the rows. Each transaction that wants it reads the version of the configuration first,
+//! which is another one after every write to one of these tables, by whichever process; then nothing is kept that was read
+//! under the version before. Nothing secret is in it but the hashes of the clients' secrets.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lockstep_core::id::{ClientId, PasswordPolicyId, SourceId, TransportKeyId};
@@ -15,132 +16,136 @@ use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::Client;
 use lockstep_store::{
-    Result, Tx, client, configuration, dictionary, password_policy, source, sync_group, transport_key,
+    Error, Tx, client, configuration, dictionary, password_policy, source, sync_group, transport_key,
 };
+use uuid::Uuid;
 
-/// The configuration under one number.
-#[derive(Debug)]
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The configuration that was used last.
+#[derive(Debug, Default)]
+pub struct Remembered(Mutex<Arc<Configuration>>);
+
+/// What was needed of the configuration under one version so far.
+#[derive(Debug, Default)]
 pub struct Configuration {
-    number: i64,
-    sources: HashMap<SourceId, Source>,
-    source_names: HashMap<String, SourceId>,
-    groups: HashMap<SourceId, Arc<SyncGroup>>,
-    policies: HashMap<PasswordPolicyId, PasswordPolicy>,
-    clients: HashMap<ClientId, Client>,
-    transport_keys: HashMap<TransportKeyId, TransportKey>,
-    dictionary: Result<Dictionary, InvalidDictionary>,
+    version: Option<Uuid>,
+    sources: Rows<SourceId, Source>,
+    sources_by_name: Rows<String, Source>,
+    groups: Rows<SourceId, SyncGroup>,
+    policies: Rows<PasswordPolicyId, PasswordPolicy>,
+    clients: Rows<ClientId, Client>,
+    transport_keys: Rows<TransportKeyId, TransportKey>,
+    published_keys: Rows<&'static str, TransportKey>,
+    dictionary: Rows<(), Result<Dictionary, InvalidDictionary>>,
 }
 
-/// What clients may know of a transport key, and what is known of its use.
+/// What clients may know of a transport key, and how far it is.
 #[derive(Debug)]
 pub struct TransportKey {
     /// Its id.
     pub id: TransportKeyId,
-    /// How payloads under it are padded.
-    pub padding: String,
     /// How long its modulus is, in bits.
     pub size: u16,
     /// Base64 of the DER SubjectPublicKeyInfo, on one line.
     pub public_key: String,
-    /// How far it is.
+    /// The name of its state.
     pub state: String,
 }
 
-/// The configuration that was read last.
-#[derive(Debug, Default)]
-pub struct Remembered(Mutex<Option<Arc<Configuration>>>);
-
 impl Remembered {
-    /// The configuration as `tx` sees it, which is one that reads: only such a transaction sees one state of number and rows
-    /// on PostgreSQL.
+    /// The configuration as `tx` sees it, which is one that reads: only such a transaction sees one state of version and
+    /// rows on PostgreSQL. What is asked of it is asked with the same transaction.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the version cannot be read.
     pub async fn read(&self, tx: &mut Tx<'_>) -> Result<Arc<Configuration>> {
-        let number = configuration::number(tx).await?;
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(known) = known.filter(|known| known.number == number) {
-            return Ok(known);
+        let version = configuration::version(tx).await?;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before anything is configured, nothing tells two states from each other.
+        if known.version != version || version.is_none() {
+            *known = Arc::new(Configuration { version, ..Configuration::default() });
         }
-        let fresh = Arc::new(Configuration::load(tx, number).await?);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&fresh));
-        Ok(fresh)
+        Ok(Arc::clone(&known))
     }
 }
 
 impl Configuration {
-    async fn load(tx: &mut Tx<'_>, number: i64) -> Result<Self> {
-        let sources = source::list(tx).await?;
-        let groups = sync_group::list(tx).await?.into_iter().map(Arc::new);
-        let policies = password_policy::list(tx).await?;
-        let words = match policies.iter().any(|policy| policy.use_dictionary) {
-            true => dictionary::find(tx).await?,
-            false => None,
-        };
-        let dictionary = words.map_or(Ok(Dictionary::default()), |words| Dictionary::parse(words.as_bytes()));
-        let keys = transport_key::list(tx).await?.into_iter().map(|key| TransportKey {
-            id: key.id,
-            padding: key.padding,
-            size: key.size,
-            public_key: key.public_key,
-            state: key.state,
-        });
-        Ok(Self {
-            number,
-            source_names: sources.iter().map(|source| (source::name_key(&source.name), source.id)).collect(),
-            sources: sources.into_iter().map(|source| (source.id, source)).collect(),
-            groups: groups.flat_map(|group| members(&group)).collect(),
-            policies: policies.into_iter().map(|policy| (policy.id, policy)).collect(),
-            clients: client::list(tx).await?.into_iter().map(|client| (client.id, client)).collect(),
-            transport_keys: keys.map(|key| (key.id, key)).collect(),
-            dictionary,
-        })
-    }
-
     /// A source by its id.
-    pub fn source(&self, id: SourceId) -> Option<&Source> {
-        self.sources.get(&id)
+    pub async fn source(&self, tx: &mut Tx<'_>, id: SourceId) -> Result<Option<Arc<Source>>> {
+        self.sources.get(id, source::find(tx, id)).await
     }
 
     /// A source by its name, whatever its case.
-    pub fn source_named(&self, name: &str) -> Option<&Source> {
-        self.source(*self.source_names.get(&source::name_key(name))?)
+    pub async fn source_named(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Arc<Source>>> {
+        self.sources_by_name.get(source::name_key(name), source::find_by_name(tx, name)).await
     }
 
     /// The group that a source is in.
-    pub fn group_of(&self, source: SourceId) -> Option<&SyncGroup> {
-        self.groups.get(&source).map(Arc::as_ref)
+    pub async fn group_of(&self, tx: &mut Tx<'_>, source: SourceId) -> Result<Option<Arc<SyncGroup>>> {
+        self.groups.get(source, sync_group::find_of(tx, source)).await
     }
 
     /// A password policy by its id.
-    pub fn policy(&self, id: PasswordPolicyId) -> Option<&PasswordPolicy> {
-        self.policies.get(&id)
-    }
-
-    /// The words that no password may hold; none where no policy asks for them.
-    ///
-    /// # Errors
-    /// When what is stored is no dictionary.
-    pub fn dictionary(&self) -> Result<&Dictionary, InvalidDictionary> {
-        self.dictionary.as_ref().map_err(Clone::clone)
+    pub async fn policy(&self, tx: &mut Tx<'_>, id: PasswordPolicyId) -> Result<Option<Arc<PasswordPolicy>>> {
+        self.policies.get(id, password_policy::find(tx, id)).await
     }
 
     /// An API client by its id.
-    pub fn client(&self, id: ClientId) -> Option<&Client> {
-        self.clients.get(&id)
+    pub async fn client(&self, tx: &mut Tx<'_>, id: ClientId) -> Result<Option<Arc<Client>>> {
+        self.clients.get(id, client::find(tx, id)).await
     }
 
-    /// A transport key whose private half is not destroyed, by its id.
-    pub fn transport_key(&self, id: TransportKeyId) -> Option<&TransportKey> {
-        self.transport_keys.get(&id)
+    /// A transport key by its id.
+    pub async fn transport_key(&self, tx: &mut Tx<'_>, id: TransportKeyId) -> Result<Option<Arc<TransportKey>>> {
+        let found = async { Ok(transport_key::find(tx, id).await?.map(TransportKey::from)) };
+        self.transport_keys.get(id, found).await
     }
 
     /// The transport key that new changes with that padding are encrypted with.
-    pub fn published_key(&self, padding: &str) -> Option<&TransportKey> {
-        self.transport_keys.values().find(|key| key.padding == padding && key.state == "published")
+    pub async fn published_key(&self, tx: &mut Tx<'_>, padding: &'static str) -> Result<Option<Arc<TransportKey>>> {
+        let found = async { Ok(transport_key::published(tx, padding).await?.map(TransportKey::from)) };
+        self.published_keys.get(padding, found).await
+    }
+
+    /// The words that no password may hold; the inner error says that what is stored is no dictionary.
+    pub async fn dictionary(&self, tx: &mut Tx<'_>) -> Result<Option<Arc<Result<Dictionary, InvalidDictionary>>>> {
+        let found = async { Ok(dictionary::find(tx).await?.map(|words| Dictionary::parse(words.as_bytes()))) };
+        self.dictionary.get((), found).await
     }
 }
 
-fn members(group: &Arc<SyncGroup>) -> Vec<(SourceId, Arc<SyncGroup>)> {
-    group.sources.iter().map(|source| (*source, Arc::clone(group))).collect()
+impl From<transport_key::TransportKey> for TransportKey {
+    fn from(key: transport_key::TransportKey) -> Self {
+        Self { id: key.id, size: key.size, public_key: key.public_key, state: key.state }
+    }
+}
+
+/// Rows of one kind by what they are asked for with.
+#[derive(Debug)]
+struct Rows<K, V>(Mutex<HashMap<K, Arc<V>>>);
+
+impl<K, V> Default for Rows<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V> Rows<K, V> {
+    /// The row, from memory or else from `find`. That there is none is not kept: whoever asks for what does not exist could
+    /// fill the memory with it.
+    async fn get(&self, key: K, find: impl Future<Output = Result<Option<V>>>) -> Result<Option<Arc<V>>> {
+        if let Some(row) = self.rows().get(&key) {
+            return Ok(Some(Arc::clone(row)));
+        }
+        let found = find.await?.map(Arc::new);
+        if let Some(row) = &found {
+            self.rows().insert(key, Arc::clone(row));
+        }
+        Ok(found)
+    }
+
+    fn rows(&self) -> std::sync::MutexGuard<'_, HashMap<K, Arc<V>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -9,7 +9,7 @@ use lockstep_core::scope::Scope;
 use lockstep_store::digit_token::DigitToken;
 use lockstep_store::{Tx, audit, digit_token, identity, org_config};
 use lockstep_vault::hash::HashPurpose;
-use lockstep_vault::secret::{draw_bytes, draw_id};
+use lockstep_vault::secret::{draw_bytes, draw_id, draw_id_at};
 use uuid::Uuid;
 
 use super::{App, Error};
@@ -84,7 +84,7 @@ pub async fn generate_digit_token(app: &App, caller: &Caller, request: Request) 
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             digit_token::put(tx, person, &token).await?;
-            audit::append(tx, draw_id(), &event).await
+            audit::append(tx, draw_id_at(event.at), &event).await
         })
     });
     written.await.map_err(Error::Store)?;

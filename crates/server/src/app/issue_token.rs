@@ -12,7 +12,7 @@ use lockstep_core::identity::Identity;
 use lockstep_core::scope::{Scopes, UserLevel};
 use lockstep_store::{Tx, audit, client, identity, personal_access_token};
 use lockstep_vault::hash::HashPurpose;
-use lockstep_vault::secret::{Secret, draw_id};
+use lockstep_vault::secret::{Secret, draw_id, draw_id_at};
 use lockstep_vault::token::{Claims, SigningError};
 use uuid::Uuid;
 
@@ -173,7 +173,7 @@ async fn record(app: &App, owner: &Owner, now: DateTime<Utc>) -> Result<(), Erro
             if let Some(token) = token {
                 personal_access_token::used(tx, token, now).await?;
             }
-            audit::append(tx, draw_id(), &event).await
+            audit::append(tx, draw_id_at(event.at), &event).await
         })
     });
     recorded.await.map_err(Error::Store)

@@ -1,5 +1,8 @@
 //! What became of a change, from committed rows: any node can answer.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use lockstep_core::change::{Change, ChangeState, Target};
 use lockstep_core::id::{ChangeId, SourceId};
 use lockstep_core::scope::Scope;
@@ -28,23 +31,25 @@ pub async fn password_change_status(app: &App, caller: &Caller, id: ChangeId) ->
             let (change, targets) = change::find(tx, id).await?.ok_or(Error::NotFound("password change"))?;
             caller.may_see(Some(change.identity))?;
             let configuration = within.configuration.read(tx).await?;
-            let name = |source: SourceId| configuration.source(source).map(|source| source.name.as_str());
-            Ok(told(&change, &targets, name))
+            let mut names = BTreeMap::new();
+            for target in &targets {
+                if let Entry::Vacant(place) = names.entry(target.source) {
+                    let source = configuration.source(tx, target.source).await?;
+                    place.insert(source.map_or_else(|| target.source.to_string(), |source| source.name.clone()));
+                }
+            }
+            Ok(told(&change, &targets, &names))
         })
     });
     found.await
 }
 
-/// `name_of` knows the names of the sources that still exist.
-fn told<'a>(change: &Change, targets: &[Target], name_of: impl Fn(SourceId) -> Option<&'a str>) -> Status {
-    let line = |target: &Target| match name_of(target.source) {
-        Some(name) => target.line(name),
-        None => target.line(&target.source.to_string()),
-    };
+fn told(change: &Change, targets: &[Target], names: &BTreeMap<SourceId, String>) -> Status {
+    let name = |target: &Target| names.get(&target.source).map_or("", String::as_str);
     let errors = match change.state.is_final() {
         false => Vec::new(),
         true if targets.is_empty() => change.refusals.clone(),
-        true => targets.iter().filter_map(line).collect(),
+        true => targets.iter().filter_map(|target| target.line(name(target))).collect(),
     };
     let mut sources: Vec<SourceId> = match targets {
         [] => vec![change.source],
@@ -100,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_refused_change_tells_its_reasons_and_the_source_that_was_named() {
-        let status = told(&change(ChangeState::Failed, &["too short"]), &[], |_| None);
+        let status = told(&change(ChangeState::Failed, &["too short"]), &[], &BTreeMap::new());
         assert_eq!(status.errors, ["too short"]);
         assert_eq!(status.sources, [SourceId(Uuid::from_u128(7))]);
     }
@@ -112,14 +117,14 @@ mod tests {
             target(8, TargetState::Failed, Some("the account is locked")),
             target(8, TargetState::Applied, None),
         ];
-        let name = |source: SourceId| (source.0.as_u128() == 8).then_some("Payroll");
+        let names = BTreeMap::from([(SourceId(Uuid::from_u128(8)), "Payroll".to_owned())]);
         let both = [SourceId(Uuid::from_u128(7)), SourceId(Uuid::from_u128(8))];
 
-        let status = told(&change(ChangeState::Failed, &[]), &targets, name);
+        let status = told(&change(ChangeState::Failed, &[]), &targets, &names);
         assert_eq!(status.errors, ["Payroll: the account is locked"]);
         assert_eq!(status.sources, both);
 
-        let status = told(&change(ChangeState::Judged, &[]), &targets, name);
+        let status = told(&change(ChangeState::Judged, &[]), &targets, &names);
         assert!(status.errors.is_empty());
         assert_eq!(status.sources, both);
     }

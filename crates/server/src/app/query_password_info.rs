@@ -59,7 +59,7 @@ pub async fn query_password_info(app: &App, caller: &Caller, question: Question)
             caller.may_see(person.as_ref().map(|person| person.id))?;
             let person = person.ok_or(Error::Unknown { field: "userName", what: "an identity" })?;
             let name = question.source_name.as_deref().unwrap_or(Source::IDENTITY_NOW);
-            let place = configuration.source_named(name);
+            let place = configuration.source_named(tx, name).await?;
             let place = place.ok_or(Error::Unknown { field: "sourceName", what: "a source" })?;
             if !place.takes_passwords() {
                 return Err(Error::no_passwords());
@@ -67,10 +67,10 @@ pub async fn query_password_info(app: &App, caller: &Caller, question: Question)
 
             let accounts = account::list_of(tx, person.id).await?;
             let accounts = accounts.into_iter().filter(|account| account.source == place.id && !account.vanished);
-            let group = configuration.group_of(place.id).map(|group| group.policy);
-            let policy = configuration.policy(binding_policy(group, &place.policy_holders, &person));
+            let group = configuration.group_of(tx, place.id).await?.map(|group| group.policy);
+            let policy = configuration.policy(tx, binding_policy(group, &place.policy_holders, &person)).await?;
             let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
-            let key = configuration.published_key(padding_name(question.padding));
+            let key = configuration.published_key(tx, padding_name(question.padding)).await?;
             let key = key.ok_or(Error::Lacking("a published transport key"))?;
             Ok(PasswordInfo {
                 identity: person.id,
@@ -80,7 +80,7 @@ pub async fn query_password_info(app: &App, caller: &Caller, question: Question)
                 accounts: accounts
                     .map(|account| FoundAccount { native_id: account.native_id, name: account.name })
                     .collect(),
-                policies: describe(policy),
+                policies: describe(&policy),
             })
         })
     });

@@ -11,7 +11,7 @@ use lockstep_core::audit::{Action, Actor, Detail, Event, Outcome};
 use lockstep_core::change::{LaneEvent, end_restored};
 use lockstep_core::id::{Bucket, IdentityId};
 use lockstep_store::{Tx, audit, bucket, digit_token, identity, lane, node, restore_mark, transport_key};
-use lockstep_vault::secret::draw_id;
+use lockstep_vault::secret::draw_id_at;
 
 use super::restore_mark::somebody_lives;
 use super::{App, Error};
@@ -74,7 +74,7 @@ pub async fn restored(app: &App, waiting: impl FnOnce(Duration)) -> Result<Ended
                 return Err(Error::Impossible(text));
             }
             restore_mark::set(tx, mark).await?;
-            Ok::<_, Error>(audit::append(tx, draw_id(), &event).await?)
+            Ok::<_, Error>(audit::append(tx, draw_id_at(event.at), &event).await?)
         })
     });
     work.await?;
@@ -96,7 +96,7 @@ async fn end_bucket(tx: &mut Tx<'_>, of: Bucket, epoch: i64, now: DateTime<Utc>)
             if let LaneEvent::Settled(change, _) = *happened {
                 let event = event(Action::PasswordChangeFailure, Some(whose), Outcome::Failed, now);
                 let detail = BTreeMap::from([("cause", Detail::Word("restored"))]);
-                audit::append(tx, draw_id(), &Event { change: Some(change), detail, ..event }).await?;
+                audit::append(tx, draw_id_at(event.at), &Event { change: Some(change), detail, ..event }).await?;
             }
         }
         changes += delta.changes.len();

@@ -13,13 +13,12 @@ use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId, TransportKeyI
 use lockstep_core::scope::Scope;
 use lockstep_store::change::Payload;
 use lockstep_store::submission::{self, Claim};
-use lockstep_store::{Tx, account, audit, change, identity, transport_key};
+use lockstep_store::{Tx, account, audit, change, identity};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::seal::Binding;
-use lockstep_vault::secret::draw_id;
+use lockstep_vault::secret::draw_id_at;
 use lockstep_vault::transport::rotation::KeyState;
 
-use super::configuration::TransportKey;
 use super::{App, Error};
 use crate::auth::Caller;
 use crate::failpoint::failpoint;
@@ -134,16 +133,13 @@ async fn stored(tx: &mut Tx<'_>, submission: &Submission) -> Result<Option<Accep
 /// Refuses what cannot become a change; otherwise gives the account that is meant.
 async fn judge(app: &App, tx: &mut Tx<'_>, submission: &Submission, length: usize) -> Result<AccountId, Error> {
     let configuration = app.configuration.read(tx).await?;
-    let accepts =
-        |key: &&TransportKey| KeyState::NAMES.iter().any(|(state, name)| state.accepts() && *name == key.state);
-    let Some(key) = configuration.transport_key(submission.key).filter(accepts) else {
-        // Keys that are destroyed are only in the database.
-        transport_key::find(tx, submission.key)
-            .await?
-            .ok_or(Error::Unknown { field: "publicKeyId", what: "a transport key" })?;
+    let key = configuration.transport_key(tx, submission.key).await?;
+    let key = key.ok_or(Error::Unknown { field: "publicKeyId", what: "a transport key" })?;
+    let accepts = KeyState::NAMES.iter().any(|(state, name)| state.accepts() && *name == key.state);
+    if !accepts {
         let reason = "names a transport key that is not accepted any more: ask for the password info again".to_owned();
         return Err(Error::Illegal { field: "publicKeyId", reason });
-    };
+    }
     let expected = usize::from(key.size / 8);
     if length != expected {
         let reason = format!("must be {expected} bytes long when decoded, but is {length}");
@@ -155,7 +151,7 @@ async fn judge(app: &App, tx: &mut Tx<'_>, submission: &Submission, length: usiz
     if !person.enabled {
         return Err(Error::Impossible("the identity is disabled".to_owned()));
     }
-    let place = configuration.source(submission.source);
+    let place = configuration.source(tx, submission.source).await?;
     let place = place.ok_or(Error::Unknown { field: "sourceId", what: "a source" })?;
     if !place.takes_passwords() {
         return Err(Error::no_passwords());
@@ -188,7 +184,7 @@ fn new_change(app: &App, submission: &Submission, account: AccountId) -> Change 
     let now = app.clock.utc();
     let lifetime = TimeDelta::from_std(app.config.engine.lifetime).unwrap_or(DEFAULT_LIFETIME);
     Change {
-        id: ChangeId::of(submission.identity, draw_id()),
+        id: ChangeId::of(submission.identity, draw_id_at(now)),
         identity: submission.identity,
         // Taken when it is written.
         seq: 0,
@@ -250,7 +246,7 @@ async fn accept(
     }
     change.seq = change::next_seq(tx, *identity).await?;
     change::insert(tx, &change, caller, &payload).await?;
-    audit::append(tx, draw_id(), &event).await?;
+    audit::append(tx, draw_id_at(event.at), &event).await?;
     Ok(Accepted { id: change.id, state: change.state })
 }
 

@@ -2,13 +2,13 @@
 
 use lockstep_core::id::{ClientId, PersonalAccessTokenId};
 use lockstep_core::scope::{Scope, Scopes};
+use lockstep_store::client::Client;
 use lockstep_store::{Tx, identity, personal_access_token};
 use lockstep_vault::token::Claims;
 use uuid::Uuid;
 
 use super::{Caller, Refusal};
 use crate::api::error::Error;
-use crate::app::configuration::Configuration;
 use crate::app::{App, Error as AppError};
 
 /// The owner of `token`, as the database has it at this moment.
@@ -23,7 +23,10 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Caller, Error> {
         Box::pin(async move {
             match claims.identity_id.is_some() {
                 true => person(tx, PersonalAccessTokenId(owner), &claims).await,
-                false => Ok(program(&*within.configuration.read(tx).await?, ClientId(owner), &claims)),
+                false => {
+                    let client = within.configuration.read(tx).await?.client(tx, ClientId(owner)).await?;
+                    Ok(client.and_then(|client| program(&client, &claims)))
+                }
             }
         })
     });
@@ -31,9 +34,8 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Caller, Error> {
     Ok(caller.ok_or(Refusal::Revoked)?)
 }
 
-fn program(configuration: &Configuration, id: ClientId, claims: &Claims) -> Option<Caller> {
-    let client = configuration.client(id).filter(|client| client.enabled)?;
-    Some(Caller::Client { id, scopes: still_granted(claims, &client.scopes) })
+fn program(client: &Client, claims: &Claims) -> Option<Caller> {
+    client.enabled.then(|| Caller::Client { id: client.id, scopes: still_granted(claims, &client.scopes) })
 }
 
 async fn person(

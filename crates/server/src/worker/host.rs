@@ -12,7 +12,7 @@ use lockstep_engine::{Call, Gate, Health, Host, Judged, Newer, Step, Unfinished,
 use lockstep_store::sign_in_password::{self, SignInPassword};
 use lockstep_store::{Tx, audit, bucket, history, identity, intent, lane, node, restore_mark};
 use lockstep_vault::hash::{Fingerprint, PasswordHash};
-use lockstep_vault::secret::{draw_bytes, draw_id};
+use lockstep_vault::secret::{draw_bytes, draw_id, draw_id_at};
 
 use super::call::{self, Payload};
 use super::sources::{InUse, SourcesError};
@@ -141,7 +141,7 @@ impl Host for App {
                     history::push(tx, whose, entry.holder, &entry.hash.to_bytes(), entry.keep, now).await?;
                 }
                 for event in &events {
-                    audit::append(tx, draw_id(), event).await?;
+                    audit::append(tx, draw_id_at(event.at), event).await?;
                 }
                 failpoint!(within, CommitWithin, |_| Err(lockstep_store::Error::NotFound(
                     "what a failpoint took away"

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use lockstep_core::account::Account;
 use lockstep_core::change::{Change, INVALID_PAYLOAD, NewTarget, fan_out};
-use lockstep_core::id::{AccountId, SourceId};
+use lockstep_core::id::AccountId;
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::PasswordPolicy;
-use lockstep_core::password_policy::dictionary::Dictionary;
+use lockstep_core::password_policy::dictionary::{Dictionary, InvalidDictionary};
 use lockstep_core::password_policy::holder::binding_policy;
 use lockstep_core::password_policy::rules::{self, Context, Violation};
 use lockstep_core::source::Source;
@@ -21,7 +21,6 @@ use lockstep_store::{Tx, account, identity};
 
 use super::call::{self, Entry, Payload, Sealed};
 use crate::app::App;
-use crate::app::configuration::Configuration;
 use crate::failpoint::failpoint;
 
 /// Judgements that precede delivery become visible at multiples of this.
@@ -46,55 +45,52 @@ pub(super) async fn judge(app: &App, change: &Change) -> anyhow::Result<Judged<P
 
 /// What a judgement rests on, besides the password.
 pub(super) struct Facts {
-    configuration: Arc<Configuration>,
     identity: Option<Identity>,
-    source: SourceId,
+    source: Option<Arc<Source>>,
     accounts: Vec<Account>,
+    group: Option<Arc<SyncGroup>>,
+    holder: Holder,
+    policy: Option<Arc<PasswordPolicy>>,
+    dictionary: Option<Arc<Result<Dictionary, InvalidDictionary>>>,
 }
 
 impl Facts {
     /// Reads them, and what is to be opened, in one consistent state.
     pub(super) async fn load(app: &App, change: &Change) -> anyhow::Result<(Self, Sealed)> {
-        let key = app.vault.cached_transport_key(change.transport_key);
-        let (within, id, key_id) = (app.clone(), change.id, change.transport_key);
-        let (identity, source) = (change.identity, change.source);
+        let (identity_id, source_id) = (change.identity, change.source);
+        let (id, key_id) = (change.id, change.transport_key);
+        let key = app.vault.cached_transport_key(key_id);
+        let within = app.clone();
         let load = app.store.read(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
-                let facts = Self {
-                    configuration: within.configuration.read(tx).await?,
-                    identity: identity::find(tx, identity).await?,
-                    source,
-                    accounts: account::list_of(tx, identity).await?,
+                let configuration = within.configuration.read(tx).await?;
+                let identity = identity::find(tx, identity_id).await?;
+                let source = configuration.source(tx, source_id).await?;
+                let accounts = account::list_of(tx, identity_id).await?;
+                let group = configuration.group_of(tx, source_id).await?;
+                let policy = match (&identity, &source) {
+                    (Some(identity), Some(source)) => {
+                        let of_group = group.as_ref().map(|group| group.policy);
+                        let bound = binding_policy(of_group, &source.policy_holders, identity);
+                        configuration.policy(tx, bound).await?
+                    }
+                    _ => None,
                 };
+                let dictionary = match policy.as_ref().is_some_and(|policy| policy.use_dictionary) {
+                    true => configuration.dictionary(tx).await?,
+                    false => None,
+                };
+                let holder = group.as_ref().map_or(Holder::Source(source_id), |group| Holder::SyncGroup(group.id));
+                let facts = Self { identity, source, accounts, group, holder, policy, dictionary };
                 Ok::<_, lockstep_store::Error>((facts, Sealed::read(tx, id, key_id, key).await?))
             })
         });
         load.await.context("cannot read what the change is judged by")
     }
 
-    fn source(&self) -> Option<&Source> {
-        self.configuration.source(self.source)
-    }
-
-    fn group(&self) -> Option<&SyncGroup> {
-        self.configuration.group_of(self.source)
-    }
-
-    /// The policy that binds.
-    fn policy(&self) -> Option<&PasswordPolicy> {
-        let (identity, source) = (self.identity.as_ref()?, self.source()?);
-        let group = self.group().map(|group| group.policy);
-        self.configuration.policy(binding_policy(group, &source.policy_holders, identity))
-    }
-
-    /// Whose history the password goes into.
-    fn holder(&self) -> Holder {
-        self.group().map_or(Holder::Source(self.source), |group| Holder::SyncGroup(group.id))
-    }
-
     /// Why nothing can be changed, whatever the password.
     fn refusal(&self) -> Option<String> {
-        match (&self.identity, self.source()) {
+        match (&self.identity, &self.source) {
             (None, _) => Some("the identity does not exist any more".to_owned()),
             (Some(identity), _) if !identity.enabled => Some("the identity is disabled".to_owned()),
             (_, None) => Some("the source does not exist any more".to_owned()),
@@ -107,7 +103,7 @@ impl Facts {
 
     /// The fewest characters that the policy accepts.
     pub(super) fn minimum(&self) -> usize {
-        self.policy().map_or(0, |policy| usize::try_from(policy.min_length).unwrap_or(0))
+        self.policy.as_ref().map_or(0, |policy| usize::try_from(policy.min_length).unwrap_or(0))
     }
 
     async fn judge(&self, app: &App, change: &Change, sealed: Sealed) -> anyhow::Result<Judged<Payload>> {
@@ -116,14 +112,14 @@ impl Facts {
             return Ok(Judged::Refused(vec![INVALID_PAYLOAD.to_owned()]));
         };
         failpoint!(app, JudgeOpened);
-        let members = self.group().map_or(&[][..], |group| &group.sources);
+        let members = self.group.as_ref().map_or(&[][..], |group| &group.sources);
         let targets = fan_out(identity, change.source, change.account, members, &self.accounts);
         let broken = self.broken_rules(identity, &targets, &password)?;
         if !broken.is_empty() {
             return Ok(Judged::Refused(broken));
         }
-        let compared = call::compare_with_history(app, change, self.keep(), self.holder(), &password).await?;
-        let history = match (compared, self.policy()) {
+        let compared = call::compare_with_history(app, change, self.keep(), self.holder, &password).await?;
+        let history = match (compared, &self.policy) {
             (Ok(entry), _) => entry,
             (Err(violation), Some(policy)) => return Ok(Judged::Refused(vec![refusal(policy, &violation)])),
             (Err(_), None) => None,
@@ -139,12 +135,10 @@ impl Facts {
         targets: &[NewTarget],
         password: &Password,
     ) -> anyhow::Result<Vec<String>> {
-        let Some(policy) = self.policy() else { return Ok(Vec::new()) };
-        let none = Dictionary::default();
-        let dictionary = match policy.use_dictionary {
-            true => self.configuration.dictionary().context("the stored dictionary is invalid")?,
-            false => &none,
-        };
+        let Some(policy) = &self.policy else { return Ok(Vec::new()) };
+        let none = Ok(Dictionary::default());
+        let dictionary = self.dictionary.as_deref().unwrap_or(&none);
+        let dictionary = dictionary.as_ref().map_err(Clone::clone).context("the stored dictionary is invalid")?;
         let reached: BTreeSet<AccountId> = targets.iter().map(|target| target.account).collect();
         let mut broken: Vec<String> = Vec::new();
         for account in self.accounts.iter().filter(|account| reached.contains(&account.id)) {
@@ -161,12 +155,12 @@ impl Facts {
 
     /// How many passwords of this holder may not come back.
     fn keep(&self) -> u32 {
-        self.policy().map_or(0, |policy| u32::try_from(policy.history).unwrap_or(0))
+        self.policy.as_ref().map_or(0, |policy| u32::try_from(policy.history).unwrap_or(0))
     }
 
     /// What the history will hold of this password, whether or not it would pass now: for a change that passed.
     pub(super) async fn entry(&self, app: &App, change: &Change, password: &Password) -> anyhow::Result<Option<Entry>> {
-        Ok(call::compare_with_history(app, change, self.keep(), self.holder(), password).await?.unwrap_or_default())
+        Ok(call::compare_with_history(app, change, self.keep(), self.holder, password).await?.unwrap_or_default())
     }
 }
 

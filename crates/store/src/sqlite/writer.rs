@@ -216,6 +216,7 @@ async fn attempt(
         if open.is_autocommit() {
             break;
         }
+        // It does not count changes of the schema: a migration has the database to itself.
         if !keep && open.total_changes() != before {
             return end(open, "ROLLBACK", Outcome::GivenUp(at));
         }

@@ -185,15 +185,15 @@ on_both_engines! {
         assert!(database.read(move |tx| Box::pin(client::find(tx, id))).await.is_none());
     }
 
-    async fn whatever_writes_to_the_configuration_changes_its_number(database) {
-        let number = async || database.read(|tx| Box::pin(configuration::number(tx))).await;
-        let mut seen = vec![number().await];
+    async fn whatever_writes_to_the_configuration_changes_its_version(database) {
+        let version = async || database.read(|tx| Box::pin(configuration::version(tx))).await;
+        let mut seen = vec![version().await];
         macro_rules! changes {
             ($what:literal, |$tx:ident| $work:expr) => {
                 database.write(move |$tx| Box::pin(async move { $work.await.map(drop) })).await;
-                let number = number().await;
-                assert!(!seen.contains(&number), $what);
-                seen.push(number);
+                let version = version().await;
+                assert!(!seen.contains(&version), $what);
+                seen.push(version);
             };
         }
         let policy = PasswordPolicy { id: PasswordPolicyId(uuid(9)), name: "Strict".to_owned(), ..PasswordPolicy::default() };
@@ -220,7 +220,7 @@ on_both_engines! {
             })
         });
         assert!(failed.await.is_err());
-        assert_eq!(Some(&number().await), seen.last(), "nothing was written");
+        assert_eq!(Some(&version().await), seen.last(), "nothing was written");
     }
 }
 

@@ -78,7 +78,7 @@ on_both_engines! {
 
     async fn a_reader_cannot_write(database) {
         let written = database.store.read(|tx| Box::pin(dictionary::put(tx, "word", at(1)))).await;
-        assert!(matches!(written, Err(Error::Query { operation: "count a change of the configuration", .. })), "{written:?}");
+        assert!(matches!(written, Err(Error::Query { .. })), "{written:?}");
     }
 
     async fn a_reader_sees_one_state_of_the_database(database) {

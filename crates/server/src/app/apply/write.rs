@@ -22,7 +22,7 @@ use lockstep_store::{
     account, application, audit, client, dictionary, history, identity, intent, org_config, password_policy,
     personal_access_token, sign_in_password, source, source_secret, sync_group,
 };
-use lockstep_vault::secret::draw_id;
+use lockstep_vault::secret::{draw_id, draw_id_at};
 use std::collections::BTreeSet;
 
 /// One thing to write. A noun that exists already is replaced.
@@ -130,5 +130,5 @@ async fn audit_event(tx: &mut Tx<'_>, action: Action, now: DateTime<Utc>) -> Res
         outcome: Outcome::Passed,
         detail: Default::default(),
     };
-    audit::append(tx, draw_id(), &event).await
+    audit::append(tx, draw_id_at(event.at), &event).await
 }

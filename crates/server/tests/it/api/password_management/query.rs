@@ -3,6 +3,8 @@
 use aws_lc_rs::rsa::PublicEncryptingKey;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chrono::DateTime;
+use lockstep_store::{Error, Options, Store, client, password_policy};
 use serde_json::json;
 
 use super::{SPECIAL_TEXTS, bad_texts};
@@ -34,6 +36,41 @@ async fn it_tells_accounts_rules_and_key_at_every_address() {
         uuid::Uuid::try_parse_ascii(&id).expect("a UUID's text");
         assert_eq!(info.as_object().expect("an object").len(), 6);
     }
+    harness.stop().await;
+}
+
+/// Sources, policies and the like are kept in memory, and another process may change them at any time.
+#[tokio::test]
+async fn what_another_process_changes_is_told_at_once() {
+    let harness = Harness::start_without_worker().await;
+    let token = harness.client_token("idn:password-info:read").await;
+    let question = json!({ "userName": "abby.SMITH", "sourceName": "billing" });
+    let other = Store::open(&harness.app.config.store.url, Options::default()).await.expect("opened");
+    for length in [9, 10] {
+        let changed = other.write::<_, Error, _>(move |tx| {
+            Box::pin(async move {
+                for mut policy in password_policy::list(tx).await? {
+                    policy.min_length = length;
+                    password_policy::put(tx, &policy, DateTime::UNIX_EPOCH).await?;
+                }
+                Ok(())
+            })
+        });
+        changed.await.expect("changed");
+        let info = harness.post(PATH, &token, &question).await.with_status(200);
+        assert_eq!(info["policies"], json!(["passwordMinAlpha is 1", format!("passwordMinLength is {length}")]));
+    }
+    let gone = other.write::<_, Error, _>(|tx| {
+        Box::pin(async move {
+            for client in client::list(tx).await? {
+                client::remove(tx, client.id).await?;
+            }
+            Ok(())
+        })
+    });
+    gone.await.expect("removed");
+    harness.post(PATH, &token, &question).await.with_status(401);
+    other.close().await;
     harness.stop().await;
 }
 
