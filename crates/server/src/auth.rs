@@ -1,7 +1,7 @@
 //! Who is calling: the owner of an access token.
 //!
-//! A token that verifies was issued here; that alone is not enough. Whatever it was issued to is read from the database
-//! for every request, so that revoking a client or a token, disabling an identity or changing its password ends every
+//! A token that verifies was issued here; that alone is not enough. Whatever it was issued to is as the database has it at
+//! every request, so that revoking a client or a token, disabling an identity or changing its password ends every
 //! living token at once, on every node. Sessions of browsers are not here.
 
 mod verify;

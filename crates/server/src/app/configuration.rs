@@ -32,7 +32,7 @@ pub struct Configuration {
     version: Option<Uuid>,
     sources: Rows<SourceId, Source>,
     sources_by_name: Rows<String, Source>,
-    groups: Rows<SourceId, SyncGroup>,
+    groups: Rows<SourceId, Option<Arc<SyncGroup>>>,
     policies: Rows<PasswordPolicyId, PasswordPolicy>,
     clients: Rows<ClientId, Client>,
     transport_keys: Rows<TransportKeyId, TransportKey>,
@@ -81,9 +81,10 @@ impl Configuration {
         self.sources_by_name.get(source::name_key(name), source::find_by_name(tx, name)).await
     }
 
-    /// The group that a source is in.
+    /// The group that a source is in. That it is in none is kept, too: this is asked about sources that exist.
     pub async fn group_of(&self, tx: &mut Tx<'_>, source: SourceId) -> Result<Option<Arc<SyncGroup>>> {
-        self.groups.get(source, sync_group::find_of(tx, source)).await
+        let found = async { Ok(Some(sync_group::find_of(tx, source).await?.map(Arc::new))) };
+        Ok(self.groups.get(source, found).await?.and_then(|group| (*group).clone()))
     }
 
     /// A password policy by its id.
