@@ -4,7 +4,7 @@
 //! decode it for both engines with the native types of each.
 //!
 //! PostgreSQL is a network away and every statement is awaited. SQLite is a library: a statement there runs at once, on
-//! the thread that its transaction has to itself, and what a store function awaits is always ready.
+//! the thread that its transaction is on, and what a store function awaits is always ready.
 
 use std::ops::{Deref, DerefMut};
 

@@ -3,7 +3,8 @@
 //!
 //! It is as fresh as a read of the rows. Each transaction that wants it reads the version of the configuration first,
 //! which is another one after every write to one of these tables, by whichever process; then nothing is kept that was read
-//! under the version before. Nothing secret is in it but the hashes of the clients' secrets.
+//! under the version before. Nothing secret is in it but the hashes of the clients' secrets. The file `lockstep.toml` is
+//! not here, but in [`crate::config`].
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -40,7 +41,7 @@ pub struct Configuration {
     dictionary: Rows<(), Result<Dictionary, InvalidDictionary>>,
 }
 
-/// What clients may know of a transport key, and how far it is.
+/// A transport key without its private half.
 #[derive(Debug)]
 pub struct TransportKey {
     /// Its id.

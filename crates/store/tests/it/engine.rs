@@ -77,8 +77,9 @@ on_both_engines! {
     }
 
     async fn a_reader_cannot_write(database) {
-        let written = database.store.read(|tx| Box::pin(dictionary::put(tx, "word", at(1)))).await;
-        assert!(matches!(written, Err(Error::Query { .. })), "{written:?}");
+        let work = database.store.read(|tx| Box::pin(async move { identity::put(tx, &identity(1, "Abby"), at(1)).await }));
+        let written = work.await;
+        assert!(matches!(written, Err(Error::Query { operation: "store an identity", .. })), "{written:?}");
     }
 
     async fn a_reader_sees_one_state_of_the_database(database) {

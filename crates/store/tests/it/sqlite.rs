@@ -79,7 +79,7 @@ async fn those_who_wait_share_one_commit_and_a_failure_is_its_own() {
         }
         let after = database.store.statistics();
         assert_eq!(after.works - before.works, 1 + 291);
-        // The one that was held, and the others: each of the nine who failed cut the group in two.
+        // The one that was held, and the others: each of the nine who failed had written, and cut the group in two.
         let commits = after.commits - before.commits;
         assert!((2..=11).contains(&commits), "{commits}");
         let attempts = attempts.load(Ordering::Relaxed);
