@@ -3,6 +3,7 @@
 -- Unique constraints are called table_columns_key, which is how SQLite's own message about them reads too.
 -- Hot tables have the bucket in their keys, and nothing in them refers to another table: they are distributed by bucket.
 -- A key with an id that is ordered by time begins with that: what is new then lies together, on few pages of the index.
+-- Small rows lie in the tree of their key on SQLite: it has one tree the less to write to and to read.
 
 -- Hot: who may judge, deliver and write targets.
 
@@ -11,7 +12,7 @@ CREATE TABLE bucket (
     node UUID,
     epoch BIGINT NOT NULL,
     CONSTRAINT bucket_bucket_key PRIMARY KEY (bucket)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 INSERT INTO bucket (bucket, epoch)
 WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 255)
@@ -33,7 +34,7 @@ CREATE TABLE change_seq (
     identity UUID NOT NULL,
     last BIGINT NOT NULL,
     CONSTRAINT change_seq_bucket_identity_key PRIMARY KEY (bucket, identity)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 CREATE TABLE change (
     bucket SMALLINT NOT NULL,
@@ -58,8 +59,8 @@ CREATE TABLE change (
     CONSTRAINT change_bucket_identity_seq_key UNIQUE (bucket, identity, seq)
 );
 
-CREATE INDEX change_unfinished ON change (bucket, identity) WHERE state IN ('accepted', 'judged');
-CREATE INDEX change_settled ON change (bucket, settled_at) WHERE settled_at IS NOT NULL;
+-- By a column that is written once: a change that is judged stays where it is here.
+CREATE INDEX change_unfinished ON change (bucket, identity, seq) WHERE settled_at IS NULL;
 
 CREATE TABLE target (
     bucket SMALLINT NOT NULL,
@@ -78,7 +79,7 @@ CREATE TABLE target (
     reason TEXT,
     settled_at TIMESTAMPTZ,
     CONSTRAINT target_change_account_bucket_key PRIMARY KEY (change, account, bucket)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 -- Never two connectors at one account.
 CREATE UNIQUE INDEX target_bucket_account_key ON target (bucket, account) WHERE state = 'applying';
@@ -89,7 +90,7 @@ CREATE TABLE doubt (
     change UUID NOT NULL,
     identity UUID NOT NULL,
     CONSTRAINT doubt_bucket_account_change_key PRIMARY KEY (bucket, account, change)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 CREATE INDEX doubt_identity ON doubt (bucket, identity);
 
@@ -102,7 +103,7 @@ CREATE TABLE submission (
     transport_key UUID NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT submission_bucket_digest_key PRIMARY KEY (bucket, digest)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 -- One row a source and account as they were sent with that ciphertext.
 CREATE TABLE submission_change (
@@ -113,7 +114,7 @@ CREATE TABLE submission_change (
     change UUID NOT NULL,
     CONSTRAINT submission_change_bucket_digest_source_account_sent_key
         PRIMARY KEY (bucket, digest, source, account_sent)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 -- Hot: what is known of an identity's own passwords.
 
@@ -122,7 +123,7 @@ CREATE TABLE password_salt (
     identity UUID NOT NULL,
     salt BYTEA NOT NULL,
     CONSTRAINT password_salt_bucket_identity_key PRIMARY KEY (bucket, identity)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 CREATE TABLE password_history (
     bucket SMALLINT NOT NULL,
@@ -132,7 +133,7 @@ CREATE TABLE password_history (
     hash BYTEA NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT password_history_bucket_identity_holder_position_key PRIMARY KEY (bucket, identity, holder, position)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 CREATE TABLE sign_in_password (
     bucket SMALLINT NOT NULL,
@@ -143,7 +144,7 @@ CREATE TABLE sign_in_password (
     failures BIGINT NOT NULL,
     failed_at TIMESTAMPTZ,
     CONSTRAINT sign_in_password_bucket_identity_key PRIMARY KEY (bucket, identity)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 CREATE TABLE digit_token (
     bucket SMALLINT NOT NULL,
@@ -155,7 +156,7 @@ CREATE TABLE digit_token (
     created_at TIMESTAMPTZ NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT digit_token_bucket_identity_key PRIMARY KEY (bucket, identity)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 CREATE TABLE audit (
     bucket SMALLINT NOT NULL,
@@ -170,7 +171,7 @@ CREATE TABLE audit (
     change UUID,
     detail JSONB NOT NULL,
     CONSTRAINT audit_id_bucket_key PRIMARY KEY (id, bucket)
-);
+) /*sqlite WITHOUT ROWID*/;
 
 CREATE INDEX audit_identity ON audit (bucket, identity, at);
 

@@ -11,8 +11,8 @@ CREATE TABLE intent (
     heir UUID,
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT intent_bucket_id_key PRIMARY KEY (bucket, id)
-);
+) /*sqlite WITHOUT ROWID*/;
 
-CREATE INDEX intent_identity ON intent (bucket, identity);
+CREATE INDEX intent_identity ON intent (bucket, identity, created_at);
 -- An account goes one way at a time.
 CREATE UNIQUE INDEX intent_bucket_account_key ON intent (bucket, account) WHERE account IS NOT NULL;

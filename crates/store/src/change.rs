@@ -86,11 +86,14 @@ pub async fn find(tx: &mut Tx<'_>, id: ChangeId) -> Result<Option<(Change, Vec<T
         "list the targets of a change",
         "SELECT change, account, source, native_id, name, seq, sign_in, state, attempts, probed, unsure, reason,
              settled_at
-         FROM target WHERE bucket = $1 AND change = $2 ORDER BY source, name, account",
+         FROM target WHERE bucket = $1 AND change = $2",
         id.bucket().number(),
         written_by.0
     )?;
-    let targets: Vec<Target> = rows.into_iter().map(Target::try_from).collect::<Result<_>>()?;
+    let mut targets: Vec<Target> = rows.into_iter().map(Target::try_from).collect::<Result<_>>()?;
+    targets.sort_by(|one, other| {
+        (one.source, &one.name, one.key.account).cmp(&(other.source, &other.name, other.key.account))
+    });
     Ok(Some((change, targets)))
 }
 
@@ -136,23 +139,6 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, limit: u32) -> Resul
     rows.into_iter().map(Change::try_from).collect()
 }
 
-/// The states of every change of one bucket that became final at or after `since`: what a node asks for those who wait.
-pub async fn settled_since(
-    tx: &mut Tx<'_>,
-    bucket: Bucket,
-    since: DateTime<Utc>,
-) -> Result<Vec<(ChangeId, ChangeState)>> {
-    let rows = fetch!(
-        tx,
-        fetch_all as (Uuid, String),
-        "list the changes that became final",
-        "SELECT id, state FROM change WHERE bucket = $1 AND settled_at >= $2 ORDER BY settled_at",
-        bucket.number(),
-        since
-    )?;
-    rows.into_iter().map(|(id, state)| Ok((ChangeId(id), change_state(&state)?))).collect()
-}
-
 /// Removes up to `limit` final changes of one bucket that ended before `before`, with their targets. Gives how many;
 /// fewer than `limit` says that none is left.
 pub async fn prune(tx: &mut Tx<'_>, bucket: Bucket, before: DateTime<Utc>, limit: u32) -> Result<u64> {
@@ -160,9 +146,10 @@ pub async fn prune(tx: &mut Tx<'_>, bucket: Bucket, before: DateTime<Utc>, limit
         tx,
         fetch_all as (Uuid,),
         "list old changes",
-        "SELECT id FROM change WHERE bucket = $1 AND state IN ('finished', 'failed') AND settled_at < $2
-         ORDER BY settled_at LIMIT $3",
+        "SELECT id FROM change WHERE id < $2 AND bucket = $1 AND settled_at < $3 ORDER BY id LIMIT $4",
         bucket.number(),
+        // Ids are ordered by the time of acceptance, and nothing ended before it was accepted.
+        first_id_of(before),
         before,
         i64::from(limit)
     )?;
@@ -179,6 +166,12 @@ pub async fn prune(tx: &mut Tx<'_>, bucket: Bucket, before: DateTime<Utc>, limit
     Ok(old.len() as u64)
 }
 
+/// The least of the ids that are given at that time or later.
+fn first_id_of(time: DateTime<Utc>) -> Uuid {
+    let milliseconds = u64::try_from(time.timestamp_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
+}
+
 /// Which of these changes of one bucket are final, and how they ended.
 pub async fn final_among(tx: &mut Tx<'_>, bucket: Bucket, ids: &[ChangeId]) -> Result<Vec<(ChangeId, ChangeState)>> {
     let mut found = Vec::new();
@@ -189,7 +182,7 @@ pub async fn final_among(tx: &mut Tx<'_>, bucket: Bucket, ids: &[ChangeId]) -> R
             tx,
             fetch_all as (Uuid, String),
             "read which changes are final",
-            "SELECT id, state FROM change WHERE bucket = $1 AND state IN ('finished', 'failed')
+            "SELECT id, state FROM change WHERE bucket = $1 AND settled_at IS NOT NULL
                  AND id IN ($2, $3, $4, $5, $6, $7, $8, $9)",
             bucket.number(),
             id(0),

@@ -37,7 +37,7 @@ pub async fn load(tx: &mut Tx<'_>, identity: IdentityId) -> Result<LaneRows> {
         "load the unfinished changes of an identity",
         "SELECT id, identity, seq, source, account, transport_key, state, joined, refusals,
              created_at, expires_at, settled_at
-         FROM change WHERE bucket = $1 AND identity = $2 AND state IN ('accepted', 'judged') ORDER BY seq",
+         FROM change WHERE bucket = $1 AND identity = $2 AND settled_at IS NULL ORDER BY seq",
         bucket,
         identity.0
     )?;
@@ -51,7 +51,7 @@ pub async fn load(tx: &mut Tx<'_>, identity: IdentityId) -> Result<LaneRows> {
             "SELECT change, account, source, native_id, name, seq, sign_in, state, attempts, probed, unsure, reason,
              settled_at
          FROM target WHERE bucket = $1 AND change IN
-             (SELECT id FROM change WHERE bucket = $1 AND identity = $2 AND state IN ('accepted', 'judged'))
+             (SELECT id FROM change WHERE bucket = $1 AND identity = $2 AND settled_at IS NULL)
          ORDER BY seq, account",
             bucket,
             identity.0
@@ -154,7 +154,7 @@ pub async fn unfinished(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<Unfinished>
         "SELECT identity, MAX(unjudged), CAST(MAX(intent) AS BIGINT) FROM (
              SELECT c.identity, CASE WHEN c.state = 'accepted' THEN c.seq ELSE 0 END AS unjudged, 0 AS intent
              FROM bucket b JOIN change c ON c.bucket = b.bucket
-             WHERE b.node = $1 AND c.state IN ('accepted', 'judged')
+             WHERE b.node = $1 AND c.settled_at IS NULL
              UNION ALL
              SELECT i.identity, 0, 1 FROM bucket b JOIN intent i ON i.bucket = b.bucket WHERE b.node = $1
              UNION ALL
@@ -173,7 +173,7 @@ pub async fn unfinished_in(tx: &mut Tx<'_>, bucket: Bucket) -> Result<Vec<Identi
         tx,
         fetch_all as (Uuid,),
         "list the identities of a bucket with something unfinished",
-        "SELECT identity FROM change WHERE bucket = $1 AND state IN ('accepted', 'judged')
+        "SELECT identity FROM change WHERE bucket = $1 AND settled_at IS NULL
          UNION SELECT identity FROM doubt WHERE bucket = $1",
         bucket.number()
     )?;
@@ -208,14 +208,14 @@ pub async fn counts(tx: &mut Tx<'_>) -> Result<Counts> {
         tx,
         fetch_all as (String, i64, Option<DateTime<Utc>>),
         "count the unfinished changes",
-        "SELECT state, count(*), min(created_at) FROM change WHERE state IN ('accepted', 'judged') GROUP BY state"
+        "SELECT state, count(*), min(created_at) FROM change WHERE settled_at IS NULL GROUP BY state"
     )?;
     let targets = fetch!(
         tx,
         fetch_all as (String, i64),
         "count the targets of unfinished changes",
         "SELECT state, count(*) FROM target
-         WHERE (bucket, change) IN (SELECT bucket, id FROM change WHERE state IN ('accepted', 'judged'))
+         WHERE (bucket, change) IN (SELECT bucket, id FROM change WHERE settled_at IS NULL)
          GROUP BY state"
     )?;
     let (doubts,) = fetch!(tx, fetch_one as (i64,), "count the doubts", "SELECT count(*) FROM doubt")?;
@@ -231,36 +231,40 @@ pub async fn counts(tx: &mut Tx<'_>) -> Result<Counts> {
 }
 
 async fn save_change(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
-    // A COMMIT whose reply was lost may be made good after the lane was built again from the rows before it. What is refused
-    // now may have targets by then, which nobody would ever look at again: only what is still unjudged is refused.
-    let refused = !change.refusals.is_empty();
-    let sql = match change.keeps_payload() {
-        _ if refused => {
-            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6,
-                 payload = NULL, second_payload = NULL
-             WHERE bucket = $1 AND id = $2 AND state = 'accepted'"
-        }
-        true => {
-            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6
-             WHERE bucket = $1 AND id = $2 AND state IN ('accepted', 'judged')"
-        }
-        false => {
-            "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6,
-                 payload = NULL, second_payload = NULL
-             WHERE bucket = $1 AND id = $2 AND state IN ('accepted', 'judged')"
+    let (bucket, state) = (change.bucket().number(), state_name(change.state)?);
+    let (joined, refusals) = (change.joined.map(|joined| joined.0), Json(&change.refusals));
+    let updated = match change.settled_at {
+        // Says nothing of `settled_at`: what is unfinished stays where it is in its index.
+        None => execute!(
+            tx,
+            "save an unfinished change",
+            "UPDATE change SET state = $3, joined = $4, refusals = $5
+             WHERE bucket = $1 AND id = $2 AND settled_at IS NULL",
+            bucket,
+            change.id.0,
+            state,
+            joined,
+            refusals,
+        )?,
+        Some(settled_at) => {
+            // A COMMIT whose reply was lost may be made good after the lane was built again from the rows before it. What is
+            // refused now may have targets by then, which nobody would ever look at again: only what is still unjudged is
+            // refused.
+            let sql = match change.refusals.is_empty() {
+                true => {
+                    "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6,
+                         payload = NULL, second_payload = NULL
+                     WHERE bucket = $1 AND id = $2 AND settled_at IS NULL"
+                }
+                false => {
+                    "UPDATE change SET state = $3, joined = $4, refusals = $5, settled_at = $6,
+                         payload = NULL, second_payload = NULL
+                     WHERE bucket = $1 AND id = $2 AND settled_at IS NULL AND state = 'accepted'"
+                }
+            };
+            execute!(tx, "save a final change", sql, bucket, change.id.0, state, joined, refusals, settled_at)?
         }
     };
-    let updated = execute!(
-        tx,
-        "save a change",
-        sql,
-        change.bucket().number(),
-        change.id.0,
-        state_name(change.state)?,
-        change.joined.map(|joined| joined.0),
-        Json(&change.refusals),
-        change.settled_at,
-    )?;
     match updated {
         1 => Ok(()),
         _ => Err(Error::Stale("change")),

@@ -21,6 +21,9 @@ const MIGRATIONS: [(&str, &str); 4] = [
     ("20261126100000_configuration", include_str!("../migrations/20261126100000_configuration.sql")),
 ];
 
+/// A table whose rows lie in the tree of its key: PostgreSQL has nothing like it and reads a comment.
+const FOR_SQLITE: &str = "/*sqlite WITHOUT ROWID*/";
+
 /// The number of the advisory lock on PostgreSQL: "Lockstep" in ASCII.
 const LOCK: i64 = 0x4c6f_636b_7374_6570;
 
@@ -73,7 +76,10 @@ async fn apply(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let done = match tx {
-        Tx::Sqlite(connection) => connection.execute_batch(sql).map_err(Cause::from),
+        Tx::Sqlite(connection) => {
+            // What the text says to SQLite alone stands in a comment.
+            connection.execute_batch(&sql.replace(FOR_SQLITE, "WITHOUT ROWID")).map_err(Cause::from)
+        }
         Tx::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop).map_err(Cause::from),
     };
     done.map_err(|source| Error::Migrate { name, source })?;

@@ -119,7 +119,7 @@ pub async fn destroy(tx: &mut Tx<'_>, id: TransportKeyId, now: DateTime<Utc>) ->
         tx,
         fetch_one as (i64,),
         "look for unfinished changes under a transport key",
-        "SELECT count(*) FROM change WHERE state IN ('accepted', 'judged') AND transport_key = $1",
+        "SELECT count(*) FROM change WHERE settled_at IS NULL AND transport_key = $1",
         id.0
     )?;
     if in_use > 0 {

@@ -132,16 +132,4 @@ on_both_engines! {
         accept(&database, vec![sample_change(identity, 1)]).await;
         assert_eq!(database.read(move |tx| Box::pin(change::find(tx, id))).await.expect("new").1, []);
     }
-
-    async fn those_who_wait_see_what_became_final(database) {
-        let identity = identity_id(1);
-        let mut changes = vec![sample_change(identity, 1), sample_change(identity, 2), sample_change(identity, 3)];
-        for (change, settled_at) in changes.iter_mut().zip([at(10), at(20)]) {
-            change.state = ChangeState::Finished;
-            change.settled_at = Some(settled_at);
-        }
-        accept(&database, changes.clone()).await;
-        let settled = database.read(move |tx| Box::pin(change::settled_since(tx, identity.bucket(), at(20)))).await;
-        assert_eq!(settled, [(changes[1].id, ChangeState::Finished)]);
-    }
 }
