@@ -39,8 +39,9 @@ const STATEMENTS: usize = 256;
 const CHECKPOINT: u32 = 4000;
 
 /// How many KB of pages the writing connection keeps. It finds most of what it changes there, as nobody else writes while
-/// the server runs; what a reader keeps is stale after every commit.
-const WRITER_CACHE: u32 = 16_000;
+/// the server runs; what a reader keeps is stale after every commit. Not more: a commit that split a page looks at all of
+/// them.
+const WRITER_CACHE: u32 = 4_000;
 
 #[derive(Debug)]
 pub(crate) struct Sqlite {
