@@ -1,6 +1,6 @@
 //! What the straight line has of the product's keys: the private half of the transport key, and the password hasher.
 //!
-//! The ciphertexts are those that the product gets, opened by the same library in the same number of threads.
+//! The ciphertexts are those that the product gets, opened by the same library in the product's own kind of threads.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -11,6 +11,7 @@ use aws_lc_rs::rsa::{Pkcs1PrivateDecryptingKey, PrivateDecryptingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lockstep::app::{App, Role};
+use lockstep::compute::Computing;
 use lockstep::config::Config;
 use lockstep_core::id::TransportKeyId;
 use lockstep_core::password::Password;
@@ -18,7 +19,6 @@ use lockstep_store::{Tx, transport_key};
 use lockstep_vault::Vault;
 use lockstep_vault::hash::Salt;
 use lockstep_vault::seal::Binding;
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::jobs::Job;
@@ -28,7 +28,7 @@ use crate::jobs::Job;
 pub(crate) struct Opener {
     key: Arc<Pkcs1PrivateDecryptingKey>,
     vault: Vault,
-    threads: Arc<Semaphore>,
+    threads: Computing,
 }
 
 impl Opener {
@@ -45,32 +45,23 @@ impl Opener {
         let key = Pkcs1PrivateDecryptingKey::new(key).ok().context("the key cannot be used")?;
         let vault = app.vault.clone();
         app.close().await;
-        let threads = Arc::new(Semaphore::new(processors()));
+        let threads = Computing::start().context("cannot start threads")?;
         Ok(Self { key: Arc::new(key), vault, threads })
     }
 
     /// The password in a ciphertext.
     pub(crate) async fn open(&self, ciphertext: Vec<u8>) -> Result<Password> {
         let key = Arc::clone(&self.key);
-        self.compute(move || open(&key, &ciphertext)).await?
+        self.threads.compute(move || open(&key, &ciphertext)).await?
     }
 
     /// One evaluation of the hash that histories are kept in.
     pub(crate) async fn hash(&self, password: Password) -> Result<()> {
         let vault = self.vault.clone();
-        self.compute(move || {
+        let hash = move || {
             black_box(vault.passwords().hash(&password, &Salt::draw()));
-        })
-        .await
-    }
-
-    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let permit = Arc::clone(&self.threads).acquire_owned().await?;
-        let computed = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        });
-        computed.await.context("a computation ended with a fault")
+        };
+        Ok(self.threads.compute(hash).await?)
     }
 
     /// Opens ciphertexts in every processor at once and as fast as it goes; gives how many were opened.

@@ -21,12 +21,11 @@ pub mod set_password;
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use lockstep_store::Store;
 use lockstep_vault::Vault;
-use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::compute::{Computing, Fault};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::worker::{Sources, Waker};
@@ -69,8 +68,8 @@ pub struct Shared {
     /// Where a test makes this process fail.
     #[cfg(feature = "failpoints")]
     pub failpoints: crate::failpoint::Failpoints,
-    /// How many threads compute at once.
-    computing: Arc<Semaphore>,
+    /// The threads that compute.
+    computing: Computing,
 }
 
 impl std::ops::Deref for App {
@@ -82,17 +81,11 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// Computes something that takes long (RSA, Argon2) away from the threads that answer requests, no more of them at
-    /// once than there are processors.
+    /// Computes something that takes long (RSA, Argon2) away from the threads that answer requests.
     ///
     /// # Errors
     /// When the computation panics.
-    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
-        let permit = Arc::clone(&self.computing).acquire_owned().await.context("the process is stopping")?;
-        let computed = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        });
-        computed.await.context("a computation ended with a fault")
+    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+        self.computing.compute(work).await
     }
 }

@@ -9,6 +9,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod clock;
+pub mod compute;
 pub mod config;
 pub mod failpoint;
 pub mod metrics;

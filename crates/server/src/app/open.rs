@@ -11,7 +11,6 @@ use lockstep_vault::master_key::{MasterKey, MasterKeyError};
 use lockstep_vault::secret::draw_id;
 use lockstep_vault::token::{SigningError, TokenSettings};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::await_change::Waiters;
@@ -19,6 +18,7 @@ use super::configuration::Remembered;
 use super::restore_mark::RestoreMarkError;
 use super::{App, RestoreMark, Shared};
 use crate::clock::Clock;
+use crate::compute::Computing;
 use crate::config::{Config, MasterKeyConfig};
 use crate::metrics::Metrics;
 use crate::worker::{Sources, Waker};
@@ -68,6 +68,9 @@ pub enum OpenError {
     /// A key that signs tokens could not be opened.
     #[error("cannot open a key that signs tokens")]
     Sealed(#[from] lockstep_vault::seal::OpenError),
+    /// There can be no more threads.
+    #[error("cannot start the threads that compute")]
+    Threads(#[source] std::io::Error),
     /// What a test asked for makes no sense.
     #[cfg(feature = "failpoints")]
     #[error("cannot arm a failpoint")]
@@ -98,7 +101,6 @@ impl App {
         let tokens = TokenSettings { issuer: Some(config.public_url()), audience: None };
         let vault = Vault::new(ring, HashCost::default(), tokens);
         use_signing_keys(&store, &vault, &clock).await?;
-        let processors = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self(Arc::new(Shared {
             sources: Sources::new(Arc::clone(&store), vault.clone(), clock.clone()),
             role,
@@ -113,7 +115,7 @@ impl App {
             metrics: Metrics::new(),
             #[cfg(feature = "failpoints")]
             failpoints: crate::failpoint::Failpoints::from_environment()?,
-            computing: Arc::new(Semaphore::new(processors)),
+            computing: Computing::start().map_err(OpenError::Threads)?,
         })))
     }
 
