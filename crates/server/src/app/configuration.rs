@@ -55,8 +55,11 @@ pub struct TransportKey {
 }
 
 impl Remembered {
-    /// The configuration as `tx` sees it, which is one that reads: only such a transaction sees one state of version and
-    /// rows on PostgreSQL. What is asked of it is asked with the same transaction.
+    /// The configuration as `tx` sees it. What is asked of it is asked with the same transaction.
+    ///
+    /// The version is read before the rows, so that what is kept under a version is never older than it. It may be newer:
+    /// a transaction that writes reads each row as it is at that moment on PostgreSQL, and on SQLite it sees what others
+    /// wrote who share its commit, which may come to nothing. Then nobody else ever sees that version.
     ///
     /// # Errors
     /// When the version cannot be read.

@@ -4,10 +4,11 @@
 //! status. The same request again is the stored change, whatever became of key or account meanwhile.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::account::Account;
-use lockstep_core::audit::{Action, Event, Outcome};
+use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::change::{Change, ChangeState, DEFAULT_LIFETIME};
 use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId, TransportKeyId};
 use lockstep_core::scope::Scope;
@@ -46,58 +47,40 @@ pub struct Accepted {
     pub state: ChangeState,
 }
 
-/// A request as it is compared with earlier ones.
-#[derive(Clone)]
+/// A request as it is compared with earlier ones, and what it is stored with.
 struct Submission {
     digest: [u8; 32],
     caller: String,
+    actor: Actor,
     identity: IdentityId,
     key: TransportKeyId,
     source: SourceId,
     account_sent: String,
+    ciphertext: Vec<u8>,
 }
 
 /// Accepts a change, or finds the one that the same request became before.
+///
+/// All of it is one transaction, which reads before it writes: what is refused has written nothing, and disturbs nobody
+/// who shares the commit.
 pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Result<Accepted, Error> {
     caller.needs(Scope::PasswordChangeManage)?;
     caller.may_change(request.identity)?;
-    let submission = Submission {
+    let submission = Arc::new(Submission {
         digest: app.vault.keyed_hash(HashPurpose::Ciphertext, &request.ciphertext),
         caller: caller.name(),
+        actor: caller.actor(),
         identity: request.identity,
         key: request.key,
         source: request.source.unwrap_or(SourceId::IDENTITY_NOW),
         account_sent: request.account.unwrap_or_default(),
-    };
-    let (within, looked, length) = (app.clone(), submission.clone(), request.ciphertext.len());
-    let found = app.store.read(move |tx: &mut Tx<'_>| {
-        Box::pin(async move {
-            match stored(tx, &looked).await? {
-                Some(accepted) => Ok::<_, Error>(Found::Stored(accepted)),
-                None => Ok(Found::New(judge(&within, tx, &looked, length).await?)),
-            }
-        })
+        ciphertext: request.ciphertext,
     });
-    let account = match found.await? {
-        Found::Stored(accepted) => return Ok(accepted),
-        Found::New(account) => account,
-    };
-
-    let change = new_change(app, &submission, account);
-    let binding = Binding::Payload {
-        change: change.id,
-        identity: change.identity,
-        account: change.account,
-        source: change.source,
-    };
-    let payload = Payload { new: app.vault.seal(&binding, &request.ciphertext), current: None };
-    let event = requested(&change, caller);
     failpoint!(app, AcceptBeforeCommit);
-    #[cfg(feature = "failpoints")]
     let within = app.clone();
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let accepted = accept(tx, submission, change, payload, event).await?;
+            let accepted = accept(&within, tx, &submission).await?;
             failpoint!(within, AcceptWithinCommit, |failed| Err(Error::from(failed).into()));
             Ok::<_, NotAccepted>(accepted)
         })
@@ -110,11 +93,6 @@ pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Resul
     app.waker.wake(request.identity);
     failpoint!(app, AcceptBeforeAnswer);
     Ok(accepted)
-}
-
-enum Found {
-    Stored(Accepted),
-    New(AccountId),
 }
 
 /// The change that the same request became before. A ciphertext that came from another caller, or for another identity,
@@ -131,7 +109,7 @@ async fn stored(tx: &mut Tx<'_>, submission: &Submission) -> Result<Option<Accep
 }
 
 /// Refuses what cannot become a change; otherwise gives the account that is meant.
-async fn judge(app: &App, tx: &mut Tx<'_>, submission: &Submission, length: usize) -> Result<AccountId, Error> {
+async fn judge(app: &App, tx: &mut Tx<'_>, submission: &Submission) -> Result<AccountId, Error> {
     let configuration = app.configuration.read(tx).await?;
     let key = configuration.transport_key(tx, submission.key).await?;
     let key = key.ok_or(Error::Unknown { field: "publicKeyId", what: "a transport key" })?;
@@ -140,7 +118,7 @@ async fn judge(app: &App, tx: &mut Tx<'_>, submission: &Submission, length: usiz
         let reason = "names a transport key that is not accepted any more: ask for the password info again".to_owned();
         return Err(Error::Illegal { field: "publicKeyId", reason });
     }
-    let expected = usize::from(key.size / 8);
+    let (length, expected) = (submission.ciphertext.len(), usize::from(key.size / 8));
     if length != expected {
         let reason = format!("must be {expected} bytes long when decoded, but is {length}");
         return Err(Error::Illegal { field: "encryptedPassword", reason });
@@ -219,21 +197,21 @@ impl From<Error> for NotAccepted {
     }
 }
 
-/// Writes everything at once. The claim comes first: of several identical requests at the same time all but one wait
-/// there, and then find the change of the first.
-async fn accept(
-    tx: &mut Tx<'_>,
-    submission: Submission,
-    mut change: Change,
-    payload: Payload,
-    event: Event,
-) -> Result<Accepted, NotAccepted> {
-    let Submission { digest, caller, identity, key, source, account_sent } = &submission;
-    let claim = submission::claim(tx, digest, caller, *identity, *key, change.created_at).await?;
-    match claim {
+/// Judges, then writes everything at once. The claim is written first: of several identical requests at the same time all
+/// but one wait there, and then find the change of the first.
+async fn accept(app: &App, tx: &mut Tx<'_>, submission: &Submission) -> Result<Accepted, NotAccepted> {
+    let Submission { digest, caller, identity, key, source, account_sent, .. } = submission;
+    let account = match judge(app, tx, submission).await {
+        Ok(account) => account,
+        Err(Error::Store(error)) => return Err(error.into()),
+        // What was accepted before stays accepted.
+        Err(refusal) => return Ok(stored(tx, submission).await?.ok_or(refusal)?),
+    };
+    let mut change = new_change(app, submission, account);
+    match submission::claim(tx, digest, caller, *identity, *key, change.created_at).await? {
         Claim::Foreign => return Err(foreign().into()),
         Claim::Same => {
-            if let Some(accepted) = stored(tx, &submission).await? {
+            if let Some(accepted) = stored(tx, submission).await? {
                 return Ok(accepted);
             }
         }
@@ -241,20 +219,28 @@ async fn accept(
     }
     let named = submission::name(tx, digest, *source, account_sent, change.id).await?;
     if named != change.id {
-        let faster = stored(tx, &submission).await?.ok_or(Error::Lacking("the change of a submission"))?;
+        let faster = stored(tx, submission).await?.ok_or(Error::Lacking("the change of a submission"))?;
         return Err(NotAccepted::Faster(faster));
     }
     change.seq = change::next_seq(tx, *identity).await?;
+    let binding = Binding::Payload {
+        change: change.id,
+        identity: change.identity,
+        account: change.account,
+        source: change.source,
+    };
+    let payload = Payload { new: app.vault.seal(&binding, &submission.ciphertext), current: None };
     change::insert(tx, &change, caller, &payload).await?;
+    let event = requested(&change, submission.actor);
     audit::append(tx, draw_id_at(event.at), &event).await?;
     Ok(Accepted { id: change.id, state: change.state })
 }
 
-fn requested(change: &Change, caller: &Caller) -> Event {
+fn requested(change: &Change, actor: Actor) -> Event {
     let at: DateTime<Utc> = change.created_at;
     Event {
         action: Action::PasswordsRequestStart,
-        actor: caller.actor(),
+        actor,
         identity: Some(change.identity),
         source: Some(change.source),
         account: Some(change.account),
