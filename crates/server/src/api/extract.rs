@@ -42,19 +42,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             return Err(Error::MediaType("application/json"));
         }
         let bytes = body(request, state).await?;
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            // The library's own text quotes values.
-            match (error.inner().classify(), error.path().to_string()) {
-                (serde_json::error::Category::Data, path) if path == "." => {
-                    Error::WrongType("the body must be a JSON object".to_owned())
-                }
-                (serde_json::error::Category::Data, path) => Error::WrongType(format!("{path} has the wrong type")),
-                _ => Error::Syntax("the body is not JSON"),
-            }
-        })?;
-        deserializer.end().map_err(|_| Error::Syntax("the body is not JSON"))?;
-        Ok(Self(value))
+        // Only what does not parse is read again, to say where.
+        serde_json::from_slice(&bytes).map(Self).map_err(|_| unreadable::<T>(&bytes))
+    }
+}
+
+/// Why a body is not what it should be.
+fn unreadable<T: DeserializeOwned>(bytes: &[u8]) -> Error {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
+    // The library's own text quotes values.
+    match read.map_err(|error| (error.inner().classify(), error.path().to_string())) {
+        Err((serde_json::error::Category::Data, path)) if path == "." => {
+            Error::WrongType("the body must be a JSON object".to_owned())
+        }
+        Err((serde_json::error::Category::Data, path)) => Error::WrongType(format!("{path} has the wrong type")),
+        _ => Error::Syntax("the body is not JSON"),
     }
 }
 
