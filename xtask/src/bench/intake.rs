@@ -8,7 +8,7 @@ use super::query::{self, TABLE};
 use super::row::{Goal, Row};
 
 /// How many connections bring requests: enough for groups to form.
-const SENDERS: usize = 256;
+const SENDERS: usize = 768;
 
 /// Measures the row.
 pub(crate) fn measure(kit: &Kit<'_>) -> Result<Vec<Row>> {
