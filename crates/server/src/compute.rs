@@ -6,14 +6,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// How many steps a computing thread is below the others: of a processor that both want it gets a tenth.
 const NICE: i32 = 10;
 
 /// The threads. They end when the last copy is dropped.
 #[derive(Debug, Clone)]
-pub struct Computing(mpsc::Sender<Job>);
+pub struct Computing {
+    jobs: mpsc::Sender<Job>,
+    /// Two for each thread, so that it finds the next job when it has done one. Whoever has none waits with the work in hand,
+    /// and takes it along when the wait is given up: what a password is in is not left in a queue.
+    turns: Arc<Semaphore>,
+}
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -30,28 +35,30 @@ impl Computing {
     pub fn start() -> std::io::Result<Self> {
         let (sender, jobs) = mpsc::channel();
         let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+        let threads = thread::available_parallelism().map_or(2, usize::from);
+        for _ in 0..threads {
             let jobs = Arc::clone(&jobs);
             thread::Builder::new().name("compute".to_owned()).spawn(move || compute(&jobs))?;
         }
-        Ok(Self(sender))
+        Ok(Self { jobs: sender, turns: Arc::new(Semaphore::new(2 * threads)) })
     }
 
-    /// Computes, after those who asked before. Nothing is computed for whoever no longer waits when the turn comes.
+    /// Computes, after those who asked before.
     ///
     /// # Errors
     /// [`Fault`]; the thread goes on to the next.
     pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Fault)?;
         let (told, waits) = oneshot::channel();
         let job = move || {
-            if !told.is_closed()
-                && let Ok(computed) = catch_unwind(AssertUnwindSafe(work))
-            {
+            let computed = catch_unwind(AssertUnwindSafe(work));
+            drop(turn);
+            if let Ok(computed) = computed {
                 // Whoever stopped waiting meanwhile does not need it.
                 let _ = told.send(computed);
             }
         };
-        self.0.send(Box::new(job)).map_err(|_| Fault)?;
+        self.jobs.send(Box::new(job)).map_err(|_| Fault)?;
         waits.await.map_err(|_| Fault)
     }
 }

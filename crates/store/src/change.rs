@@ -139,31 +139,46 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, limit: u32) -> Resul
     rows.into_iter().map(Change::try_from).collect()
 }
 
-/// Removes up to `limit` final changes of one bucket that ended before `before`, with their targets. Gives how many;
-/// fewer than `limit` says that none is left.
-pub async fn prune(tx: &mut Tx<'_>, bucket: Bucket, before: DateTime<Utc>, limit: u32) -> Result<u64> {
-    let old = fetch!(
+/// Up to `limit` final changes that ended before `before`, in whichever bucket, those that were accepted first. As many as
+/// `limit` say that there may be more.
+pub async fn old(tx: &mut Tx<'_>, before: DateTime<Utc>, limit: u32) -> Result<Vec<ChangeId>> {
+    let rows = fetch!(
         tx,
         fetch_all as (Uuid,),
         "list old changes",
-        "SELECT id FROM change WHERE id < $2 AND bucket = $1 AND settled_at < $3 ORDER BY id LIMIT $4",
-        bucket.number(),
-        // Ids are ordered by the time of acceptance, and nothing ended before it was accepted.
+        "SELECT id FROM change WHERE id < $1 AND settled_at < $2 ORDER BY id LIMIT $3",
+        // Ids are ordered by the time of acceptance, and a change ends after it (by another node's clock a little before:
+        // it is found a little later).
         first_id_of(before),
         before,
         i64::from(limit)
     )?;
-    for (id,) in &old {
-        execute!(
+    Ok(rows.into_iter().map(|(id,)| ChangeId(id)).collect())
+}
+
+/// Removes those of these changes of one bucket that are final, with their targets. Gives how many.
+pub async fn remove(tx: &mut Tx<'_>, bucket: Bucket, ids: &[ChangeId]) -> Result<u64> {
+    let mut all = 0;
+    for id in ids {
+        let removed = execute!(
             tx,
-            "remove the targets of an old change",
-            "DELETE FROM target WHERE bucket = $1 AND change = $2",
+            "remove an old change",
+            "DELETE FROM change WHERE bucket = $1 AND id = $2 AND settled_at IS NOT NULL",
             bucket.number(),
-            id,
+            id.0
         )?;
-        execute!(tx, "remove an old change", "DELETE FROM change WHERE bucket = $1 AND id = $2", bucket.number(), id)?;
+        if removed > 0 {
+            all += removed;
+            execute!(
+                tx,
+                "remove the targets of an old change",
+                "DELETE FROM target WHERE bucket = $1 AND change = $2",
+                bucket.number(),
+                id.0,
+            )?;
+        }
     }
-    Ok(old.len() as u64)
+    Ok(all)
 }
 
 /// The least of the ids that are given at that time or later.

@@ -2,7 +2,8 @@
 //! written and read for every request. Those are the sources, sync groups, password policies, the dictionary, the
 //! organisation's settings, API clients and transport keys; identities and accounts are none of them.
 //!
-//! Whoever keeps such rows in memory keeps the version that was read in the same transaction. A later transaction that
+//! Whoever keeps such rows in memory keeps the version with them that was read in the same transaction, before and after
+//! the rows: one that writes may read, on PostgreSQL, rows of the next version after the version. A later transaction that
 //! reads the same version would read the same rows: whatever changes them changes the version, in whichever process. A
 //! version is random and never comes back, or commits that a fail-over lost could be taken for those that came after.
 

@@ -231,6 +231,8 @@ pub async fn counts(tx: &mut Tx<'_>) -> Result<Counts> {
 }
 
 async fn save_change(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
+    // Everybody finds what is unfinished by that.
+    debug_assert_eq!(change.settled_at.is_some(), change.state.is_final(), "{change:?}");
     let (bucket, state) = (change.bucket().number(), state_name(change.state)?);
     let (joined, refusals) = (change.joined.map(|joined| joined.0), Json(&change.refusals));
     let updated = match change.settled_at {

@@ -57,10 +57,6 @@ pub struct TransportKey {
 impl Remembered {
     /// The configuration as `tx` sees it. What is asked of it is asked with the same transaction.
     ///
-    /// The version is read before the rows, so that what is kept under a version is never older than it. It may be newer:
-    /// a transaction that writes reads each row as it is at that moment on PostgreSQL, and on SQLite it sees what others
-    /// wrote who share its commit, which may come to nothing. Then nobody else ever sees that version.
-    ///
     /// # Errors
     /// When the version cannot be read.
     pub async fn read(&self, tx: &mut Tx<'_>) -> Result<Arc<Configuration>> {
@@ -77,46 +73,93 @@ impl Remembered {
 impl Configuration {
     /// A source by its id.
     pub async fn source(&self, tx: &mut Tx<'_>, id: SourceId) -> Result<Option<Arc<Source>>> {
-        self.sources.get(id, source::find(tx, id)).await
+        if let known @ Some(_) = self.sources.known(&id) {
+            return Ok(known);
+        }
+        let found = source::find(tx, id).await?;
+        self.keep(tx, &self.sources, id, found).await
     }
 
     /// A source by its name, whatever its case.
     pub async fn source_named(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Arc<Source>>> {
-        self.sources_by_name.get(source::name_key(name), source::find_by_name(tx, name)).await
+        let key = source::name_key(name);
+        if let known @ Some(_) = self.sources_by_name.known(&key) {
+            return Ok(known);
+        }
+        let found = source::find_by_name(tx, name).await?;
+        self.keep(tx, &self.sources_by_name, key, found).await
     }
 
     /// The group that a source is in. That it is in none is kept, too: this is asked about sources that exist.
     pub async fn group_of(&self, tx: &mut Tx<'_>, source: SourceId) -> Result<Option<Arc<SyncGroup>>> {
-        let found = async { Ok(Some(sync_group::find_of(tx, source).await?.map(Arc::new))) };
-        Ok(self.groups.get(source, found).await?.and_then(|group| (*group).clone()))
+        if let Some(known) = self.groups.known(&source) {
+            return Ok((*known).clone());
+        }
+        let found = sync_group::find_of(tx, source).await?.map(Arc::new);
+        self.keep(tx, &self.groups, source, Some(found.clone())).await?;
+        Ok(found)
     }
 
     /// A password policy by its id.
     pub async fn policy(&self, tx: &mut Tx<'_>, id: PasswordPolicyId) -> Result<Option<Arc<PasswordPolicy>>> {
-        self.policies.get(id, password_policy::find(tx, id)).await
+        if let known @ Some(_) = self.policies.known(&id) {
+            return Ok(known);
+        }
+        let found = password_policy::find(tx, id).await?;
+        self.keep(tx, &self.policies, id, found).await
     }
 
     /// An API client by its id.
     pub async fn client(&self, tx: &mut Tx<'_>, id: ClientId) -> Result<Option<Arc<Client>>> {
-        self.clients.get(id, client::find(tx, id)).await
+        if let known @ Some(_) = self.clients.known(&id) {
+            return Ok(known);
+        }
+        let found = client::find(tx, id).await?;
+        self.keep(tx, &self.clients, id, found).await
     }
 
     /// A transport key by its id.
     pub async fn transport_key(&self, tx: &mut Tx<'_>, id: TransportKeyId) -> Result<Option<Arc<TransportKey>>> {
-        let found = async { Ok(transport_key::find(tx, id).await?.map(TransportKey::from)) };
-        self.transport_keys.get(id, found).await
+        if let known @ Some(_) = self.transport_keys.known(&id) {
+            return Ok(known);
+        }
+        let found = transport_key::find(tx, id).await?.map(TransportKey::from);
+        self.keep(tx, &self.transport_keys, id, found).await
     }
 
     /// The transport key that new changes with that padding are encrypted with.
     pub async fn published_key(&self, tx: &mut Tx<'_>, padding: &'static str) -> Result<Option<Arc<TransportKey>>> {
-        let found = async { Ok(transport_key::published(tx, padding).await?.map(TransportKey::from)) };
-        self.published_keys.get(padding, found).await
+        if let known @ Some(_) = self.published_keys.known(&padding) {
+            return Ok(known);
+        }
+        let found = transport_key::published(tx, padding).await?.map(TransportKey::from);
+        self.keep(tx, &self.published_keys, padding, found).await
     }
 
     /// The words that no password may hold; the inner error says that what is stored is no dictionary.
     pub async fn dictionary(&self, tx: &mut Tx<'_>) -> Result<Option<Arc<Result<Dictionary, InvalidDictionary>>>> {
-        let found = async { Ok(dictionary::find(tx).await?.map(|words| Dictionary::parse(words.as_bytes()))) };
-        self.dictionary.get((), found).await
+        if let known @ Some(_) = self.dictionary.known(&()) {
+            return Ok(known);
+        }
+        let found = dictionary::find(tx).await?.map(|words| Dictionary::parse(words.as_bytes()));
+        self.keep(tx, &self.dictionary, (), found).await
+    }
+
+    /// Keeps a row that `tx` has just read, if it belongs to this version: on PostgreSQL a transaction that writes reads each
+    /// row as it is at that moment, and row and version become others in one commit. That there is none is not kept: whoever
+    /// asks for what does not exist could fill the memory with it.
+    async fn keep<K: Eq + Hash, V>(
+        &self,
+        tx: &mut Tx<'_>,
+        rows: &Rows<K, V>,
+        key: K,
+        found: Option<V>,
+    ) -> Result<Option<Arc<V>>> {
+        let Some(row) = found.map(Arc::new) else { return Ok(None) };
+        if configuration::version(tx).await? == self.version {
+            rows.locked().insert(key, Arc::clone(&row));
+        }
+        Ok(Some(row))
     }
 }
 
@@ -137,20 +180,11 @@ impl<K, V> Default for Rows<K, V> {
 }
 
 impl<K: Eq + Hash, V> Rows<K, V> {
-    /// The row, from memory or else from `find`. That there is none is not kept: whoever asks for what does not exist could
-    /// fill the memory with it.
-    async fn get(&self, key: K, find: impl Future<Output = Result<Option<V>>>) -> Result<Option<Arc<V>>> {
-        if let Some(row) = self.rows().get(&key) {
-            return Ok(Some(Arc::clone(row)));
-        }
-        let found = find.await?.map(Arc::new);
-        if let Some(row) = &found {
-            self.rows().insert(key, Arc::clone(row));
-        }
-        Ok(found)
+    fn known(&self, key: &K) -> Option<Arc<V>> {
+        self.locked().get(key).map(Arc::clone)
     }
 
-    fn rows(&self) -> std::sync::MutexGuard<'_, HashMap<K, Arc<V>>> {
+    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<K, Arc<V>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

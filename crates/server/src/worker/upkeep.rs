@@ -1,10 +1,11 @@
 //! What time makes due beside the changes themselves: the restore mark, transport keys, and rows that have served.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
-use lockstep_core::id::Bucket;
+use lockstep_core::id::{Bucket, ChangeId};
 use lockstep_store::{Tx, change, submission};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ const PRUNE_EVERY: u32 = 60;
 
 /// How long the status of a final change can be asked for.
 const KEPT: TimeDelta = TimeDelta::days(30);
-/// How many changes a transaction removes: nobody waits long behind it.
+/// How many changes are looked for at a time; each bucket's are removed in a transaction of its own.
 const BATCH: u32 = 500;
 
 /// Does it until the process stops. What fails is tried again the next time.
@@ -65,17 +66,22 @@ async fn forget_submissions(app: &App) -> anyhow::Result<()> {
 
 async fn prune(app: &App) -> anyhow::Result<()> {
     let before = app.clock.utc() - KEPT;
-    for bucket in Bucket::all() {
-        loop {
-            let pruned = app
-                .store
-                .write(move |tx: &mut Tx<'_>| Box::pin(async move { change::prune(tx, bucket, before, BATCH).await }))
-                .await
-                .context("cannot remove old changes")?;
-            if pruned < u64::from(BATCH) {
-                break;
-            }
+    loop {
+        let list = app.store.scan(move |tx: &mut Tx<'_>| Box::pin(change::old(tx, before, BATCH)));
+        let old: lockstep_store::Result<Vec<ChangeId>> = list.await;
+        let mut buckets: BTreeMap<Bucket, Vec<ChangeId>> = BTreeMap::new();
+        for id in old.context("cannot list old changes")? {
+            buckets.entry(id.bucket()).or_default().push(id);
+        }
+        let mut removed = 0;
+        for (bucket, ids) in buckets {
+            let remove =
+                app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { change::remove(tx, bucket, &ids).await }));
+            let in_bucket: lockstep_store::Result<u64> = remove.await;
+            removed += in_bucket.context("cannot remove old changes")?;
+        }
+        if removed < u64::from(BATCH) {
+            return Ok(());
         }
     }
-    Ok(())
 }

@@ -9,6 +9,7 @@
 
 mod api;
 mod canary;
+mod configuration;
 mod directory;
 mod faults;
 mod graceful_stop;

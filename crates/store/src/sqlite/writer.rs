@@ -62,7 +62,8 @@ struct Work<T, E, F> {
 
 /// What became of a group.
 enum Outcome {
-    Committed,
+    /// So many rows were changed.
+    Committed { changes: u64 },
     /// The piece at this place was given up when it had written something. Nothing of the group is kept.
     GivenUp(usize),
     /// The connection is not to be used again. Nothing is known to be kept.
@@ -155,8 +156,9 @@ async fn run(connection: Connection, file: DatabaseFile, mut queue: mpsc::Receiv
                 }
             }
         }
-        next = if group.len() >= MANY { began + PACE } else { began };
-        carry_out(&mut connection, &file, group, &counters).await;
+        let many = group.len() >= MANY;
+        let written = carry_out(&mut connection, &file, group, &counters).await;
+        next = if many && written { began + PACE } else { began };
     }
     if let Some(connection) = connection
         && let Err((_, error)) = connection.close()
@@ -168,20 +170,24 @@ async fn run(connection: Connection, file: DatabaseFile, mut queue: mpsc::Receiv
     }
 }
 
-/// Does a group of work and tells everyone. Afterwards there is no connection if it is to be opened anew.
+/// Does a group of work and tells everyone; says whether anything was written. Afterwards there is no connection if it is to
+/// be opened anew.
 async fn carry_out(
     connection: &mut Option<Connection>,
     file: &DatabaseFile,
     group: Vec<Box<dyn Piece>>,
     counters: &Counters,
-) {
-    let mut groups = vec![group];
+) -> bool {
+    let (mut groups, mut written) = (vec![group], false);
     while let Some(mut group) = groups.pop() {
         if group.is_empty() {
             continue;
         }
         let committed = match attempt(connection, file, &mut group, counters).await {
-            Outcome::Committed => Ok(()),
+            Outcome::Committed { changes } => {
+                written |= changes > 0;
+                Ok(())
+            }
             // Alone, it was given up with everything that there was.
             Outcome::GivenUp(_) if group.len() == 1 => Ok(()),
             Outcome::GivenUp(at) => {
@@ -201,6 +207,7 @@ async fn carry_out(
             piece.answer(committed.clone());
         }
     }
+    written
 }
 
 /// Does the work as one transaction.
@@ -222,7 +229,7 @@ async fn attempt(
         Ok(_) => kept,
         Err(error) => Outcome::Lost(Error::commit(error)),
     };
-    let mut kept = 0;
+    let (first, mut kept) = (open.total_changes(), 0);
     for (at, piece) in group.iter_mut().enumerate() {
         let before = open.total_changes();
         let keep = AssertUnwindSafe(piece.attempt(&mut Tx::Sqlite(open))).catch_unwind().await.unwrap_or(false);
@@ -238,10 +245,10 @@ async fn attempt(
         }
     }
     if kept == 0 {
-        return end(open, "ROLLBACK", Outcome::Committed);
+        return end(open, "ROLLBACK", Outcome::Committed { changes: 0 });
     }
-    let outcome = end(open, "COMMIT", Outcome::Committed);
-    if matches!(outcome, Outcome::Committed) {
+    let outcome = end(open, "COMMIT", Outcome::Committed { changes: open.total_changes() - first });
+    if matches!(outcome, Outcome::Committed { .. }) {
         counters.committed(kept);
     }
     outcome

@@ -58,8 +58,10 @@ on_both_engines! {
     async fn those_who_wait_learn_which_of_many_are_final(database) {
         let identity = identity_id(3);
         let mut changes: Vec<_> = (1..=20).map(|seq| sample_change(identity, seq)).collect();
-        changes[4].state = ChangeState::Finished;
-        changes[17].state = ChangeState::Failed;
+        for (place, state) in [(4, ChangeState::Finished), (17, ChangeState::Failed)] {
+            changes[place].state = state;
+            changes[place].settled_at = Some(at(100));
+        }
         changes[18].state = ChangeState::Judged;
         let ids: Vec<_> = changes.iter().map(|change| change.id).collect();
         let expected = vec![(ids[4], ChangeState::Finished), (ids[17], ChangeState::Failed)];
@@ -120,8 +122,14 @@ on_both_engines! {
         let delta = Delta { targets: vec![old, recent.clone()], ..Delta::default() };
         database.write(move |tx| Box::pin(async move { lane::save(tx, identity, &delta).await })).await;
 
-        let prune = async || database.write(move |tx| Box::pin(change::prune(tx, bucket, at(500), 3))).await;
+        let prune = async || {
+            let old = database.read(move |tx| Box::pin(change::old(tx, at(500), 3))).await;
+            database.write(move |tx| Box::pin(async move { change::remove(tx, bucket, &old).await })).await
+        };
         assert_eq!([prune().await, prune().await, prune().await], [3, 2, 0]);
+        let unfinished = [changes[6].id, changes[7].id];
+        let removed = database.write(move |tx| Box::pin(async move { change::remove(tx, bucket, &unfinished).await }));
+        assert_eq!(removed.await, 0);
         let left = database.read(move |tx| Box::pin(change::list_of(tx, identity, 100))).await;
         assert_eq!(left, [changes[7].clone(), changes[6].clone(), changes[5].clone()]);
         let id = changes[5].id;
