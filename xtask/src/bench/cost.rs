@@ -107,6 +107,10 @@ fn row(place: usize, clients: usize, sides: &[Side<'_>]) -> Row {
              straight line's code needs for the same alone; HTTP is what a server with a constant reply needs; storage is \
              read from the thread that writes; the rest is what is left: reads, authentication, the engine, logs, metrics."
                 .to_owned(),
+            "How far, and why (perf, once): three durable steps write some twenty pages, each with a checksum and two \
+             system calls. Beside the writing thread, reads are a fifth, HTTP with authentication and TCP a quarter; \
+             the rest is spread thin: the engine, memory, wake-ups, the log, LDAP."
+                .to_owned(),
             format!(
                 "Changes a second of free programs on the same job, measured by us once on the same kind of machine, on \
                  2026-11-24 (one REST call, then a bind with the new password; {clients} at once): {}. None of them \

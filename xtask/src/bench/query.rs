@@ -135,8 +135,11 @@ pub(crate) fn beside_a_constant(kit: &Kit<'_>) -> Result<Vec<Row>> {
     }])
 }
 
-const CACHES: &str = "No answer is cached. What is kept in memory: SQLite's own page cache, which SQLite invalidates by its \
-                      change counter; and the key that verifies tokens, which is read at the start.";
+const CACHES: &str = "No answer is cached. What is kept in memory: SQLite's own page cache, which SQLite invalidates \
+                      by its change counter; rows of small tables (sources, groups, policies, clients, public keys), \
+                      until their version is another one, which is read in every transaction; and that a token's \
+                      signature is right, until it expires or the keys are others: whether its owner lives is read \
+                      each time.";
 
 /// A million people beside a thousand.
 pub(crate) fn a_million(kit: &Kit<'_>) -> Result<Vec<Row>> {
