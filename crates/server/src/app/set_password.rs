@@ -61,8 +61,8 @@ struct Submission {
 
 /// Accepts a change, or finds the one that the same request became before.
 ///
-/// All of it is one transaction, which reads before it writes: what is refused has written nothing, and disturbs nobody
-/// who shares the commit.
+/// All of it is one transaction, which reads before it writes: what is refused, or was accepted before, has written
+/// nothing, and disturbs nobody who shares the commit.
 pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Result<Accepted, Error> {
     caller.needs(Scope::PasswordChangeManage)?;
     caller.may_change(request.identity)?;
@@ -86,7 +86,8 @@ pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Resul
         })
     });
     let accepted = match written.await {
-        Ok(accepted) | Err(NotAccepted::Faster(accepted)) => accepted,
+        Ok(accepted) => accepted,
+        Err(NotAccepted::Before(accepted)) => return Ok(accepted),
         Err(NotAccepted::Refused(error)) => return Err(error),
     };
     failpoint!(app, AcceptAfterCommit);
@@ -180,8 +181,8 @@ fn new_change(app: &App, submission: &Submission, account: AccountId) -> Change 
 
 /// Why the transaction was given up.
 enum NotAccepted {
-    /// The same request was written by another at the same time.
-    Faster(Accepted),
+    /// The same request became this change before, or by another at the same time: there is nothing to be written.
+    Before(Accepted),
     Refused(Error),
 }
 
@@ -205,22 +206,24 @@ async fn accept(app: &App, tx: &mut Tx<'_>, submission: &Submission) -> Result<A
         Ok(account) => account,
         Err(Error::Store(error)) => return Err(error.into()),
         // What was accepted before stays accepted.
-        Err(refusal) => return Ok(stored(tx, submission).await?.ok_or(refusal)?),
+        Err(refusal) => {
+            return Err(stored(tx, submission).await?.map_or(NotAccepted::Refused(refusal), NotAccepted::Before));
+        }
     };
     let mut change = new_change(app, submission, account);
     match submission::claim(tx, digest, caller, *identity, *key, change.created_at).await? {
         Claim::Foreign => return Err(foreign().into()),
         Claim::Same => {
             if let Some(accepted) = stored(tx, submission).await? {
-                return Ok(accepted);
+                return Err(NotAccepted::Before(accepted));
             }
         }
         Claim::New => {}
     }
     let named = submission::name(tx, digest, *source, account_sent, change.id).await?;
     if named != change.id {
-        let faster = stored(tx, submission).await?.ok_or(Error::Lacking("the change of a submission"))?;
-        return Err(NotAccepted::Faster(faster));
+        let before = stored(tx, submission).await?.ok_or(Error::Lacking("the change of a submission"))?;
+        return Err(NotAccepted::Before(before));
     }
     change.seq = change::next_seq(tx, *identity).await?;
     let binding = Binding::Payload {
