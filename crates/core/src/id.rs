@@ -102,8 +102,8 @@ impl Bucket {
     }
 
     /// The bucket of a keyed hash: its last byte.
-    pub fn of_digest(digest: &[u8; 32]) -> Self {
-        Self(digest[31])
+    pub fn of_digest(digest: &[u8; 16]) -> Self {
+        Self(digest[15])
     }
 
     /// As the databases keep it.

@@ -29,20 +29,17 @@ CREATE TABLE node (
 
 -- Hot: password changes.
 
-CREATE TABLE change_seq (
-    bucket SMALLINT NOT NULL,
-    identity UUID NOT NULL,
-    last BIGINT NOT NULL,
-    CONSTRAINT change_seq_bucket_identity_key PRIMARY KEY (bucket, identity)
-) /*sqlite WITHOUT ROWID*/;
-
 CREATE TABLE change (
     bucket SMALLINT NOT NULL,
     id UUID NOT NULL,
     identity UUID NOT NULL,
+    -- Its place in the order of the identity's changes. The newest change of an identity is never removed, so that no
+    -- place is given twice.
     seq BIGINT NOT NULL,
     source UUID NOT NULL,
     account UUID NOT NULL,
+    -- What the request named the account; empty where it named none.
+    account_sent TEXT NOT NULL,
     transport_key UUID NOT NULL,
     caller TEXT NOT NULL,
     -- What the client encrypted, sealed again; NULL once it is erased.
@@ -94,25 +91,24 @@ CREATE TABLE doubt (
 
 CREATE INDEX doubt_identity ON doubt (bucket, identity);
 
--- One row a ciphertext, in the bucket of its keyed hash.
+-- One row a ciphertext, in the bucket of its keyed hash: the first change that it became, which says whose it is. These
+-- rows come in no order, each on a page of its own: they are short.
 CREATE TABLE submission (
     bucket SMALLINT NOT NULL,
     digest BYTEA NOT NULL,
-    caller TEXT NOT NULL,
-    identity UUID NOT NULL,
+    change UUID NOT NULL,
     transport_key UUID NOT NULL,
-    created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT submission_bucket_digest_key PRIMARY KEY (bucket, digest)
 ) /*sqlite WITHOUT ROWID*/;
 
--- One row a source and account as they were sent with that ciphertext.
-CREATE TABLE submission_change (
+-- One row for each other source or account that was sent with the same ciphertext.
+CREATE TABLE submission_again (
     bucket SMALLINT NOT NULL,
     digest BYTEA NOT NULL,
     source UUID NOT NULL,
     account_sent TEXT NOT NULL,
     change UUID NOT NULL,
-    CONSTRAINT submission_change_bucket_digest_source_account_sent_key
+    CONSTRAINT submission_again_bucket_digest_source_account_sent_key
         PRIMARY KEY (bucket, digest, source, account_sent)
 ) /*sqlite WITHOUT ROWID*/;
 
@@ -172,8 +168,6 @@ CREATE TABLE audit (
     detail JSONB NOT NULL,
     CONSTRAINT audit_id_bucket_key PRIMARY KEY (id, bucket)
 ) /*sqlite WITHOUT ROWID*/;
-
-CREATE INDEX audit_identity ON audit (bucket, identity, at);
 
 -- Cold: systems and rules.
 

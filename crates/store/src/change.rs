@@ -22,47 +22,50 @@ pub struct Payload {
     pub current: Option<Vec<u8>>,
 }
 
-/// Gives the next place in the order of an identity's changes. Until the transaction ends nobody else gets one for the
-/// same identity, so places are committed in their order.
-pub async fn next_seq(tx: &mut Tx<'_>, identity: IdentityId) -> Result<i64> {
-    let (seq,) = fetch!(
-        tx,
-        fetch_one as (i64,),
-        "take the next place of a change",
-        "INSERT INTO change_seq (bucket, identity, last) VALUES ($1, $2, 1)
-         ON CONFLICT (bucket, identity) DO UPDATE SET last = change_seq.last + 1 RETURNING last",
-        identity.bucket().number(),
-        identity.0
-    )?;
-    Ok(seq)
-}
-
-/// Stores a change that was accepted. `caller` names who asked for it, as [`crate::submission::claim`] was told.
-pub async fn insert(tx: &mut Tx<'_>, change: &Change, caller: &str, payload: &Payload) -> Result<()> {
-    execute!(
-        tx,
-        "store a change",
-        "INSERT INTO change (bucket, id, identity, seq, source, account, transport_key, caller, payload,
-             second_payload, state, joined, refusals, created_at, expires_at, settled_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-        change.bucket().number(),
-        change.id.0,
-        change.identity.0,
-        change.seq,
-        change.source.0,
-        change.account.0,
-        change.transport_key.0,
-        caller,
-        payload.new.as_slice(),
-        payload.current.as_deref(),
-        state_name(change.state)?,
-        change.joined.map(|joined| joined.0),
-        Json(&change.refusals),
-        change.created_at,
-        change.expires_at,
-        change.settled_at,
-    )?;
-    Ok(())
+/// Stores a change that was accepted, at the next place in the order of the identity's changes; what `change` says of its
+/// place does not count. Places are committed in their order: the next one is taken only when the last one is committed or
+/// given up. `caller` names who asked for it, `account_sent` the account as the request did.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    change: &Change,
+    caller: &str,
+    account_sent: &str,
+    payload: &Payload,
+) -> Result<()> {
+    loop {
+        // Whoever takes the same place as another transaction waits here until that one ends, and if that is committed takes
+        // the next one. That it is not RETURNED spares SQLite a journal of the statement.
+        let inserted = execute!(
+            tx,
+            "store a change",
+            "INSERT INTO change (bucket, id, identity, seq, source, account, account_sent, transport_key, caller, payload,
+                 second_payload, state, joined, refusals, created_at, expires_at, settled_at)
+             VALUES ($1, $2, $3,
+                 (SELECT COALESCE(MAX(before.seq), 0) + 1 FROM change AS before
+                  WHERE before.bucket = $1 AND before.identity = $3),
+                 $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             ON CONFLICT (bucket, identity, seq) DO NOTHING",
+            change.bucket().number(),
+            change.id.0,
+            change.identity.0,
+            change.source.0,
+            change.account.0,
+            account_sent,
+            change.transport_key.0,
+            caller,
+            payload.new.as_slice(),
+            payload.current.as_deref(),
+            state_name(change.state)?,
+            change.joined.map(|joined| joined.0),
+            Json(&change.refusals),
+            change.created_at,
+            change.expires_at,
+            change.settled_at,
+        )?;
+        if inserted == 1 {
+            return Ok(());
+        }
+    }
 }
 
 /// A change with its targets, in the order of their names. A change that joined another has that one's targets.
@@ -97,19 +100,6 @@ pub async fn find(tx: &mut Tx<'_>, id: ChangeId) -> Result<Option<(Change, Vec<T
     Ok(Some((change, targets)))
 }
 
-/// Who asked for a change; none where there is no such change.
-pub async fn caller(tx: &mut Tx<'_>, id: ChangeId) -> Result<Option<String>> {
-    let row = fetch!(
-        tx,
-        fetch_optional as (String,),
-        "find the caller of a change",
-        "SELECT caller FROM change WHERE bucket = $1 AND id = $2",
-        id.bucket().number(),
-        id.0
-    )?;
-    Ok(row.map(|(caller,)| caller))
-}
-
 /// The sealed payload of a change; none where it is erased or there is no such change.
 pub async fn payload(tx: &mut Tx<'_>, id: ChangeId) -> Result<Option<Payload>> {
     let row = fetch!(
@@ -139,14 +129,22 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, limit: u32) -> Resul
     rows.into_iter().map(Change::try_from).collect()
 }
 
-/// Up to `limit` final changes that ended before `before`, in whichever bucket, those that were accepted first. As many as
-/// `limit` say that there may be more.
-pub async fn old(tx: &mut Tx<'_>, before: DateTime<Utc>, limit: u32) -> Result<Vec<ChangeId>> {
+/// Up to `limit` final changes that ended before `before` and that nobody needs any more, in whichever bucket, those that
+/// were accepted first; only such as come after `after`. Fewer than `limit` say that there are no more.
+///
+/// The newest change of an identity stays: the next place is counted from it. So does one whose transport key lives: its
+/// ciphertext may be sent again.
+pub async fn old(tx: &mut Tx<'_>, after: Option<ChangeId>, before: DateTime<Utc>, limit: u32) -> Result<Vec<ChangeId>> {
     let rows = fetch!(
         tx,
         fetch_all as (Uuid,),
         "list old changes",
-        "SELECT id FROM change WHERE id < $1 AND settled_at < $2 ORDER BY id LIMIT $3",
+        "SELECT id FROM change AS old WHERE id > $1 AND id < $2 AND settled_at < $3
+             AND transport_key NOT IN (SELECT id FROM transport_key WHERE state <> 'destroyed')
+             AND EXISTS (SELECT 1 FROM change AS newer
+                 WHERE newer.bucket = old.bucket AND newer.identity = old.identity AND newer.seq > old.seq)
+         ORDER BY id LIMIT $4",
+        after.map_or(Uuid::nil(), |after| after.0),
         // Ids are ordered by the time of acceptance, and a change ends after it (by another node's clock a little before:
         // it is found a little later).
         first_id_of(before),

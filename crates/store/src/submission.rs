@@ -4,118 +4,139 @@
 //! transport key lives: otherwise a captured one could be delivered to a system that the thief can read. Sent again, the
 //! same request is the same change.
 //!
-//! The digest is the vault's keyed hash of the decoded ciphertext, and names the bucket: it is known before the change.
+//! The digest is the beginning of the vault's keyed hash of the decoded ciphertext, and names the bucket: it is known
+//! before the change. Nobody who lacks the key finds two ciphertexts with the same one.
 
-use chrono::{DateTime, Utc};
 use lockstep_core::id::{Bucket, ChangeId, IdentityId, SourceId, TransportKeyId};
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::tx::{Tx, execute, fetch, row};
 
-/// Whose a ciphertext is.
+/// A request as it is compared with earlier ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Submission<'a> {
+    /// Of the ciphertext.
+    pub digest: &'a [u8; 16],
+    /// Who sent it.
+    pub caller: &'a str,
+    /// Whose password it is to be.
+    pub identity: IdentityId,
+    /// Where.
+    pub source: SourceId,
+    /// The request's field as it was sent, empty where it was left out.
+    pub account_sent: &'a str,
+}
+
+/// What a request is, beside those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// It was never seen; it is this caller's and identity's now.
+    /// It was never seen; it is this change's now.
     New,
-    /// This caller sent it before, for this identity.
-    Same,
-    /// Another caller sent it before, or it was sent for another identity: it must be refused.
+    /// The same request became this change before.
+    Before(ChangeId),
+    /// Another caller sent the ciphertext before, or it was sent for another identity: it must be refused.
     Foreign,
 }
 
 row! {
-    struct SubmissionRow {
-        caller: String,
+    struct FirstRow {
+        id: Uuid,
         identity: Uuid,
+        caller: String,
+        source: Uuid,
+        account_sent: String,
     }
 }
 
-/// Binds a ciphertext to a caller and an identity, or says whose it is. It comes first of all that accepting writes: of
-/// several at the same time all but one wait here and then see what the first has committed.
+/// Binds a ciphertext to the change that it is to become, or says what became of it before. It comes first of all that
+/// accepting writes: of several at the same time all but one wait here and then see what the first has committed. Unless
+/// it is new the transaction must be given up, and `change` with it.
 pub async fn claim(
     tx: &mut Tx<'_>,
-    digest: &[u8; 32],
-    caller: &str,
-    identity: IdentityId,
+    submission: &Submission<'_>,
     transport_key: TransportKeyId,
-    now: DateTime<Utc>,
+    change: ChangeId,
 ) -> Result<Claim> {
-    let bucket = Bucket::of_digest(digest).number();
     let inserted = execute!(
         tx,
         "claim a ciphertext",
-        "INSERT INTO submission (bucket, digest, caller, identity, transport_key, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (bucket, digest) DO NOTHING",
-        bucket,
-        &digest[..],
-        caller,
-        identity.0,
+        "INSERT INTO submission (bucket, digest, change, transport_key)
+         VALUES ($1, $2, $3, $4) ON CONFLICT (bucket, digest) DO NOTHING",
+        submission.bucket(),
+        &submission.digest[..],
+        change.0,
         transport_key.0,
-        now,
     )?;
     if inserted == 1 {
         return Ok(Claim::New);
     }
-    let row = fetch!(
-        tx,
-        fetch_one as SubmissionRow,
-        "read whose a ciphertext is",
-        "SELECT caller, identity FROM submission WHERE bucket = $1 AND digest = $2",
-        bucket,
-        &digest[..]
-    )?;
-    match row.caller == caller && row.identity == identity.0 {
-        true => Ok(Claim::Same),
-        false => Ok(Claim::Foreign),
+    match find(tx, submission).await? {
+        Claim::New => {
+            let inserted = execute!(
+                tx,
+                "claim a ciphertext for another account",
+                "INSERT INTO submission_again (bucket, digest, source, account_sent, change)
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (bucket, digest, source, account_sent) DO NOTHING",
+                submission.bucket(),
+                &submission.digest[..],
+                submission.source.0,
+                submission.account_sent,
+                change.0,
+            )?;
+            match inserted {
+                1 => Ok(Claim::New),
+                _ => find(tx, submission).await,
+            }
+        }
+        before => Ok(before),
     }
 }
 
-/// The change that a ciphertext became when it was sent with this source and account before. `account_sent` is the
-/// request's field as it was sent, empty where it was left out.
-pub async fn change_for(
-    tx: &mut Tx<'_>,
-    digest: &[u8; 32],
-    source: SourceId,
-    account_sent: &str,
-) -> Result<Option<ChangeId>> {
-    let row = fetch!(
+/// What a request is, beside those before it; nothing is written.
+pub async fn find(tx: &mut Tx<'_>, submission: &Submission<'_>) -> Result<Claim> {
+    let first = fetch!(
+        tx,
+        fetch_optional as (Uuid,),
+        "find the first change of a ciphertext",
+        "SELECT change FROM submission WHERE bucket = $1 AND digest = $2",
+        submission.bucket(),
+        &submission.digest[..]
+    )?;
+    let Some(first) = first.map(|(first,)| ChangeId(first)) else { return Ok(Claim::New) };
+    let first = fetch!(
+        tx,
+        fetch_optional as FirstRow,
+        "find whose a ciphertext is",
+        "SELECT id, identity, caller, source, account_sent FROM change WHERE bucket = $1 AND id = $2",
+        first.bucket().number(),
+        first.0
+    )?;
+    // A change outlives its transport key, and that key this row: nobody's is nobody's to send.
+    let Some(first) = first else { return Ok(Claim::Foreign) };
+    if first.caller != submission.caller || first.identity != submission.identity.0 {
+        return Ok(Claim::Foreign);
+    }
+    if first.source == submission.source.0 && first.account_sent == submission.account_sent {
+        return Ok(Claim::Before(ChangeId(first.id)));
+    }
+    let again = fetch!(
         tx,
         fetch_optional as (Uuid,),
         "find the change of a ciphertext",
-        "SELECT change FROM submission_change
+        "SELECT change FROM submission_again
          WHERE bucket = $1 AND digest = $2 AND source = $3 AND account_sent = $4",
-        Bucket::of_digest(digest).number(),
-        &digest[..],
-        source.0,
-        account_sent
+        submission.bucket(),
+        &submission.digest[..],
+        submission.source.0,
+        submission.account_sent
     )?;
-    Ok(row.map(|(change,)| ChangeId(change)))
+    Ok(again.map_or(Claim::New, |(change,)| Claim::Before(ChangeId(change))))
 }
 
-/// Records which change a ciphertext became with this source and account. Gives the change that counts: another one
-/// when somebody was faster, and then the transaction must be given up and `change` with it.
-pub async fn name(
-    tx: &mut Tx<'_>,
-    digest: &[u8; 32],
-    source: SourceId,
-    account_sent: &str,
-    change: ChangeId,
-) -> Result<ChangeId> {
-    let inserted = execute!(
-        tx,
-        "record the change of a ciphertext",
-        "INSERT INTO submission_change (bucket, digest, source, account_sent, change)
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (bucket, digest, source, account_sent) DO NOTHING",
-        Bucket::of_digest(digest).number(),
-        &digest[..],
-        source.0,
-        account_sent,
-        change.0,
-    )?;
-    match inserted {
-        1 => Ok(change),
-        _ => Ok(change_for(tx, digest, source, account_sent).await?.unwrap_or(change)),
+impl Submission<'_> {
+    fn bucket(&self) -> i16 {
+        Bucket::of_digest(self.digest).number()
     }
 }
 
@@ -125,7 +146,7 @@ pub async fn forget(tx: &mut Tx<'_>, bucket: Bucket) -> Result<u64> {
     execute!(
         tx,
         "forget the changes of ciphertexts",
-        "DELETE FROM submission_change WHERE bucket = $1 AND digest IN
+        "DELETE FROM submission_again WHERE bucket = $1 AND digest IN
              (SELECT digest FROM submission WHERE bucket = $1 AND transport_key IN
                  (SELECT id FROM transport_key WHERE state = 'destroyed'))",
         bucket.number(),

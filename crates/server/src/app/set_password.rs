@@ -13,7 +13,7 @@ use lockstep_core::change::{Change, ChangeState, DEFAULT_LIFETIME};
 use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId, TransportKeyId};
 use lockstep_core::scope::Scope;
 use lockstep_store::change::Payload;
-use lockstep_store::submission::{self, Claim};
+use lockstep_store::submission::{self, Claim, Submission};
 use lockstep_store::{Tx, account, audit, change, identity};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::seal::Binding;
@@ -47,9 +47,9 @@ pub struct Accepted {
     pub state: ChangeState,
 }
 
-/// A request as it is compared with earlier ones, and what it is stored with.
-struct Submission {
-    digest: [u8; 32],
+/// A request with its caller.
+struct Sent {
+    digest: [u8; 16],
     caller: String,
     actor: Actor,
     identity: IdentityId,
@@ -66,8 +66,9 @@ struct Submission {
 pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Result<Accepted, Error> {
     caller.needs(Scope::PasswordChangeManage)?;
     caller.may_change(request.identity)?;
-    let submission = Arc::new(Submission {
-        digest: app.vault.keyed_hash(HashPurpose::Ciphertext, &request.ciphertext),
+    let hash = app.vault.keyed_hash(HashPurpose::Ciphertext, &request.ciphertext);
+    let sent = Arc::new(Sent {
+        digest: std::array::from_fn(|at| hash[at]),
         caller: caller.name(),
         actor: caller.actor(),
         identity: request.identity,
@@ -80,7 +81,7 @@ pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Resul
     let within = app.clone();
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let accepted = accept(&within, tx, &submission).await?;
+            let accepted = accept(&within, tx, &sent).await?;
             failpoint!(within, AcceptWithinCommit, |failed| Err(Error::from(failed).into()));
             Ok::<_, NotAccepted>(accepted)
         })
@@ -96,41 +97,37 @@ pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Resul
     Ok(accepted)
 }
 
-/// The change that the same request became before. A ciphertext that came from another caller, or for another identity,
-/// is refused: whoever captured it could otherwise have it delivered to a system that they can read.
-async fn stored(tx: &mut Tx<'_>, submission: &Submission) -> Result<Option<Accepted>, Error> {
-    let id = submission::change_for(tx, &submission.digest, submission.source, &submission.account_sent).await?;
-    let Some(id) = id else { return Ok(None) };
-    let caller = change::caller(tx, id).await?;
-    let (change, _) = change::find(tx, id).await?.ok_or(Error::Lacking("the change of a submission"))?;
-    match change.identity == submission.identity && caller.as_ref() == Some(&submission.caller) {
-        true => Ok(Some(Accepted { id, state: change.state })),
-        false => Err(foreign()),
-    }
+/// The change that the same request became before.
+async fn stored(tx: &mut Tx<'_>, id: ChangeId) -> Result<NotAccepted, lockstep_store::Error> {
+    let found = change::find(tx, id).await?;
+    Ok(match found {
+        Some((change, _)) => NotAccepted::Before(Accepted { id, state: change.state }),
+        None => Error::Lacking("the change of a submission").into(),
+    })
 }
 
 /// Refuses what cannot become a change; otherwise gives the account that is meant.
-async fn judge(app: &App, tx: &mut Tx<'_>, submission: &Submission) -> Result<AccountId, Error> {
+async fn judge(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<AccountId, Error> {
     let configuration = app.configuration.read(tx).await?;
-    let key = configuration.transport_key(tx, submission.key).await?;
+    let key = configuration.transport_key(tx, sent.key).await?;
     let key = key.ok_or(Error::Unknown { field: "publicKeyId", what: "a transport key" })?;
     let accepts = KeyState::NAMES.iter().any(|(state, name)| state.accepts() && *name == key.state);
     if !accepts {
         let reason = "names a transport key that is not accepted any more: ask for the password info again".to_owned();
         return Err(Error::Illegal { field: "publicKeyId", reason });
     }
-    let (length, expected) = (submission.ciphertext.len(), usize::from(key.size / 8));
+    let (length, expected) = (sent.ciphertext.len(), usize::from(key.size / 8));
     if length != expected {
         let reason = format!("must be {expected} bytes long when decoded, but is {length}");
         return Err(Error::Illegal { field: "encryptedPassword", reason });
     }
 
-    let person = identity::find(tx, submission.identity).await?;
+    let person = identity::find(tx, sent.identity).await?;
     let person = person.ok_or(Error::Unknown { field: "identityId", what: "an identity" })?;
     if !person.enabled {
         return Err(Error::Impossible("the identity is disabled".to_owned()));
     }
-    let place = configuration.source(tx, submission.source).await?;
+    let place = configuration.source(tx, sent.source).await?;
     let place = place.ok_or(Error::Unknown { field: "sourceId", what: "a source" })?;
     if !place.takes_passwords() {
         return Err(Error::no_passwords());
@@ -138,7 +135,7 @@ async fn judge(app: &App, tx: &mut Tx<'_>, submission: &Submission) -> Result<Ac
     let accounts = account::list_of(tx, person.id).await?;
     let there: Vec<Account> =
         accounts.into_iter().filter(|account| account.source == place.id && !account.vanished).collect();
-    meant(&there, &submission.account_sent).map(|account| account.id)
+    meant(&there, &sent.account_sent).map(|account| account.id)
 }
 
 /// The account among those that the identity has on the source. Directories compare names without regard to case; where
@@ -159,17 +156,17 @@ fn meant<'a>(there: &'a [Account], sent: &str) -> Result<&'a Account, Error> {
         .ok_or(Error::Unknown { field: "accountId", what: "an account of this identity on this source" })
 }
 
-fn new_change(app: &App, submission: &Submission, account: AccountId) -> Change {
+fn new_change(app: &App, sent: &Sent, account: AccountId) -> Change {
     let now = app.clock.utc();
     let lifetime = TimeDelta::from_std(app.config.engine.lifetime).unwrap_or(DEFAULT_LIFETIME);
     Change {
-        id: ChangeId::of(submission.identity, draw_id_at(now)),
-        identity: submission.identity,
+        id: ChangeId::of(sent.identity, draw_id_at(now)),
+        identity: sent.identity,
         // Taken when it is written.
         seq: 0,
-        source: submission.source,
+        source: sent.source,
         account,
-        transport_key: submission.key,
+        transport_key: sent.key,
         state: ChangeState::Accepted,
         joined: None,
         refusals: Vec::new(),
@@ -200,41 +197,41 @@ impl From<Error> for NotAccepted {
 
 /// Judges, then writes everything at once. The claim is written first: of several identical requests at the same time all
 /// but one wait there, and then find the change of the first.
-async fn accept(app: &App, tx: &mut Tx<'_>, submission: &Submission) -> Result<Accepted, NotAccepted> {
-    let Submission { digest, caller, identity, key, source, account_sent, .. } = submission;
-    let account = match judge(app, tx, submission).await {
+async fn accept(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<Accepted, NotAccepted> {
+    let submission = Submission {
+        digest: &sent.digest,
+        caller: &sent.caller,
+        identity: sent.identity,
+        source: sent.source,
+        account_sent: &sent.account_sent,
+    };
+    let account = match judge(app, tx, sent).await {
         Ok(account) => account,
         Err(Error::Store(error)) => return Err(error.into()),
-        // What was accepted before stays accepted.
         Err(refusal) => {
-            return Err(stored(tx, submission).await?.map_or(NotAccepted::Refused(refusal), NotAccepted::Before));
+            return Err(match submission::find(tx, &submission).await? {
+                // What was accepted before stays accepted.
+                Claim::Before(id) => stored(tx, id).await?,
+                Claim::Foreign => foreign().into(),
+                Claim::New => refusal.into(),
+            });
         }
     };
-    let mut change = new_change(app, submission, account);
-    match submission::claim(tx, digest, caller, *identity, *key, change.created_at).await? {
-        Claim::Foreign => return Err(foreign().into()),
-        Claim::Same => {
-            if let Some(accepted) = stored(tx, submission).await? {
-                return Err(NotAccepted::Before(accepted));
-            }
-        }
+    let change = new_change(app, sent, account);
+    match submission::claim(tx, &submission, sent.key, change.id).await? {
         Claim::New => {}
+        Claim::Before(id) => return Err(stored(tx, id).await?),
+        Claim::Foreign => return Err(foreign().into()),
     }
-    let named = submission::name(tx, digest, *source, account_sent, change.id).await?;
-    if named != change.id {
-        let before = stored(tx, submission).await?.ok_or(Error::Lacking("the change of a submission"))?;
-        return Err(NotAccepted::Before(before));
-    }
-    change.seq = change::next_seq(tx, *identity).await?;
     let binding = Binding::Payload {
         change: change.id,
         identity: change.identity,
         account: change.account,
         source: change.source,
     };
-    let payload = Payload { new: app.vault.seal(&binding, &submission.ciphertext), current: None };
-    change::insert(tx, &change, caller, &payload).await?;
-    let event = requested(&change, submission.actor);
+    let payload = Payload { new: app.vault.seal(&binding, &sent.ciphertext), current: None };
+    change::insert(tx, &change, &sent.caller, &sent.account_sent, &payload).await?;
+    let event = requested(&change, sent.actor);
     audit::append(tx, draw_id_at(event.at), &event).await?;
     Ok(Accepted { id: change.id, state: change.state })
 }
@@ -254,6 +251,7 @@ fn requested(change: &Change, actor: Actor) -> Event {
     }
 }
 
+/// Whoever captured a ciphertext could otherwise have it delivered to a system that they can read.
 fn foreign() -> Error {
     let reason = "was sent before by somebody else, or for somebody else: encrypt the password anew".to_owned();
     Error::Illegal { field: "encryptedPassword", reason }

@@ -66,22 +66,22 @@ async fn forget_submissions(app: &App) -> anyhow::Result<()> {
 
 async fn prune(app: &App) -> anyhow::Result<()> {
     let before = app.clock.utc() - KEPT;
+    let mut after = None;
     loop {
-        let list = app.store.scan(move |tx: &mut Tx<'_>| Box::pin(change::old(tx, before, BATCH)));
+        let list = app.store.scan(move |tx: &mut Tx<'_>| Box::pin(change::old(tx, after, before, BATCH)));
         let old: lockstep_store::Result<Vec<ChangeId>> = list.await;
+        let old = old.context("cannot list old changes")?;
+        let Some(last) = old.last().copied() else { return Ok(()) };
         let mut buckets: BTreeMap<Bucket, Vec<ChangeId>> = BTreeMap::new();
-        for id in old.context("cannot list old changes")? {
+        for id in old {
             buckets.entry(id.bucket()).or_default().push(id);
         }
-        let mut removed = 0;
         for (bucket, ids) in buckets {
             let remove =
                 app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { change::remove(tx, bucket, &ids).await }));
-            let in_bucket: lockstep_store::Result<u64> = remove.await;
-            removed += in_bucket.context("cannot remove old changes")?;
+            let removed: lockstep_store::Result<u64> = remove.await;
+            removed.context("cannot remove old changes")?;
         }
-        if removed < u64::from(BATCH) {
-            return Ok(());
-        }
+        after = Some(last);
     }
 }

@@ -38,9 +38,9 @@ impl Readers {
         execute(&connection, "BEGIN", &[]).map_err(Error::begin)?;
         // Whoever panics or gives up here drops the connection, and its transaction with it.
         let result = work(&mut Tx::Sqlite(&mut connection)).await;
-        // There is nothing to commit. SQLite may have ended the transaction by itself (an I/O error): then nobody can end
-        // it, and the next read begins with another connection.
-        if execute(&connection, "ROLLBACK", &[]).is_ok() {
+        // There is nothing to roll back either, and COMMIT looks for less. SQLite may have ended the transaction by itself (an
+        // I/O error): then nobody can end it, and the next read begins with another connection.
+        if execute(&connection, "COMMIT", &[]).is_ok() {
             self.give_back(connection);
         }
         result

@@ -1,18 +1,20 @@
 //! Changes: their order, their rows, and their end.
 
-use lockstep_core::change::{ChangeState, Delta, TargetState};
-use lockstep_store::{change, lane};
+use lockstep_core::change::{Change, ChangeState, Delta, TargetState};
+use lockstep_store::{change, lane, transport_key};
 use tokio::task::JoinSet;
 
 use crate::harness::{Database, on_both_engines};
 use crate::sample::{at, change as sample_change, change_id, identity_id, payload, target};
 
-/// Stores changes as if they had been accepted.
-pub(crate) async fn accept(database: &Database, changes: Vec<lockstep_core::change::Change>) {
+/// Stores changes as if they had been accepted, in the order of their places.
+pub(crate) async fn accept(database: &Database, changes: Vec<Change>) {
     let work = database.write(move |tx| {
         Box::pin(async move {
             for accepted in &changes {
-                change::insert(tx, accepted, "a client", &payload()).await?;
+                change::insert(tx, accepted, "a client", "", &payload()).await?;
+                let (stored, _) = change::find(tx, accepted.id).await?.expect("stored");
+                assert_eq!(stored.seq, accepted.seq);
             }
             Ok(())
         })
@@ -27,7 +29,14 @@ on_both_engines! {
             let database = database.clone();
             requests.spawn(async move {
                 let identity = identity_id(n % 3);
-                (n % 3, database.write(move |tx| Box::pin(change::next_seq(tx, identity))).await)
+                let new = Change { id: change_id(identity, n), ..sample_change(identity, 1) };
+                let place = database.write(move |tx| {
+                    Box::pin(async move {
+                        change::insert(tx, &new, "a client", "", &payload()).await?;
+                        Ok(change::find(tx, new.id).await?.expect("stored").0.seq)
+                    })
+                });
+                (n % 3, place.await)
             });
         }
         let mut places = requests.join_all().await;
@@ -48,7 +57,6 @@ on_both_engines! {
         let found = database.read(move |tx| Box::pin(change::find(tx, id))).await;
         assert_eq!(found, Some((accepted, Vec::new())));
         assert_eq!(database.read(move |tx| Box::pin(change::payload(tx, id))).await, Some(payload()));
-        assert_eq!(database.read(move |tx| Box::pin(change::caller(tx, id))).await.as_deref(), Some("a client"));
 
         let other = change_id(identity, 2);
         assert_eq!(database.read(move |tx| Box::pin(change::find(tx, other))).await, None);
@@ -73,17 +81,6 @@ on_both_engines! {
         assert_eq!(ask(ids.clone()).await, expected);
         assert_eq!(ask(vec![ids[17], change_id(identity, 99)]).await, expected[1..]);
         assert_eq!(ask(Vec::new()).await, []);
-    }
-
-    async fn a_place_is_taken_once(database) {
-        let identity = identity_id(1);
-        accept(&database, vec![sample_change(identity, 1)]).await;
-        let mut second = sample_change(identity, 1);
-        second.id = change_id(identity, 2);
-        let taken = database
-            .try_write(move |tx| Box::pin(async move { change::insert(tx, &second, "a client", &payload()).await }))
-            .await;
-        assert_eq!(taken.expect_err("taken").constraint(), Some("change_bucket_identity_seq_key"));
     }
 
     async fn a_change_that_joined_another_shows_its_targets(database) {
@@ -122,11 +119,15 @@ on_both_engines! {
         let delta = Delta { targets: vec![old, recent.clone()], ..Delta::default() };
         database.write(move |tx| Box::pin(async move { lane::save(tx, identity, &delta).await })).await;
 
-        let prune = async || {
-            let old = database.read(move |tx| Box::pin(change::old(tx, at(500), 3))).await;
-            database.write(move |tx| Box::pin(async move { change::remove(tx, bucket, &old).await })).await
+        let prune = async |after| {
+            let old = database.read(move |tx| Box::pin(change::old(tx, after, at(500), 3))).await;
+            let last = old.last().copied();
+            let remove = database.write(move |tx| Box::pin(async move { change::remove(tx, bucket, &old).await }));
+            (remove.await, last)
         };
-        assert_eq!([prune().await, prune().await, prune().await], [3, 2, 0]);
+        let (some, last) = prune(None).await;
+        let (rest, last) = prune(last).await;
+        assert_eq!([some, rest, prune(last).await.0], [3, 2, 0]);
         let unfinished = [changes[6].id, changes[7].id];
         let removed = database.write(move |tx| Box::pin(async move { change::remove(tx, bucket, &unfinished).await }));
         assert_eq!(removed.await, 0);
@@ -137,7 +138,39 @@ on_both_engines! {
         assert_eq!(found.1, [recent]);
         let id = changes[0].id;
         // The targets of a forgotten change are gone with it: a change of the same name would have none.
-        accept(&database, vec![sample_change(identity, 1)]).await;
+        let again = Change { seq: 9, ..sample_change(identity, 1) };
+        accept(&database, vec![again]).await;
         assert_eq!(database.read(move |tx| Box::pin(change::find(tx, id))).await.expect("new").1, []);
+    }
+
+    async fn the_newest_change_stays_and_so_does_one_whose_key_lives(database) {
+        // The next place is counted from the one; what was encrypted with the other key could be sent a second time.
+        let [ended, alone] = [identity_id(1), identity_id(2)];
+        let ends = |change| Change {
+            state: ChangeState::Finished,
+            settled_at: Some(at(9)),
+            ..change
+        };
+        let of_living_key = Change {
+            transport_key: crate::sample::transport_key_id(2),
+            ..sample_change(ended, 2)
+        };
+        let key = crate::keys::key(2, "retired");
+        database.write(move |tx| Box::pin(async move { transport_key::insert(tx, &key).await })).await;
+        let changes = [sample_change(ended, 1), of_living_key, sample_change(ended, 3), sample_change(alone, 1)];
+        accept(&database, changes.map(ends).to_vec()).await;
+
+        let old = async || database.read(move |tx| Box::pin(change::old(tx, None, at(500), 9))).await;
+        assert_eq!(old().await, [change_id(ended, 1)]);
+        let destroy = database.write(|tx| {
+            Box::pin(transport_key::destroy(tx, crate::sample::transport_key_id(2), at(10)))
+        });
+        assert!(destroy.await);
+        let both = old().await;
+        assert_eq!(both, [change_id(ended, 1), change_id(ended, 2)]);
+        let bucket = ended.bucket();
+        let removed = database.write(move |tx| Box::pin(async move { change::remove(tx, bucket, &both).await })).await;
+        assert_eq!(removed, 2);
+        accept(&database, vec![sample_change(ended, 4), sample_change(alone, 2)]).await;
     }
 }

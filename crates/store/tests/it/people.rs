@@ -225,7 +225,7 @@ on_both_engines! {
         database
             .write(move |tx| {
                 Box::pin(async move {
-                    for (id, event) in [(1, &event), (2, &earlier), (3, &other)] {
+                    for (id, event) in [(2, &event), (1, &earlier), (3, &other)] {
                         audit::append(tx, uuid(id), event).await?;
                     }
                     Ok(())
@@ -233,7 +233,7 @@ on_both_engines! {
             })
             .await;
         let entries = database.read(|tx| Box::pin(audit::list_of(tx, identity_id(1), 10))).await;
-        assert_eq!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [uuid(1), uuid(2)]);
+        assert_eq!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [uuid(2), uuid(1)]);
         let newest = &entries[0];
         assert_eq!((newest.at, newest.action, newest.outcome), (at(5), Action::PasswordChange, Outcome::Passed));
         assert_eq!(newest.actor, serde_json::json!({"client": client.to_string()}));

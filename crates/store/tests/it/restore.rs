@@ -9,7 +9,7 @@ use crate::change::accept;
 use crate::harness::{on_both_engines, on_postgres, on_sqlite};
 use crate::keys::key;
 use crate::sample::{
-    account_id, at, change as sample_change, identity_id, node as node_id, target, transport_key_id, uuid,
+    account_id, at, change as sample_change, identity_id, node as node_id, payload, target, transport_key_id, uuid,
 };
 
 on_both_engines! {
@@ -106,7 +106,7 @@ async fn a_copy_is_private_whole_and_of_one_moment_while_others_write() {
                     let work = database.write(move |tx| {
                         Box::pin(async move {
                             for identity in pair {
-                                change::next_seq(tx, identity).await?;
+                                change::insert(tx, &sample_change(identity, 1), "a client", "", &payload()).await?;
                             }
                             Ok(())
                         })
@@ -127,7 +127,7 @@ async fn a_copy_is_private_whole_and_of_one_moment_while_others_write() {
         let count = copied.read(|tx| {
             Box::pin(async move {
                 let lockstep_store::Tx::Sqlite(connection) = tx else { panic!("on SQLite") };
-                let count = connection.query_row("SELECT count(*) FROM change_seq", [], |row| row.get::<_, i64>(0));
+                let count = connection.query_row("SELECT count(*) FROM change", [], |row| row.get::<_, i64>(0));
                 Ok::<_, Error>(count.expect("a count"))
             })
         });

@@ -2,70 +2,123 @@
 
 use lockstep_core::change::{Change, ChangeState, Delta};
 use lockstep_core::id::{Bucket, ChangeId};
-use lockstep_store::submission::{self, Claim};
+use lockstep_store::submission::{self, Claim, Submission};
 use lockstep_store::{Error, change, lane, transport_key};
 use tokio::task::JoinSet;
 
 use crate::harness::{Database, on_both_engines};
-use crate::sample::{at, change as sample_change, identity_id, payload, source_id, transport_key_id};
+use crate::sample::{at, change as sample_change, change_id, identity_id, payload, source_id, transport_key_id};
 
-const DIGEST: [u8; 32] = [0x5a; 32];
+const DIGEST: [u8; 16] = [0x5a; 16];
 
-async fn claim(database: &Database, digest: [u8; 32], caller: &'static str, identity: u128) -> Claim {
-    let work = database.write(move |tx| {
-        Box::pin(async move {
-            submission::claim(tx, &digest, caller, identity_id(identity), transport_key_id(1), at(1)).await
-        })
-    });
-    work.await
+/// What a request sends.
+#[derive(Clone, Copy)]
+struct Sent {
+    digest: [u8; 16],
+    caller: &'static str,
+    identity: u128,
+    source: u128,
+    account: &'static str,
 }
 
-/// What accepting a request does, in short: the change that the ciphertext is, old or new.
-async fn accept(database: &Database) -> Result<ChangeId, Error> {
-    let work = database.try_write(|tx| {
-        Box::pin(async move {
-            let identity = identity_id(7);
-            let claimed = submission::claim(tx, &DIGEST, "client", identity, transport_key_id(1), at(1)).await?;
-            assert_ne!(claimed, Claim::Foreign);
-            if let Some(known) = submission::change_for(tx, &DIGEST, source_id(1), "").await? {
-                return Ok(known);
-            }
-            let seq = change::next_seq(tx, identity).await?;
-            let new = sample_change(identity, seq);
-            change::insert(tx, &new, "client", &payload()).await?;
-            submission::name(tx, &DIGEST, source_id(1), "", new.id).await
-        })
-    });
-    work.await
+const SENT: Sent = Sent { digest: DIGEST, caller: "client a", identity: 7, source: 1, account: "" };
+
+impl Sent {
+    fn submission(&self) -> Submission<'_> {
+        Submission {
+            digest: &self.digest,
+            caller: self.caller,
+            identity: identity_id(self.identity),
+            source: source_id(self.source),
+            account_sent: self.account,
+        }
+    }
+
+    /// What accepting does, in short: the `number`-th change of the identity, unless there is one or it must be refused.
+    async fn accept(self, database: &Database, number: u128) -> Claim {
+        let work = database.store.write(move |tx| {
+            Box::pin(async move {
+                let id = change_id(identity_id(self.identity), number);
+                match submission::claim(tx, &self.submission(), transport_key_id(1), id).await? {
+                    Claim::New => {}
+                    other => return Err(NotNew::Claim(other)),
+                }
+                let change =
+                    Change { id, source: source_id(self.source), ..sample_change(identity_id(self.identity), 1) };
+                change::insert(tx, &change, self.caller, self.account, &payload()).await?;
+                Ok(())
+            })
+        });
+        match work.await {
+            Ok(()) => Claim::New,
+            Err(NotNew::Claim(claim)) => claim,
+            Err(NotNew::Store(error)) => panic!("{error}"),
+        }
+    }
+
+    async fn find(self, database: &Database) -> Claim {
+        database.read(move |tx| Box::pin(async move { submission::find(tx, &self.submission()).await })).await
+    }
+}
+
+/// Why the transaction is given up.
+enum NotNew {
+    Claim(Claim),
+    Store(Error),
+}
+
+impl From<Error> for NotNew {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn first() -> ChangeId {
+    change_id(identity_id(7), 1)
 }
 
 on_both_engines! {
     async fn a_ciphertext_belongs_to_who_sent_it_first(database) {
-        assert_eq!(claim(&database, DIGEST, "client a", 1).await, Claim::New);
-        assert_eq!(claim(&database, DIGEST, "client a", 1).await, Claim::Same);
-        assert_eq!(claim(&database, DIGEST, "client b", 1).await, Claim::Foreign, "another caller");
-        assert_eq!(claim(&database, DIGEST, "client a", 2).await, Claim::Foreign, "another identity");
-        assert_eq!(claim(&database, [0x5b; 32], "client b", 2).await, Claim::New, "another ciphertext");
+        let elsewhere = Sent { source: 2, account: "uid=thief", ..SENT };
+        assert_eq!(SENT.find(&database).await, Claim::New);
+        assert_eq!(SENT.accept(&database, 1).await, Claim::New);
+        for (again, claim, why) in [
+            (SENT, Claim::Before(first()), "the same"),
+            (Sent { caller: "client b", ..SENT }, Claim::Foreign, "another caller"),
+            (Sent { identity: 2, ..SENT }, Claim::Foreign, "another identity"),
+            (Sent { caller: "client b", ..elsewhere }, Claim::Foreign, "another caller, another account"),
+            (Sent { identity: 2, ..elsewhere }, Claim::Foreign, "another identity, another account"),
+        ] {
+            assert_eq!(again.find(&database).await, claim, "{why}");
+            assert_eq!(again.accept(&database, 2).await, claim, "{why}");
+        }
+        let other = Sent { digest: [0x5b; 16], caller: "client b", identity: 2, ..SENT };
+        assert_eq!(other.accept(&database, 1).await, Claim::New, "another ciphertext");
     }
 
     async fn of_sixteen_at_once_one_makes_the_change(database) {
-        let mut requests = JoinSet::new();
-        for _ in 0..16 {
-            let database = database.clone();
-            requests.spawn(async move { accept(&database).await.expect("accepted") });
+        for sent in [SENT, Sent { account: "uid=abby", ..SENT }] {
+            let mut requests = JoinSet::new();
+            for n in 0..16 {
+                let database = database.clone();
+                let number = n + 0x100 * u128::from(!sent.account.is_empty());
+                requests.spawn(async move { sent.accept(&database, number).await });
+            }
+            let claims = requests.join_all().await;
+            assert_eq!(claims.iter().filter(|claim| **claim == Claim::New).count(), 1, "{claims:?}");
+            let before: Vec<&Claim> = claims.iter().filter(|claim| **claim != Claim::New).collect();
+            assert!(before.iter().all(|claim| *claim == before[0]), "{claims:?}");
+            assert_eq!(sent.find(&database).await, *before[0]);
         }
-        let answers = requests.join_all().await;
-        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
         let changes = database.read(|tx| Box::pin(change::list_of(tx, identity_id(7), 100))).await;
-        assert_eq!(changes.len(), 1);
-        assert_eq!(changes[0].seq, 1);
+        assert_eq!(changes.iter().map(|change| change.seq).collect::<Vec<_>>(), [2, 1]);
     }
 
     async fn of_sixteen_identities_at_once_one_gets_the_ciphertext(database) {
         let mut requests = JoinSet::new();
         for n in 0..16 {
             let database = database.clone();
-            requests.spawn(async move { claim(&database, DIGEST, "client", n).await });
+            requests.spawn(async move { Sent { identity: n, source: n, ..SENT }.accept(&database, 1).await });
         }
         let claims = requests.join_all().await;
         assert_eq!(claims.iter().filter(|claim| **claim == Claim::New).count(), 1, "{claims:?}");
@@ -76,53 +129,54 @@ on_both_engines! {
         let rolled_back = database
             .try_write(|tx| {
                 Box::pin(async move {
-                    submission::claim(tx, &DIGEST, "thief", identity_id(1), transport_key_id(1), at(1)).await?;
+                    let thief = Sent { caller: "thief", ..SENT };
+                    submission::claim(tx, &thief.submission(), transport_key_id(1), first()).await?;
                     Err::<(), _>(Error::NotFound("reason to go on"))
                 })
             })
             .await;
         assert!(rolled_back.is_err());
-        assert_eq!(claim(&database, DIGEST, "client", 1).await, Claim::New);
+        assert_eq!(SENT.accept(&database, 1).await, Claim::New);
     }
 
     async fn source_and_account_as_sent_name_the_change(database) {
-        claim(&database, DIGEST, "client", 7).await;
-        let [first, second] = [1, 2].map(|seq| sample_change(identity_id(7), seq).id);
-        let name = async |source, account: &'static str, change| {
-            database
-                .write(move |tx| Box::pin(async move { submission::name(tx, &DIGEST, source, account, change).await }))
-                .await
-        };
-        assert_eq!(name(source_id(1), "", first).await, first);
-        assert_eq!(name(source_id(1), "uid=abby", second).await, second, "another account is another change");
-        assert_eq!(name(source_id(1), "", second).await, first, "whoever was first counts");
-        let find = async |source, account: &'static str| {
-            database.read(move |tx| Box::pin(submission::change_for(tx, &DIGEST, source, account))).await
-        };
-        assert_eq!(find(source_id(1), "").await, Some(first));
-        assert_eq!(find(source_id(1), "uid=abby").await, Some(second));
-        assert_eq!(find(source_id(2), "").await, None);
-        assert_eq!(find(source_id(1), "UID=abby").await, None, "as it was sent");
+        let named = Sent { account: "uid=abby", ..SENT };
+        assert_eq!(SENT.accept(&database, 1).await, Claim::New);
+        assert_eq!(named.find(&database).await, Claim::New, "another account is another change");
+        assert_eq!(named.accept(&database, 2).await, Claim::New);
+        let second = change_id(identity_id(7), 2);
+        for number in [1, 2, 3] {
+            assert_eq!(SENT.accept(&database, number).await, Claim::Before(first()), "whoever was first counts");
+            assert_eq!(named.accept(&database, number).await, Claim::Before(second));
+        }
+        assert_eq!(Sent { source: 2, ..SENT }.find(&database).await, Claim::New);
+        assert_eq!(Sent { account: "UID=abby", ..SENT }.find(&database).await, Claim::New, "as it was sent");
     }
 
     async fn a_destroyed_key_takes_its_ciphertexts_along(database) {
         let bucket = Bucket::of_digest(&DIGEST);
-        let change = accept(&database).await.expect("accepted");
+        assert_eq!(SENT.accept(&database, 1).await, Claim::New);
+        assert_eq!(Sent { source: 2, ..SENT }.accept(&database, 2).await, Claim::New);
         let forget = async || database.write(move |tx| Box::pin(submission::forget(tx, bucket))).await;
         let key = crate::keys::key(1, "retired");
         database.write(move |tx| Box::pin(async move { transport_key::insert(tx, &key).await })).await;
         assert_eq!(forget().await, 0, "the key is still there");
-        assert_eq!(accept(&database).await.expect("the same"), change);
+        assert_eq!(SENT.accept(&database, 3).await, Claim::Before(first()), "the same");
         let destroy = async || database.write(|tx| Box::pin(transport_key::destroy(tx, transport_key_id(1), at(9)))).await;
         assert!(!destroy().await, "an unfinished change refers to it");
-        let (stored, _) = database.read(move |tx| Box::pin(change::find(tx, change))).await.expect("stored");
-        let ended = Change { state: ChangeState::Failed, settled_at: Some(at(8)), ..stored };
-        let delta = Delta { changes: vec![ended.clone()], ..Delta::default() };
-        database.write(move |tx| Box::pin(async move { lane::save(tx, ended.identity, &delta).await })).await;
+        for number in [1, 2] {
+            let id = change_id(identity_id(7), number);
+            let (stored, _) = database.read(move |tx| Box::pin(change::find(tx, id))).await.expect("stored");
+            let ended = Change { state: ChangeState::Failed, settled_at: Some(at(8)), ..stored };
+            let delta = Delta { changes: vec![ended.clone()], ..Delta::default() };
+            database.write(move |tx| Box::pin(async move { lane::save(tx, ended.identity, &delta).await })).await;
+        }
         assert!(destroy().await);
         assert_eq!(forget().await, 1);
-        let known = database.read(|tx| Box::pin(submission::change_for(tx, &DIGEST, source_id(1), ""))).await;
-        assert_eq!(known, None);
-        assert_eq!(claim(&database, DIGEST, "another client", 9).await, Claim::New);
+        assert_eq!(SENT.find(&database).await, Claim::New);
+        let other = Sent { caller: "another client", identity: 9, source: 2, ..SENT };
+        assert_eq!(other.accept(&database, 1).await, Claim::New);
+        let changes = database.read(|tx| Box::pin(change::list_of(tx, identity_id(9), 100))).await;
+        assert_eq!(changes.len(), 1);
     }
 }

@@ -91,6 +91,13 @@ const ACCEPT: usize = 0;
 const SETTLE: usize = 1;
 const CALL: usize = 2;
 
+/// Whoever accepts the next change of the person who was the last in a bucket waits for this transaction.
+const TAKE_THE_NEXT_PLACE: &str = "INSERT INTO change (bucket, id, identity, seq, source, account, account_sent,
+        transport_key, caller, state, refusals, created_at, expires_at)
+    SELECT bucket, gen_random_uuid(), identity, seq + 1, source, account, account_sent,
+        transport_key, caller, state, refusals, created_at, expires_at
+    FROM change WHERE bucket = $1 ORDER BY id DESC LIMIT 1";
+
 /// Three people of the first node's buckets, among some who are left alone.
 struct Aim {
     people: Vec<Person>,
@@ -130,7 +137,7 @@ impl Aim {
 
     /// Stops the first node inside an accept, a settle and a connector call.
     async fn stop_inside(&mut self, town: &Town, apis: &[Api]) -> Stopped {
-        // So that there is a row to be held.
+        // So that there is a change to take the next place after.
         let first = self.change(ACCEPT, &apis[1]).await;
         apis[1].settled(&first).await;
 
@@ -152,8 +159,7 @@ impl Aim {
         // Somebody cannot be taken in. Then one account answers, and what it said cannot be written down: nothing slow
         // is between the two, so that neither has waited for long when the node stops.
         let store = &town.store;
-        let in_accept =
-            Hold::take(store, "SELECT 1 FROM change_seq WHERE bucket = $1 FOR UPDATE", self.bucket(ACCEPT)).await;
+        let in_accept = Hold::take(store, TAKE_THE_NEXT_PLACE, self.bucket(ACCEPT)).await;
         let in_settle =
             Hold::take(store, "SELECT 1 FROM bucket WHERE bucket = $1 FOR UPDATE", self.bucket(SETTLE)).await;
         let accepting = self.send(ACCEPT, &apis[0]);
