@@ -47,6 +47,9 @@ pub(crate) struct Deliver {
     /// Wait for the acceptance only
     #[arg(long)]
     accept_only: bool,
+    /// Do not ask for the states at the end: the server keeps none
+    #[arg(long)]
+    unchecked: bool,
 }
 
 pub(crate) async fn run(arguments: Deliver) -> Result<Value> {
@@ -82,7 +85,7 @@ pub(crate) async fn run(arguments: Deliver) -> Result<Value> {
     let took = began.elapsed();
     let used: Vec<Usage> = watch(&arguments.watch)?.iter().zip(&watched).map(|(now, then)| now.since(then)).collect();
     let after = counters.read().await?;
-    if !arguments.accept_only {
+    if !arguments.accept_only && !arguments.unchecked {
         check(arguments.server[0], &token, &answers).await?;
     }
     let counted: BTreeMap<&String, f64> = after

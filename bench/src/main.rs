@@ -11,6 +11,7 @@ mod directory;
 mod fill;
 mod http;
 mod jobs;
+mod least;
 mod opener;
 mod rows;
 mod serve;

@@ -44,6 +44,8 @@ enum What {
         /// The database
         file: PathBuf,
     },
+    /// What a change cannot do without, from the request to the directory
+    Least(crate::least::Least),
     /// The product's API without its engine: accepted changes stay where they are
     Intake {
         /// The installation
@@ -61,9 +63,9 @@ struct Question {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Accepted {
-    request_id: String,
-    state: &'static str,
+pub(crate) struct Accepted {
+    pub(crate) request_id: String,
+    pub(crate) state: &'static str,
 }
 
 pub(crate) async fn run(arguments: Serve) -> Result<Value> {
@@ -71,6 +73,7 @@ pub(crate) async fn run(arguments: Serve) -> Result<Value> {
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let router = match arguments.what {
         What::Intake { config } => return intake(listener, &config).await,
+        What::Least(least) => crate::least::router(least).await?,
         What::Constant { reply } => {
             let reply = Bytes::from(std::fs::read(&reply).context("cannot read the reply")?);
             let router = Router::new().route("/plain", get(plain));

@@ -118,6 +118,19 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<Accoun
     Ok(accounts)
 }
 
+/// The accounts that an identity has on a source, without tombstones: their ids and native ids.
+pub async fn native_ids(tx: &mut Tx<'_>, identity: IdentityId, source: SourceId) -> Result<Vec<(AccountId, String)>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid, String),
+        "list the accounts of an identity on a source",
+        "SELECT id, native_id FROM account WHERE identity = $1 AND source = $2 AND NOT vanished",
+        identity.0,
+        source.0
+    )?;
+    Ok(rows.into_iter().map(|(id, native_id)| (AccountId(id), native_id)).collect())
+}
+
 /// The accounts of a source, tombstones too, in the order of their stable ids.
 pub async fn list_on(tx: &mut Tx<'_>, source: SourceId, window: Window) -> Result<Vec<Account>> {
     let rows = fetch!(

@@ -54,6 +54,18 @@ pub async fn find(tx: &mut Tx<'_>, id: IdentityId) -> Result<Option<Identity>> {
     Ok(row.map(Identity::from))
 }
 
+/// Whether an identity is enabled; none where there is no such identity.
+pub async fn is_enabled(tx: &mut Tx<'_>, id: IdentityId) -> Result<Option<bool>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (bool,),
+        "find whether an identity is enabled",
+        "SELECT enabled FROM identity WHERE id = $1",
+        id.0
+    )?;
+    Ok(row.map(|(enabled,)| enabled))
+}
+
 /// An identity by its id.
 ///
 /// # Errors

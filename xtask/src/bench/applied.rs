@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::kit::{Kit, Measured, Side, limit, text};
+use super::kit::{Comparison, Kit, Measured, Side, limit, text};
 use super::product::{Installation, People, Product, Setup};
 use super::row::{Goal, Row};
 use crate::process::run;
@@ -46,11 +46,15 @@ impl<'a> Scene<'a> {
 
     /// The product delivers.
     pub(crate) fn deliver(&self, jobs: &Path, senders: usize) -> Vec<String> {
-        let (jobs, senders, pid) = (text(jobs), senders.to_string(), self.product.id().to_string());
-        let address = &self.product.address;
-        ["deliver", "--server", address, "--jobs", &jobs, "--connections", &senders, "--watch", &pid]
-            .map(str::to_owned)
-            .to_vec()
+        deliver(&self.product.address, self.product.id(), jobs, senders)
+    }
+
+    /// The least that a server does for the same.
+    pub(crate) fn serve_least(&self, kit: &Kit<'_>, jobs: &Path) -> Result<Comparison> {
+        let mut arguments = vec!["least".to_owned(), "--rows".to_owned(), text(&self.installation.file("least.db"))];
+        arguments.extend(self.of_key(jobs));
+        arguments.extend(self.of_directory());
+        kit.serve(&arguments)
     }
 
     fn straight(&self, jobs: &Path, history: bool) -> Vec<String> {
@@ -90,6 +94,14 @@ impl<'a> Scene<'a> {
             .map(str::to_owned)
             .to_vec()
     }
+}
+
+/// A server that listens at `address` delivers.
+pub(crate) fn deliver(address: &str, pid: u32, jobs: &Path, senders: usize) -> Vec<String> {
+    let (jobs, senders, pid) = (text(jobs), senders.to_string(), pid.to_string());
+    ["deliver", "--server", address, "--jobs", &jobs, "--connections", &senders, "--watch", &pid]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 /// Measures one of the two rows.

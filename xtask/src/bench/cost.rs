@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::applied::Scene;
+use super::applied::{Scene, deliver};
 use super::kit::{Kit, Measured, Side, text};
 use super::product::People;
 use super::query::{self, Asks, TABLE};
@@ -31,11 +31,18 @@ pub(crate) fn measure(kit: &Kit<'_>, servers: &Servers) -> Result<Vec<Row>> {
         let jobs = scene.prepare(kit, kit.runs + 1)?;
         kit.measure(&scene.deliver(&jobs[kit.runs], clients))?;
         let constant = Constant::serve(kit)?;
+        let least = scene.serve_least(kit, &jobs[kit.runs])?;
+        let least_deliver = |run: usize| {
+            let mut arguments = deliver(&least.address, least.service.id(), &jobs[run], clients);
+            arguments.push("--unchecked".to_owned());
+            kit.measure(&arguments)
+        };
         let mut sides = [
             Side::new("Lockstep", |run| kit.measure(&scene.deliver(&jobs[run], clients))),
             Side::new("openings alone", |run| kit.measure(&scene.openings(&jobs[run]))),
             Side::new("directory alone", |run| kit.measure(&scene.writes(&jobs[run]))),
             Side::new("constant replies", |_| constant.measure(kit)),
+            Side::new("the least", least_deliver),
         ];
         kit.interleave(&mut sides)?;
         rows.push(row(place, clients, &sides));
@@ -81,6 +88,7 @@ fn row(place: usize, clients: usize, sides: &[Side<'_>]) -> Row {
         super::series::Series(from.0.iter().enumerate().map(run).collect())
     };
     let besides = less(&all, &[&opening]);
+    let least = less(&thousand(4, &["/used/0/seconds"]), &[&opening]);
     let rest = less(&besides, &[&directory, &storage, &http]);
     let others: Vec<String> = OTHERS.iter().map(|(name, rates)| format!("{name} {}", rates[place])).collect();
     Row {
@@ -99,6 +107,8 @@ fn row(place: usize, clients: usize, sides: &[Side<'_>]) -> Row {
             ("storage: the writing thread of SQLite, s".to_owned(), storage),
             ("HTTP and JSON of one request, s".to_owned(), http),
             ("the rest, s".to_owned(), rest),
+            ("the least that a server does for it, besides the opening, s".to_owned(), least),
+            ("the least, changes applied, 1/s".to_owned(), sides[4].rate()),
         ],
         command: "cargo xtask bench --only cost",
         notes: vec![

@@ -17,13 +17,14 @@ const TABLE: &str = "Table";
 /// How many deliveries a server makes at once: with 20 ms each, that is what binds it. With four, two servers and their
 /// PostgreSQL fill two processors, and what is measured is those.
 const CONCURRENCY: usize = 1;
-const SENDERS: usize = 8;
+/// As many as there are servers at most: what is accepted while deliveries are under way takes time from both.
+const SENDERS: usize = 2;
 /// How long a new server may take to get its share of the buckets.
 const BALANCE: Duration = Duration::from_secs(60);
 
 /// Measures the row.
 pub(crate) fn measure(kit: &Kit<'_>, servers: &Servers) -> Result<Vec<Row>> {
-    let changes = kit.many(1_500);
+    let changes = kit.many(2_000);
     let admin = servers.postgres_url();
     sql(kit, admin, "CREATE DATABASE bench")?;
     sql(kit, admin, "CREATE DATABASE bench_table")?;

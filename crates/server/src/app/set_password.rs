@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lockstep_core::account::Account;
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::change::{Change, ChangeState, DEFAULT_LIFETIME};
 use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId, TransportKeyId};
@@ -122,9 +121,8 @@ async fn judge(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<AccountId, Err
         return Err(Error::Illegal { field: "encryptedPassword", reason });
     }
 
-    let person = identity::find(tx, sent.identity).await?;
-    let person = person.ok_or(Error::Unknown { field: "identityId", what: "an identity" })?;
-    if !person.enabled {
+    let enabled = identity::is_enabled(tx, sent.identity).await?;
+    if !enabled.ok_or(Error::Unknown { field: "identityId", what: "an identity" })? {
         return Err(Error::Impossible("the identity is disabled".to_owned()));
     }
     let place = configuration.source(tx, sent.source).await?;
@@ -132,28 +130,28 @@ async fn judge(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<AccountId, Err
     if !place.takes_passwords() {
         return Err(Error::no_passwords());
     }
-    let accounts = account::list_of(tx, person.id).await?;
-    let there: Vec<Account> =
-        accounts.into_iter().filter(|account| account.source == place.id && !account.vanished).collect();
-    meant(&there, &sent.account_sent).map(|account| account.id)
+    meant(&account::native_ids(tx, sent.identity, place.id).await?, &sent.account_sent)
 }
 
 /// The account among those that the identity has on the source. Directories compare names without regard to case; where
 /// that leaves just one, it is meant.
-fn meant<'a>(there: &'a [Account], sent: &str) -> Result<&'a Account, Error> {
+fn meant(there: &[(AccountId, String)], sent: &str) -> Result<AccountId, Error> {
     if sent.is_empty() {
         return match there {
-            [only] => Ok(only),
+            [(only, _)] => Ok(*only),
             [] => Err(Error::Impossible("the identity has no account on this source".to_owned())),
             _ => Err(Error::Impossible("the identity has several accounts on this source: name one".to_owned())),
         };
     }
-    let exact = there.iter().find(|account| account.native_id == sent);
+    if let Some((exact, _)) = there.iter().find(|(_, native_id)| native_id == sent) {
+        return Ok(*exact);
+    }
     let folded = sent.to_lowercase();
-    let mut alike = there.iter().filter(|account| account.native_id.to_lowercase() == folded);
-    exact
-        .or_else(|| alike.next().filter(|_| alike.next().is_none()))
-        .ok_or(Error::Unknown { field: "accountId", what: "an account of this identity on this source" })
+    let mut alike = there.iter().filter(|(_, native_id)| native_id.to_lowercase() == folded);
+    match (alike.next(), alike.next()) {
+        (Some((only, _)), None) => Ok(*only),
+        _ => Err(Error::Unknown { field: "accountId", what: "an account of this identity on this source" }),
+    }
 }
 
 fn new_change(app: &App, sent: &Sent, account: AccountId) -> Change {
@@ -263,32 +261,22 @@ mod tests {
 
     use super::*;
 
-    fn account(number: u128, native_id: &str) -> Account {
-        Account {
-            id: AccountId(Uuid::from_u128(number)),
-            identity: None,
-            source: SourceId::IDENTITY_NOW,
-            stable_id: native_id.to_owned(),
-            native_id: native_id.to_owned(),
-            name: native_id.to_owned(),
-            password_sync: true,
-            attributes: BTreeMap::new(),
-            vanished: false,
-        }
+    fn account(number: u128, native_id: &str) -> (AccountId, String) {
+        (AccountId(Uuid::from_u128(number)), native_id.to_owned())
     }
 
     #[test]
     fn an_account_that_is_not_named_is_the_only_one() {
         assert!(meant(&[], "").is_err());
-        assert_eq!(meant(&[account(1, "a")], "").expect("one").id.0.as_u128(), 1);
+        assert_eq!(meant(&[account(1, "a")], "").expect("one").0.as_u128(), 1);
         assert!(meant(&[account(1, "a"), account(2, "b")], "").is_err());
     }
 
     #[test]
     fn a_named_account_is_found_whatever_its_case_if_only_one_is_like_it() {
         let two = [account(1, "uid=Abby,dc=x"), account(2, "uid=abby,dc=x"), account(3, "uid=Bea,dc=x")];
-        assert_eq!(meant(&two, "uid=abby,dc=x").expect("exact").id.0.as_u128(), 2);
-        assert_eq!(meant(&two, "UID=bea,DC=X").expect("alike").id.0.as_u128(), 3);
+        assert_eq!(meant(&two, "uid=abby,dc=x").expect("exact").0.as_u128(), 2);
+        assert_eq!(meant(&two, "UID=bea,DC=X").expect("alike").0.as_u128(), 3);
         assert!(meant(&two, "UID=abby,DC=X").is_err(), "two are like it");
         assert!(meant(&two, "uid=*").is_err());
     }
