@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::http::{Connection, get, post};
 use crate::jobs::Jobs;
-use crate::usage::Usage;
+use crate::usage::{Machine, Usage};
 
 /// The shortest and the longest time between two looks at the counter, each of which costs the server some work: half of
 /// the time that the rest will take, as it looks.
@@ -65,6 +65,7 @@ pub(crate) async fn run(arguments: Deliver) -> Result<Value> {
     let before = counters.read().await?;
 
     let watched = watch(&arguments.watch)?;
+    let machine = Machine::now()?;
     let began = Instant::now();
     let next = Arc::new(AtomicUsize::new(0));
     let mut sending = JoinSet::new();
@@ -84,6 +85,7 @@ pub(crate) async fn run(arguments: Deliver) -> Result<Value> {
     }
     let took = began.elapsed();
     let used: Vec<Usage> = watch(&arguments.watch)?.iter().zip(&watched).map(|(now, then)| now.since(then)).collect();
+    let stolen = Machine::now()?.stolen_since(&machine);
     let after = counters.read().await?;
     if !arguments.accept_only && !arguments.unchecked {
         check(arguments.server[0], &token, &answers).await?;
@@ -101,6 +103,7 @@ pub(crate) async fn run(arguments: Deliver) -> Result<Value> {
         "slowest_milliseconds": slowest.as_secs_f64() * 1000.0,
         "used": used,
         "own": Usage::own()?.seconds,
+        "stolen": stolen,
         "counted": counted,
     }))
 }

@@ -1,8 +1,10 @@
 //! Durable single-row inserts into SQLite with the best batching that we know: one thread takes all that wait, makes one
-//! transaction of them, and answers everyone when it is on the disk.
+//! transaction of them, and answers everyone when it is on the disk. It paces itself as the product does: a commit for each
+//! row that comes would take the disk from the directory that shares it.
 
 use std::path::Path;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lockstep_vault::secret::draw_id;
@@ -11,6 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How many share a transaction at most.
 const BATCH: usize = 512;
+
+/// While so many or more share a transaction, the next one begins no sooner than this after it began.
+const MANY: usize = 4;
+const PACE: Duration = Duration::from_millis(4);
 
 /// The way to the thread.
 #[derive(Clone)]
@@ -47,7 +53,16 @@ impl Rows {
 
 fn write(connection: &Connection, mut waiting: mpsc::Receiver<Row>) -> Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut next = Instant::now();
     while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+        while batch.len() < BATCH
+            && let Ok(row) = waiting.try_recv()
+        {
+            batch.push(row);
+        }
+        let began = Instant::now();
+        next = if batch.len() >= MANY { began + PACE } else { began };
         let transaction = connection.unchecked_transaction()?;
         let mut told = Vec::with_capacity(batch.len());
         let mut insert = transaction.prepare_cached("INSERT INTO request (id, content) VALUES (?1, ?2)")?;

@@ -17,7 +17,7 @@ use crate::directory::{Directory, set_password};
 use crate::jobs::{Job, Jobs};
 use crate::opener::Opener;
 use crate::rows::Rows;
-use crate::usage::Usage;
+use crate::usage::{Machine, Usage};
 
 /// How many changes are under way for each connection to the directory, so that none of those waits for a ciphertext.
 const AHEAD: usize = 4;
@@ -74,6 +74,7 @@ pub(crate) async fn run(arguments: Straight) -> Result<Value> {
     });
     let watched: Vec<Usage> = arguments.watch.iter().map(|pid| Usage::of(*pid)).collect::<Result<_>>()?;
     let own = Usage::own()?;
+    let machine = Machine::now()?;
     let began = Instant::now();
     let mut walking = JoinSet::new();
     for _ in 0..arguments.directory.connections * AHEAD {
@@ -89,6 +90,7 @@ pub(crate) async fn run(arguments: Straight) -> Result<Value> {
         "seconds": took.as_secs_f64(),
         "per_second": line.jobs.len() as f64 / took.as_secs_f64(),
         "own": Usage::own()?.since(&own).seconds,
+        "stolen": Machine::now()?.stolen_since(&machine),
         "used": used.collect::<Result<Vec<_>>>()?,
     }))
 }

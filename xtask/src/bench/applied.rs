@@ -129,11 +129,12 @@ pub(crate) fn measure(kit: &Kit<'_>, servers: &Servers, history: bool) -> Result
     let rates: Vec<_> = sides[..used].iter().map(Side::rate).collect();
     let costs: Vec<_> =
         sides[2..used].iter().map(|side| side.series(|measured| measured.cost(&["/own", "/other"]))).collect();
-    let limit = limit(&rates[2..].iter().collect::<Vec<_>>(), &costs.iter().collect::<Vec<_>>());
+    let limit = limit(&sides[1], &rates[2..].iter().collect::<Vec<_>>(), &costs.iter().collect::<Vec<_>>());
     let names = ["Lockstep", "straight line", "openings alone", "directory alone", "rows alone", "hashes alone"];
     let mut parts: Vec<_> =
         names.iter().zip(&rates).map(|(name, rate)| (format!("{name}, 1/s"), rate.clone())).collect();
     parts.push(("limit of the straight line, 1/s".to_owned(), limit.clone()));
+    parts.push(("part of the processors that the host gave to others meanwhile".to_owned(), sides[1].stolen()));
     parts.push(("openings of Lockstep for each change".to_owned(), sides[0].series(Measured::openings)));
     parts.push(("acceptance meanwhile, 1/s".to_owned(), sides[0].series(|it| it.number("/accepted_per_second"))));
     let (title, command) = match history {
@@ -172,7 +173,7 @@ fn notes(people: usize, history: bool) -> Vec<String> {
             .to_owned(),
         "Load, product or straight line, and slapd share the processors.".to_owned(),
         "Limit: the least of the components' rates alone and of the processors ÷ the processor time that the components \
-         need for one change together."
+         need for one change together, less what the host gave to others meanwhile."
             .to_owned(),
     ]
 }

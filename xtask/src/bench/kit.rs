@@ -118,6 +118,11 @@ impl<'a> Side<'a> {
         Series(self.measured.iter().map(figure).collect())
     }
 
+    /// Which part of the processors' time others on the host had meanwhile.
+    pub(crate) fn stolen(&self) -> Series {
+        self.series(|measured| measured.number("/stolen"))
+    }
+
     /// Operations a second.
     pub(crate) fn rate(&self) -> Series {
         self.series(|measured| measured.number("/per_second"))
@@ -135,6 +140,11 @@ impl Measured {
         self.number("/counted/lockstep_payload_opening_seconds_count") / self.number("/operations")
     }
 
+    /// What was written to the disk for each operation, in KB.
+    pub(crate) fn kilobytes(&self) -> f64 {
+        self.number("/used/0/written") / 1000.0 / self.number("/operations")
+    }
+
     /// The seconds of processor time for each operation, of the named parts together.
     pub(crate) fn cost(&self, parts: &[&str]) -> f64 {
         parts.iter().map(|part| self.number(part)).sum::<f64>() / self.number("/operations")
@@ -147,14 +157,16 @@ pub(crate) fn text(path: &Path) -> String {
 }
 
 /// What the bare components allow when they share the processors: none goes faster than alone, and all of them together
-/// have no more processor time than there is.
-pub(crate) fn limit(alone: &[&Series], costs: &[&Series]) -> Series {
+/// have no more processor time than there is. `baseline` is what ran with all of them: what others on the host took of the
+/// processors meanwhile was not there.
+pub(crate) fn limit(baseline: &Side<'_>, alone: &[&Series], costs: &[&Series]) -> Series {
     let processors = std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64);
+    let stolen = baseline.stolen();
     let runs = alone.first().map_or(0, |series| series.0.len());
     let of_run = |run: usize| {
         let slowest = alone.iter().map(|series| series.0[run]).fold(f64::INFINITY, f64::min);
         let together: f64 = costs.iter().map(|series| series.0[run]).sum();
-        slowest.min(processors / together)
+        slowest.min(processors * (1.0 - stolen.0[run]) / together)
     };
     Series((0..runs).map(of_run).collect())
 }
