@@ -16,7 +16,7 @@ pub(crate) struct Usage {
     pub(crate) seconds: f64,
     /// Of its living threads, by their names without the number at the end.
     pub(crate) threads: BTreeMap<String, f64>,
-    /// Bytes that were to be written to a disk.
+    /// Bytes that were to be written to a disk; no number where the kernel does not say it to this user.
     pub(crate) written: f64,
 }
 
@@ -31,9 +31,9 @@ impl Usage {
             let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();
             *threads.entry(name).or_default() += seconds;
         }
-        let io = fs::read_to_string(format!("/proc/{pid}/io")).context("cannot read what a process wrote")?;
+        let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
         let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")?.parse().ok());
-        Ok(Self { seconds, threads, written: written.context("/proc/PID/io does not look as expected")? })
+        Ok(Self { seconds, threads, written: written.unwrap_or(f64::NAN) })
     }
 
     /// What this process used.

@@ -17,7 +17,6 @@ pub mod password_management;
 mod prefer;
 mod system;
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +25,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::connect_info::ConnectInfo;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -49,8 +48,6 @@ pub struct Api(Arc<Shared>);
 /// What an [`Api`] holds.
 pub struct Shared {
     app: App,
-    /// The patterns of the contract's addresses, where every answer is JSON.
-    contract: BTreeSet<String>,
     requests: Requests,
     failures: Failures,
     waits: Waits,
@@ -65,9 +62,9 @@ impl std::ops::Deref for Api {
 }
 
 impl Api {
-    fn new(app: App, contract: BTreeSet<String>) -> Self {
+    fn new(app: App) -> Self {
         let requests = Requests::new(&app.config.limits);
-        Self(Arc::new(Shared { contract, requests, failures: Failures::default(), waits: Waits::default(), app }))
+        Self(Arc::new(Shared { requests, failures: Failures::default(), waits: Waits::default(), app }))
     }
 }
 
@@ -94,7 +91,7 @@ fn contract() -> OpenApiRouter<Api> {
             false => openapi::at(&path, version, routes!(digit::generate_digit_token)),
         });
     }
-    table
+    table.route_layer(from_fn(accept::json))
 }
 
 /// What operators and other programs read, without a token.
@@ -117,8 +114,8 @@ fn health() -> Router<Api> {
 /// The whole API of `app`. It must be served with the peer's address ([`serve`] does), which the token endpoint counts
 /// failures by.
 pub fn router(app: App) -> Router {
-    let (contract, described) = contract().split_for_parts();
-    let api = Api::new(app, described.paths.paths.into_keys().collect());
+    let api = Api::new(app);
+    let (contract, _) = contract().split_for_parts();
     let routed = contract
         .merge(system())
         .fallback(async || Error::NoRoute)
@@ -152,7 +149,7 @@ pub async fn serve_health(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, health().with_state(Api::new(app, BTreeSet::new()))).with_graceful_shutdown(stop).await
+    axum::serve(listener, health().with_state(Api::new(app))).with_graceful_shutdown(stop).await
 }
 
 /// Our OpenAPI document.

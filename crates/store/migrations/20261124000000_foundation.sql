@@ -97,7 +97,6 @@ CREATE TABLE submission (
     bucket SMALLINT NOT NULL,
     digest BYTEA NOT NULL,
     change UUID NOT NULL,
-    transport_key UUID NOT NULL,
     CONSTRAINT submission_bucket_digest_key PRIMARY KEY (bucket, digest)
 ) /*sqlite WITHOUT ROWID*/;
 

@@ -129,20 +129,21 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, limit: u32) -> Resul
     rows.into_iter().map(Change::try_from).collect()
 }
 
-/// Up to `limit` final changes that ended before `before` and that nobody needs any more, in whichever bucket, those that
-/// were accepted first; only such as come after `after`. Fewer than `limit` say that there are no more.
+/// Up to `limit` final changes that were accepted and ended before `before` and that nobody needs any more, in whichever
+/// bucket, in the order of their ids; only such as come after `after`. Fewer than `limit` say that there are no more.
 ///
-/// The newest change of an identity stays: the next place is counted from it. So does one whose transport key lives: its
-/// ciphertext may be sent again.
+/// The newest change of an identity stays: the next place is counted from it. So does one that another joined: it has the
+/// targets of both.
 pub async fn old(tx: &mut Tx<'_>, after: Option<ChangeId>, before: DateTime<Utc>, limit: u32) -> Result<Vec<ChangeId>> {
     let rows = fetch!(
         tx,
         fetch_all as (Uuid,),
         "list old changes",
         "SELECT id FROM change AS old WHERE id > $1 AND id < $2 AND settled_at < $3
-             AND transport_key NOT IN (SELECT id FROM transport_key WHERE state <> 'destroyed')
              AND EXISTS (SELECT 1 FROM change AS newer
                  WHERE newer.bucket = old.bucket AND newer.identity = old.identity AND newer.seq > old.seq)
+             AND NOT EXISTS (SELECT 1 FROM change AS follower
+                 WHERE follower.bucket = old.bucket AND follower.identity = old.identity AND follower.joined = old.id)
          ORDER BY id LIMIT $4",
         after.map_or(Uuid::nil(), |after| after.0),
         // Ids are ordered by the time of acceptance, and a change ends after it (by another node's clock a little before:
@@ -180,7 +181,7 @@ pub async fn remove(tx: &mut Tx<'_>, bucket: Bucket, ids: &[ChangeId]) -> Result
 }
 
 /// The least of the ids that are given at that time or later.
-fn first_id_of(time: DateTime<Utc>) -> Uuid {
+pub(crate) fn first_id_of(time: DateTime<Utc>) -> Uuid {
     let milliseconds = u64::try_from(time.timestamp_millis()).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
 }

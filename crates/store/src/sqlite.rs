@@ -1,10 +1,9 @@
 //! SQLite: one writer that commits in groups, many readers, and the lock that proves there is one node.
 //!
 //! Write-ahead logging lets readers go on while the writer commits; `synchronous=FULL` makes every commit an fsync, and
-//! [`writer`] lets everyone who waits share it, on a thread where it may wait for the disk; [`checkpointer`] copies the log
-//! into the database on another one. A read is done where it is asked for. Nothing is handed from thread to thread within a transaction.
+//! [`writer`] lets everyone who waits share it, on a thread where it may wait for the disk. A read is done where it is asked
+//! for. Nothing is handed from thread to thread within a transaction.
 
-mod checkpointer;
 mod lock;
 mod readers;
 pub(crate) mod statement;
@@ -22,7 +21,6 @@ use rusqlite::{Connection, OpenFlags};
 use crate::Tx;
 use crate::error::{Cause, Error, Result};
 use crate::store::{Counters, Options};
-use checkpointer::MOST_PAGES;
 use lock::ServeLock;
 use readers::Readers;
 use writer::Writer;
@@ -35,6 +33,10 @@ const READERS: usize = 2;
 
 /// How many prepared statements a connection keeps: more than there are.
 const STATEMENTS: usize = 256;
+
+/// After how many pages the write-ahead log is copied into the database: 16 MB. The same few pages are written by commit
+/// after commit, and are copied once for all of them.
+const CHECKPOINT: u32 = 4000;
 
 /// How many KB of pages the writing connection keeps. It finds most of what it changes there, as nobody else writes while
 /// the server runs; what a reader keeps is stale after every commit. Not more: a commit that split a page looks at all of
@@ -147,7 +149,7 @@ impl DatabaseFile {
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA secure_delete = ON;
-             PRAGMA wal_autocheckpoint = {MOST_PAGES};
+             PRAGMA wal_autocheckpoint = {CHECKPOINT};
              PRAGMA cache_size = -{WRITER_CACHE};"
         ))?;
         Ok(connection)

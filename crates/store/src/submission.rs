@@ -1,15 +1,17 @@
 //! Submissions: the ciphertexts that were sent, and which change each became.
 //!
-//! A ciphertext belongs to the caller who sent it first and to the identity it was sent for, for as long as its
-//! transport key lives: otherwise a captured one could be delivered to a system that the thief can read. Sent again, the
+//! A ciphertext belongs to the caller who sent it first and to the identity it was sent for, for as long as a transport
+//! key may open it: otherwise a captured one could be delivered to a system that the thief can read. Sent again, the
 //! same request is the same change.
 //!
 //! The digest is the beginning of the vault's keyed hash of the decoded ciphertext, and names the bucket: it is known
 //! before the change. Nobody who lacks the key finds two ciphertexts with the same one.
 
-use lockstep_core::id::{Bucket, ChangeId, IdentityId, SourceId, TransportKeyId};
+use chrono::{DateTime, Utc};
+use lockstep_core::id::{Bucket, ChangeId, IdentityId, SourceId};
 use uuid::Uuid;
 
+use crate::change;
 use crate::error::Result;
 use crate::tx::{Tx, execute, fetch, row};
 
@@ -52,49 +54,53 @@ row! {
 /// Binds a ciphertext to the change that it is to become, or says what became of it before. It comes first of all that
 /// accepting writes: of several at the same time all but one wait here and then see what the first has committed. Unless
 /// it is new the transaction must be given up, and `change` with it.
-pub async fn claim(
-    tx: &mut Tx<'_>,
-    submission: &Submission<'_>,
-    transport_key: TransportKeyId,
-    change: ChangeId,
-) -> Result<Claim> {
-    let inserted = execute!(
-        tx,
-        "claim a ciphertext",
-        "INSERT INTO submission (bucket, digest, change, transport_key)
-         VALUES ($1, $2, $3, $4) ON CONFLICT (bucket, digest) DO NOTHING",
-        submission.bucket(),
-        &submission.digest[..],
-        change.0,
-        transport_key.0,
-    )?;
-    if inserted == 1 {
-        return Ok(Claim::New);
-    }
-    match find(tx, submission).await? {
-        Claim::New => {
-            let inserted = execute!(
-                tx,
-                "claim a ciphertext for another account",
-                "INSERT INTO submission_again (bucket, digest, source, account_sent, change)
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (bucket, digest, source, account_sent) DO NOTHING",
-                submission.bucket(),
-                &submission.digest[..],
-                submission.source.0,
-                submission.account_sent,
-                change.0,
-            )?;
-            match inserted {
-                1 => Ok(Claim::New),
-                _ => find(tx, submission).await,
-            }
+pub async fn claim(tx: &mut Tx<'_>, submission: &Submission<'_>, change: ChangeId) -> Result<Claim> {
+    loop {
+        let inserted = execute!(
+            tx,
+            "claim a ciphertext",
+            "INSERT INTO submission (bucket, digest, change)
+             VALUES ($1, $2, $3) ON CONFLICT (bucket, digest) DO NOTHING",
+            submission.bucket(),
+            &submission.digest[..],
+            change.0,
+        )?;
+        if inserted == 1 {
+            return Ok(Claim::New);
         }
-        before => Ok(before),
+        // Forgotten between the two statements, it is claimed after all.
+        let Some(first) = first(tx, submission).await? else { continue };
+        let before = beside(tx, submission, first).await?;
+        if before != Claim::New {
+            return Ok(before);
+        }
+        let inserted = execute!(
+            tx,
+            "claim a ciphertext for another account",
+            "INSERT INTO submission_again (bucket, digest, source, account_sent, change)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (bucket, digest, source, account_sent) DO NOTHING",
+            submission.bucket(),
+            &submission.digest[..],
+            submission.source.0,
+            submission.account_sent,
+            change.0,
+        )?;
+        if inserted == 1 {
+            return Ok(Claim::New);
+        }
     }
 }
 
 /// What a request is, beside those before it; nothing is written.
 pub async fn find(tx: &mut Tx<'_>, submission: &Submission<'_>) -> Result<Claim> {
+    match first(tx, submission).await? {
+        Some(first) => beside(tx, submission, first).await,
+        None => Ok(Claim::New),
+    }
+}
+
+/// The first change of a ciphertext.
+async fn first(tx: &mut Tx<'_>, submission: &Submission<'_>) -> Result<Option<ChangeId>> {
     let first = fetch!(
         tx,
         fetch_optional as (Uuid,),
@@ -103,7 +109,11 @@ pub async fn find(tx: &mut Tx<'_>, submission: &Submission<'_>) -> Result<Claim>
         submission.bucket(),
         &submission.digest[..]
     )?;
-    let Some(first) = first.map(|(first,)| ChangeId(first)) else { return Ok(Claim::New) };
+    Ok(first.map(|(first,)| ChangeId(first)))
+}
+
+/// What a request is, beside the first with its ciphertext.
+async fn beside(tx: &mut Tx<'_>, submission: &Submission<'_>, first: ChangeId) -> Result<Claim> {
     let first = fetch!(
         tx,
         fetch_optional as FirstRow,
@@ -112,7 +122,7 @@ pub async fn find(tx: &mut Tx<'_>, submission: &Submission<'_>) -> Result<Claim>
         first.bucket().number(),
         first.0
     )?;
-    // A change outlives its transport key, and that key this row: nobody's is nobody's to send.
+    // Changes are kept longer than these rows. Were it otherwise, it would be nobody's to send.
     let Some(first) = first else { return Ok(Claim::Foreign) };
     if first.caller != submission.caller || first.identity != submission.identity.0 {
         return Ok(Claim::Foreign);
@@ -140,22 +150,22 @@ impl Submission<'_> {
     }
 }
 
-/// Forgets the ciphertexts of destroyed transport keys in one bucket: they say nothing to anybody any more. Gives how
-/// many.
-pub async fn forget(tx: &mut Tx<'_>, bucket: Bucket) -> Result<u64> {
+/// Forgets the ciphertexts in one bucket that first came before `before`: before
+/// [`opens_since`](crate::transport_key::opens_since) nothing opens them any more. Gives how many.
+pub async fn forget(tx: &mut Tx<'_>, bucket: Bucket, before: DateTime<Utc>) -> Result<u64> {
     execute!(
         tx,
         "forget the changes of ciphertexts",
         "DELETE FROM submission_again WHERE bucket = $1 AND digest IN
-             (SELECT digest FROM submission WHERE bucket = $1 AND transport_key IN
-                 (SELECT id FROM transport_key WHERE state = 'destroyed'))",
+             (SELECT digest FROM submission WHERE bucket = $1 AND change < $2)",
         bucket.number(),
+        change::first_id_of(before),
     )?;
     execute!(
         tx,
         "forget ciphertexts",
-        "DELETE FROM submission WHERE bucket = $1 AND transport_key IN
-             (SELECT id FROM transport_key WHERE state = 'destroyed')",
+        "DELETE FROM submission WHERE bucket = $1 AND change < $2",
         bucket.number(),
+        change::first_id_of(before),
     )
 }

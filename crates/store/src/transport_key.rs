@@ -1,7 +1,7 @@
 //! Transport keys: the key pairs that clients encrypt with. The private half is sealed by the vault, which also says
 //! what state a key goes to next and when; paddings and states are kept under the names that it gives them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::id::TransportKeyId;
 use uuid::Uuid;
 
@@ -107,6 +107,21 @@ pub async fn advance(tx: &mut Tx<'_>, id: TransportKeyId, from: &str, to: &str, 
         configuration::changed(tx).await?;
     }
     Ok(moved == 1)
+}
+
+/// How far the clocks of two nodes may be apart, one of which made a key and the other accepted a change.
+const CLOCKS: TimeDelta = TimeDelta::hours(1);
+
+/// From when on what was sent may be opened: nothing that came before the oldest key that is not destroyed was made. None
+/// where there is no such key.
+pub async fn opens_since(tx: &mut Tx<'_>) -> Result<Option<DateTime<Utc>>> {
+    let (oldest,) = fetch!(
+        tx,
+        fetch_one as (Option<DateTime<Utc>>,),
+        "find the oldest transport key that opens",
+        "SELECT MIN(created_at) FROM transport_key WHERE state <> 'destroyed'"
+    )?;
+    Ok(oldest.map(|oldest| oldest - CLOCKS))
 }
 
 /// Destroys the private half of a retired key, unless an unfinished change was encrypted with it. Gives whether it is

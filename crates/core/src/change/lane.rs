@@ -175,7 +175,7 @@ impl Lane {
     }
 
     /// The highest place in the order that the lane has seen: the store is asked for what comes after it. Nothing
-    /// comes before it any more, because places are given and committed under one lock.
+    /// comes before it any more, because places are committed in their order.
     pub fn seen(&self) -> i64 {
         self.seen
     }

@@ -3,11 +3,23 @@
 //! There is one format, so nothing is negotiated: a client whose `Accept` leaves JSON out is told so before anything is
 //! done, instead of getting an answer that it cannot read. What cannot be parsed counts as no preference.
 
+use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 
-/// Whether an `Accept` leaves `application/json` in.
-pub(super) fn takes_json(headers: &HeaderMap) -> bool {
+use super::error::Error;
+
+/// Refuses a request whose `Accept` leaves out `application/json`.
+pub(super) async fn json(request: Request, next: Next) -> Response {
+    match takes_json(request.headers()) {
+        true => next.run(request).await,
+        false => Error::NotAcceptable.into_response(),
+    }
+}
+
+fn takes_json(headers: &HeaderMap) -> bool {
     let values: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let ranges: Vec<(String, bool)> = values.iter().flat_map(|value| value.split(',')).filter_map(range).collect();
     if ranges.is_empty() {

@@ -1,6 +1,6 @@
 //! What happens to every request on its way in and to every answer on its way out.
 //!
-//! On the way in: an id, a place for the caller's name, and whether the client takes JSON. On the way out: errors are rendered and, where something
+//! On the way in: an id, and a place for the caller's name. On the way out: errors are rendered and, where something
 //! failed inside, logged with their source chain; the headers that every answer has; the counters; one line of the log.
 //! A line of the log holds the matched pattern of the address, never its query or what stood in place of an id, and
 //! never a header or a body.
@@ -16,8 +16,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::ResponseForPanic;
 
+use super::Api;
 use super::error::{Carried, Error};
-use super::{Api, accept};
 
 /// The header with the id of the request; errors repeat it as their `trackingId`.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("slpt-request-id");
@@ -42,10 +42,7 @@ pub(super) async fn around(State(api): State<Api>, mut request: Request, next: N
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("no address", MatchedPath::as_str);
 
-    let mut response = match api.contract.contains(route) && !accept::takes_json(request.headers()) {
-        true => Error::NotAcceptable.into_response(),
-        false => next.run(request).await,
-    };
+    let mut response = next.run(request).await;
     let took = api.app.clock.monotonic().saturating_sub(started);
     if let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() {
         if error.is_internal() {

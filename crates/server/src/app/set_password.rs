@@ -96,8 +96,8 @@ pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Resul
     Ok(accepted)
 }
 
-/// The change that the same request became before.
-async fn stored(tx: &mut Tx<'_>, id: ChangeId) -> Result<NotAccepted, lockstep_store::Error> {
+/// The same request became this change before.
+async fn before(tx: &mut Tx<'_>, id: ChangeId) -> Result<NotAccepted, lockstep_store::Error> {
     let found = change::find(tx, id).await?;
     Ok(match found {
         Some((change, _)) => NotAccepted::Before(Accepted { id, state: change.state }),
@@ -209,16 +209,16 @@ async fn accept(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<Accepted, Not
         Err(refusal) => {
             return Err(match submission::find(tx, &submission).await? {
                 // What was accepted before stays accepted.
-                Claim::Before(id) => stored(tx, id).await?,
+                Claim::Before(id) => before(tx, id).await?,
                 Claim::Foreign => foreign().into(),
                 Claim::New => refusal.into(),
             });
         }
     };
     let change = new_change(app, sent, account);
-    match submission::claim(tx, &submission, sent.key, change.id).await? {
+    match submission::claim(tx, &submission, change.id).await? {
         Claim::New => {}
-        Claim::Before(id) => return Err(stored(tx, id).await?),
+        Claim::Before(id) => return Err(before(tx, id).await?),
         Claim::Foreign => return Err(foreign().into()),
     }
     let binding = Binding::Payload {

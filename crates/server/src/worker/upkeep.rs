@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::id::{Bucket, ChangeId};
-use lockstep_store::{Tx, change, submission};
+use lockstep_store::{Tx, change, submission, transport_key};
 use tokio_util::sync::CancellationToken;
 
 use super::transport_keys;
 use crate::app::App;
 use crate::failpoint::failpoint;
 
-/// How often the restore mark is raised and the transport keys are looked at, and how often, counted in that, the old
-/// changes.
+/// How often the restore mark is raised and the transport keys are looked at, and how often, counted in that, what has
+/// served is looked for: once a day, as every identity's newest change is looked at then.
 const EVERY: Duration = Duration::from_secs(60);
-const PRUNE_EVERY: u32 = 60;
+const PRUNE_EVERY: u32 = 24 * 60;
 
-/// How long the status of a final change can be asked for.
+/// How long the status of a final change can be asked for, at least.
 const KEPT: TimeDelta = TimeDelta::days(30);
 /// How many changes are looked for at a time; each bucket's are removed in a transaction of its own.
 const BATCH: u32 = 500;
@@ -45,33 +45,41 @@ async fn look_after(app: &App, prune_too: bool) -> anyhow::Result<()> {
     let raised = app.restore_mark.raise(&app.store).await.context("cannot raise the restore mark");
     transport_keys::maintain(app).await.and(raised)?;
     if prune_too {
-        forget_submissions(app).await?;
+        let read = app.store.read(|tx: &mut Tx<'_>| Box::pin(transport_key::opens_since(tx)));
+        let opens_since: lockstep_store::Result<Option<DateTime<Utc>>> = read.await;
+        // One and the same for both: a change is not removed while a submission names it.
+        let opens_since = opens_since.context("cannot find the oldest transport key")?;
+        if let Some(before) = opens_since {
+            forget_submissions(app, before).await?;
+        }
         failpoint!(app, SubmissionsForgotten);
-        prune(app).await?;
+        if let Some(before) = opens_since {
+            prune(app, before.min(app.clock.utc() - KEPT)).await?;
+        }
         failpoint!(app, ChangesPruned);
     }
     Ok(())
 }
 
-/// A destroyed key opens nothing, so it no longer matters who sent what under it.
-async fn forget_submissions(app: &App) -> anyhow::Result<()> {
+/// What came before the oldest key that opens was made is opened by none, so it no longer matters who sent it.
+async fn forget_submissions(app: &App, before: DateTime<Utc>) -> anyhow::Result<()> {
     for bucket in Bucket::all() {
         app.store
-            .write(move |tx: &mut Tx<'_>| Box::pin(async move { submission::forget(tx, bucket).await }))
+            .write(move |tx: &mut Tx<'_>| Box::pin(async move { submission::forget(tx, bucket, before).await }))
             .await
             .context("cannot forget the ciphertexts of destroyed keys")?;
     }
     Ok(())
 }
 
-async fn prune(app: &App) -> anyhow::Result<()> {
-    let before = app.clock.utc() - KEPT;
-    let mut after = None;
+async fn prune(app: &App, before: DateTime<Utc>) -> anyhow::Result<()> {
+    let mut seen = None;
     loop {
-        let list = app.store.scan(move |tx: &mut Tx<'_>| Box::pin(change::old(tx, after, before, BATCH)));
+        let list = app.store.scan(move |tx: &mut Tx<'_>| Box::pin(change::old(tx, seen, before, BATCH)));
         let old: lockstep_store::Result<Vec<ChangeId>> = list.await;
         let old = old.context("cannot list old changes")?;
-        let Some(last) = old.last().copied() else { return Ok(()) };
+        let more = old.len() == BATCH as usize;
+        seen = old.last().copied();
         let mut buckets: BTreeMap<Bucket, Vec<ChangeId>> = BTreeMap::new();
         for id in old {
             buckets.entry(id.bucket()).or_default().push(id);
@@ -82,6 +90,8 @@ async fn prune(app: &App) -> anyhow::Result<()> {
             let removed: lockstep_store::Result<u64> = remove.await;
             removed.context("cannot remove old changes")?;
         }
-        after = Some(last);
+        if !more {
+            return Ok(());
+        }
     }
 }

@@ -18,7 +18,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::DatabaseFile;
-use super::checkpointer::Checkpointer;
 use super::statement::execute;
 use crate::Tx;
 use crate::error::{Error, Result};
@@ -106,8 +105,7 @@ impl Writer {
     pub(super) fn start(connection: Connection, file: DatabaseFile, counters: Arc<Counters>) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let runtime = Handle::current();
-        let checkpointer = Checkpointer::start(file.clone())?;
-        let writing = move || runtime.block_on(run(connection, file, checkpointer, waiting, counters));
+        let writing = move || runtime.block_on(run(connection, file, waiting, counters));
         thread::Builder::new().name("sqlite-writer".to_owned()).spawn(writing)?;
         Ok(Self { queue })
     }
@@ -133,13 +131,7 @@ impl Writer {
     }
 }
 
-async fn run(
-    connection: Connection,
-    file: DatabaseFile,
-    mut checkpointer: Checkpointer,
-    mut queue: mpsc::Receiver<Message>,
-    counters: Arc<Counters>,
-) {
+async fn run(connection: Connection, file: DatabaseFile, mut queue: mpsc::Receiver<Message>, counters: Arc<Counters>) {
     let mut connection = Some(connection);
     let mut messages = Vec::with_capacity(BATCH);
     let mut closed = Vec::new();
@@ -166,12 +158,8 @@ async fn run(
         }
         let many = group.len() >= MANY;
         let written = carry_out(&mut connection, &file, group, &counters).await;
-        next = if many && written > 0 { began + PACE } else { began };
-        if let Some(open) = connection.as_ref().filter(|_| written > 0) {
-            checkpointer.committed(open, written);
-        }
+        next = if many && written { began + PACE } else { began };
     }
-    checkpointer.stop();
     if let Some(connection) = connection
         && let Err((_, error)) = connection.close()
     {
@@ -182,22 +170,22 @@ async fn run(
     }
 }
 
-/// Does a group of work and tells everyone; says how many rows were written. Afterwards there is no connection if it is to
+/// Does a group of work and tells everyone; says whether anything was written. Afterwards there is no connection if it is to
 /// be opened anew.
 async fn carry_out(
     connection: &mut Option<Connection>,
     file: &DatabaseFile,
     group: Vec<Box<dyn Piece>>,
     counters: &Counters,
-) -> u64 {
-    let (mut groups, mut written) = (vec![group], 0);
+) -> bool {
+    let (mut groups, mut written) = (vec![group], false);
     while let Some(mut group) = groups.pop() {
         if group.is_empty() {
             continue;
         }
         let committed = match attempt(connection, file, &mut group, counters).await {
             Outcome::Committed { changes } => {
-                written += changes;
+                written |= changes > 0;
                 Ok(())
             }
             // Alone, it was given up with everything that there was.

@@ -1,7 +1,7 @@
 //! Changes: their order, their rows, and their end.
 
 use lockstep_core::change::{Change, ChangeState, Delta, TargetState};
-use lockstep_store::{change, lane, transport_key};
+use lockstep_store::{change, lane};
 use tokio::task::JoinSet;
 
 use crate::harness::{Database, on_both_engines};
@@ -143,34 +143,25 @@ on_both_engines! {
         assert_eq!(database.read(move |tx| Box::pin(change::find(tx, id))).await.expect("new").1, []);
     }
 
-    async fn the_newest_change_stays_and_so_does_one_whose_key_lives(database) {
-        // The next place is counted from the one; what was encrypted with the other key could be sent a second time.
+    async fn the_newest_change_stays_and_so_does_one_that_another_joined(database) {
+        // The next place is counted from the one; the other has the targets of both.
         let [ended, alone] = [identity_id(1), identity_id(2)];
-        let ends = |change| Change {
-            state: ChangeState::Finished,
-            settled_at: Some(at(9)),
-            ..change
-        };
-        let of_living_key = Change {
-            transport_key: crate::sample::transport_key_id(2),
-            ..sample_change(ended, 2)
-        };
-        let key = crate::keys::key(2, "retired");
-        database.write(move |tx| Box::pin(async move { transport_key::insert(tx, &key).await })).await;
-        let changes = [sample_change(ended, 1), of_living_key, sample_change(ended, 3), sample_change(alone, 1)];
+        let ends = |change| Change { state: ChangeState::Finished, settled_at: Some(at(9)), ..change };
+        let leader = sample_change(ended, 2);
+        let follower = Change { joined: Some(leader.id), ..sample_change(ended, 3) };
+        let changes = [sample_change(ended, 1), leader, follower, sample_change(alone, 1)];
         accept(&database, changes.map(ends).to_vec()).await;
 
         let old = async || database.read(move |tx| Box::pin(change::old(tx, None, at(500), 9))).await;
+        let remove = async |ids: Vec<_>| {
+            let bucket = ended.bucket();
+            database.write(move |tx| Box::pin(async move { change::remove(tx, bucket, &ids).await })).await
+        };
         assert_eq!(old().await, [change_id(ended, 1)]);
-        let destroy = database.write(|tx| {
-            Box::pin(transport_key::destroy(tx, crate::sample::transport_key_id(2), at(10)))
-        });
-        assert!(destroy.await);
-        let both = old().await;
-        assert_eq!(both, [change_id(ended, 1), change_id(ended, 2)]);
-        let bucket = ended.bucket();
-        let removed = database.write(move |tx| Box::pin(async move { change::remove(tx, bucket, &both).await })).await;
-        assert_eq!(removed, 2);
+        assert_eq!(remove(old().await).await, 1);
         accept(&database, vec![sample_change(ended, 4), sample_change(alone, 2)]).await;
+        assert_eq!(old().await, [change_id(ended, 3), change_id(alone, 1)], "the follower first");
+        assert_eq!(remove(vec![change_id(ended, 3)]).await, 1);
+        assert_eq!(old().await, [change_id(ended, 2), change_id(alone, 1)]);
     }
 }

@@ -1,13 +1,15 @@
 //! Submissions: one ciphertext, one caller, one identity, one change.
 
+use chrono::{DateTime, Utc};
 use lockstep_core::change::{Change, ChangeState, Delta};
 use lockstep_core::id::{Bucket, ChangeId};
 use lockstep_store::submission::{self, Claim, Submission};
+use lockstep_store::transport_key::TransportKey;
 use lockstep_store::{Error, change, lane, transport_key};
 use tokio::task::JoinSet;
 
 use crate::harness::{Database, on_both_engines};
-use crate::sample::{at, change as sample_change, change_id, identity_id, payload, source_id, transport_key_id};
+use crate::sample::{at, change as sample_change, identity_id, payload, source_id, transport_key_id, uuid};
 
 const DIGEST: [u8; 16] = [0x5a; 16];
 
@@ -38,8 +40,8 @@ impl Sent {
     async fn accept(self, database: &Database, number: u128) -> Claim {
         let work = database.store.write(move |tx| {
             Box::pin(async move {
-                let id = change_id(identity_id(self.identity), number);
-                match submission::claim(tx, &self.submission(), transport_key_id(1), id).await? {
+                let id = id(self.identity, number);
+                match submission::claim(tx, &self.submission(), id).await? {
                     Claim::New => {}
                     other => return Err(NotNew::Claim(other)),
                 }
@@ -73,8 +75,17 @@ impl From<Error> for NotNew {
     }
 }
 
-fn first() -> ChangeId {
-    change_id(identity_id(7), 1)
+/// The `number`-th change of an identity, accepted at [`SENT_AT`].
+fn id(identity: u128, number: u128) -> ChangeId {
+    let milliseconds = u128::from(hours(SENT_AT).timestamp_millis().unsigned_abs());
+    ChangeId::of(identity_id(identity), uuid((milliseconds << 80) + number * 0x100))
+}
+
+/// When everything here is sent, in hours.
+const SENT_AT: i64 = 25;
+
+fn hours(n: i64) -> DateTime<Utc> {
+    at(3600 * n)
 }
 
 on_both_engines! {
@@ -83,7 +94,7 @@ on_both_engines! {
         assert_eq!(SENT.find(&database).await, Claim::New);
         assert_eq!(SENT.accept(&database, 1).await, Claim::New);
         for (again, claim, why) in [
-            (SENT, Claim::Before(first()), "the same"),
+            (SENT, Claim::Before(id(7, 1)), "the same"),
             (Sent { caller: "client b", ..SENT }, Claim::Foreign, "another caller"),
             (Sent { identity: 2, ..SENT }, Claim::Foreign, "another identity"),
             (Sent { caller: "client b", ..elsewhere }, Claim::Foreign, "another caller, another account"),
@@ -130,7 +141,7 @@ on_both_engines! {
             .try_write(|tx| {
                 Box::pin(async move {
                     let thief = Sent { caller: "thief", ..SENT };
-                    submission::claim(tx, &thief.submission(), transport_key_id(1), first()).await?;
+                    submission::claim(tx, &thief.submission(), id(7, 1)).await?;
                     Err::<(), _>(Error::NotFound("reason to go on"))
                 })
             })
@@ -144,39 +155,51 @@ on_both_engines! {
         assert_eq!(SENT.accept(&database, 1).await, Claim::New);
         assert_eq!(named.find(&database).await, Claim::New, "another account is another change");
         assert_eq!(named.accept(&database, 2).await, Claim::New);
-        let second = change_id(identity_id(7), 2);
+        let second = id(7, 2);
         for number in [1, 2, 3] {
-            assert_eq!(SENT.accept(&database, number).await, Claim::Before(first()), "whoever was first counts");
+            assert_eq!(SENT.accept(&database, number).await, Claim::Before(id(7, 1)), "whoever was first counts");
             assert_eq!(named.accept(&database, number).await, Claim::Before(second));
         }
         assert_eq!(Sent { source: 2, ..SENT }.find(&database).await, Claim::New);
         assert_eq!(Sent { account: "UID=abby", ..SENT }.find(&database).await, Claim::New, "as it was sent");
     }
 
-    async fn a_destroyed_key_takes_its_ciphertexts_along(database) {
+    async fn a_ciphertext_is_forgotten_when_every_key_is_destroyed_that_may_open_it(database) {
         let bucket = Bucket::of_digest(&DIGEST);
+        for (n, state) in [(1, "retired"), (2, "retired"), (3, "published")] {
+            let key = TransportKey { created_at: hours(10 * n), ..crate::keys::key(u128::from(n.unsigned_abs()), state) };
+            database.write(move |tx| Box::pin(async move { transport_key::insert(tx, &key).await })).await;
+        }
+        // It comes when there are two keys.
         assert_eq!(SENT.accept(&database, 1).await, Claim::New);
         assert_eq!(Sent { source: 2, ..SENT }.accept(&database, 2).await, Claim::New);
-        let forget = async || database.write(move |tx| Box::pin(submission::forget(tx, bucket))).await;
-        let key = crate::keys::key(1, "retired");
-        database.write(move |tx| Box::pin(async move { transport_key::insert(tx, &key).await })).await;
-        assert_eq!(forget().await, 0, "the key is still there");
-        assert_eq!(SENT.accept(&database, 3).await, Claim::Before(first()), "the same");
-        let destroy = async || database.write(|tx| Box::pin(transport_key::destroy(tx, transport_key_id(1), at(9)))).await;
-        assert!(!destroy().await, "an unfinished change refers to it");
-        for number in [1, 2] {
-            let id = change_id(identity_id(7), number);
+        let forget = async || {
+            let opens_since = database.read(|tx| Box::pin(transport_key::opens_since(tx))).await.expect("a key");
+            let forgotten = database.write(move |tx| Box::pin(submission::forget(tx, bucket, opens_since))).await;
+            (opens_since, forgotten)
+        };
+        let destroy = async |n| database.write(move |tx| Box::pin(transport_key::destroy(tx, transport_key_id(n), at(9)))).await;
+        assert_eq!(forget().await, (hours(9), 0), "an hour for clocks that differ");
+        assert!(!destroy(1).await, "an unfinished change refers to it");
+        for n in [1, 2] {
+            let id = id(7, n);
             let (stored, _) = database.read(move |tx| Box::pin(change::find(tx, id))).await.expect("stored");
             let ended = Change { state: ChangeState::Failed, settled_at: Some(at(8)), ..stored };
             let delta = Delta { changes: vec![ended.clone()], ..Delta::default() };
             database.write(move |tx| Box::pin(async move { lane::save(tx, ended.identity, &delta).await })).await;
         }
-        assert!(destroy().await);
-        assert_eq!(forget().await, 1);
-        assert_eq!(SENT.find(&database).await, Claim::New);
-        let other = Sent { caller: "another client", identity: 9, source: 2, ..SENT };
-        assert_eq!(other.accept(&database, 1).await, Claim::New);
-        let changes = database.read(|tx| Box::pin(change::list_of(tx, identity_id(9), 100))).await;
-        assert_eq!(changes.len(), 1);
+        assert!(destroy(1).await);
+        assert_eq!(forget().await, (hours(19), 0), "the other key, which the request did not name, may open it");
+        let first = Claim::Before(id(7, 1));
+        assert_eq!(SENT.accept(&database, 3).await, first, "the same");
+        assert!(destroy(2).await);
+        assert_eq!(forget().await, (hours(29), 1));
+        for sent in [SENT, Sent { source: 2, ..SENT }] {
+            assert_eq!(sent.find(&database).await, Claim::New);
+        }
+        for (n, source) in [(4, 1), (5, 2)] {
+            let other = Sent { caller: "another client", identity: 9, source, ..SENT };
+            assert_eq!(other.accept(&database, n).await, Claim::New, "nothing of it is left");
+        }
     }
 }

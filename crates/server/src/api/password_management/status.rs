@@ -34,7 +34,7 @@ pub struct PasswordStatus {
 ///
 /// Tells how far a password change is and, once it is final, which accounts did not get the new password and why. A
 /// person's token sees that person's changes only, unless its owner is ORG_ADMIN or HELPDESK. A change can be asked about
-/// for 30 days.
+/// for at least 30 days.
 #[utoipa::path(
     get,
     path = "/password-change-status/{id}",

@@ -2,8 +2,8 @@
 //! taken for dead; then it goes on. Nothing is lost, and intake at the other never stops for longer than the lock time
 //! limit.
 //!
-//! It is aimed by state: the test holds the rows that the node waits for, stops the node, and lets go. So the database
-//! does for the node what it asked for, and the node does not know of it.
+//! It is aimed by state: the test holds what the node waits for, stops the node, and lets go. So the database does for
+//! the node what it asked for, and the node does not know of it.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ async fn a_node_that_is_stopped_in_mid_work_and_goes_on_after_it_was_taken_for_d
     let intake = Intake::start(apis[1].clone(), taken_in, infos.split_off(DRIVEN), town.begin);
 
     let Stopped { at, accepting } = aim.stop_inside(&town, &both).await;
-    // What the node had taken in is as good as lost; its client asks the other, while the row is still held.
+    // What the node had taken in is as good as lost; its client asks the other, while the place is still taken.
     let newer = Instant::now();
     aim.change(ACCEPT, &apis[1]).await;
     let newer = newer.elapsed();
@@ -74,7 +74,7 @@ async fn a_node_that_is_stopped_in_mid_work_and_goes_on_after_it_was_taken_for_d
     let (limit, all) = (timing.lock_limit(), timing.take_over_limit());
     town.say(format_args!("stopped for {paused:.1?} inside an accept, a settle and a connector call"));
     town.say(format_args!("the other had every bucket after {took_over:.2?}, limit {all:.1?}"));
-    town.say(format_args!("the person whose row was held was taken in after {newer:.2?}, limit {limit:.1?}"));
+    town.say(format_args!("the person whose next place was held was taken in after {newer:.2?}, limit {limit:.1?}"));
     town.say(format_args!(
         "{} others taken in; longest gap {:.2?}, slowest answer {:.2?}",
         taken.count, taken.gap, taken.slowest
@@ -229,7 +229,7 @@ impl Aim {
     }
 }
 
-/// Rows of a bucket that nobody else gets.
+/// What a transaction of the test has, and nobody else gets.
 struct Hold {
     transaction: Transaction<'static, Postgres>,
     /// The server process of the transaction.
@@ -245,7 +245,7 @@ impl Hold {
         Self { transaction, process }
     }
 
-    /// The server process that waits for these rows.
+    /// The server process that waits for this transaction.
     async fn awaited_by(&self, store: &PgPool) -> Option<i32> {
         let waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()
             AND application_name = 'lockstep' AND $1 = ANY (pg_blocking_pids(pid))";
