@@ -339,6 +339,8 @@ CREATE TABLE transport_key (
     state TEXT NOT NULL,
     since TIMESTAMPTZ NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
+    -- NULL as long as nobody was told of it.
+    published_at TIMESTAMPTZ,
     CONSTRAINT transport_key_id_key PRIMARY KEY (id)
 );
 

@@ -36,8 +36,8 @@ pub async fn insert(tx: &mut Tx<'_>, key: &TransportKey) -> Result<()> {
     execute!(
         tx,
         "store a transport key",
-        "INSERT INTO transport_key (id, padding, size, public_key, sealed_private, state, since, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO transport_key (id, padding, size, public_key, sealed_private, state, since, created_at, published_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $6 = 'ready' THEN NULL ELSE $7 END)",
         key.id.0,
         key.padding.as_str(),
         i64::from(key.size),
@@ -97,7 +97,9 @@ pub async fn advance(tx: &mut Tx<'_>, id: TransportKeyId, from: &str, to: &str, 
     let moved = execute!(
         tx,
         "move a transport key on",
-        "UPDATE transport_key SET state = $3, since = $4 WHERE id = $1 AND state = $2",
+        "UPDATE transport_key SET state = $3, since = $4,
+             published_at = CASE WHEN $3 = 'published' THEN $4 ELSE published_at END
+         WHERE id = $1 AND state = $2",
         id.0,
         from,
         to,
@@ -109,17 +111,17 @@ pub async fn advance(tx: &mut Tx<'_>, id: TransportKeyId, from: &str, to: &str, 
     Ok(moved == 1)
 }
 
-/// How far the clocks of two nodes may be apart, one of which made a key and the other accepted a change.
+/// How far the clocks of two nodes may be apart, one of which published a key and the other accepted a change.
 const CLOCKS: TimeDelta = TimeDelta::hours(1);
 
-/// From when on what was sent may be opened: nothing that came before the oldest key that is not destroyed was made. None
-/// where there is no such key.
+/// From when on what was sent may be opened: nothing that came before the first key was published of those that are not
+/// destroyed. None where there is no such key.
 pub async fn opens_since(tx: &mut Tx<'_>) -> Result<Option<DateTime<Utc>>> {
     let (oldest,) = fetch!(
         tx,
         fetch_one as (Option<DateTime<Utc>>,),
-        "find the oldest transport key that opens",
-        "SELECT MIN(created_at) FROM transport_key WHERE state <> 'destroyed'"
+        "find since when transport keys open",
+        "SELECT MIN(published_at) FROM transport_key WHERE state <> 'destroyed'"
     )?;
     Ok(oldest.map(|oldest| oldest - CLOCKS))
 }

@@ -13,9 +13,10 @@ use super::transport_keys;
 use crate::app::App;
 use crate::failpoint::failpoint;
 
-/// How often the restore mark is raised and the transport keys are looked at, and how often, counted in that, what has
-/// served is looked for: once a day, as every identity's newest change is looked at then.
+/// How often the restore mark is raised and the transport keys are looked at; and how often, counted in that, ciphertexts
+/// are forgotten and old changes removed: those once a day, as every identity's newest change is looked at then.
 const EVERY: Duration = Duration::from_secs(60);
+const FORGET_EVERY: u32 = 60;
 const PRUNE_EVERY: u32 = 24 * 60;
 
 /// How long the status of a final change can be asked for, at least.
@@ -32,30 +33,31 @@ pub(super) async fn keep(app: App, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        if let Err(error) = look_after(&app, ticks.is_multiple_of(PRUNE_EVERY)).await {
-            let error = format!("{error:#}");
-            tracing::error!(error, "upkeep failed; it is tried again");
+        match look_after(&app, ticks).await {
+            Ok(()) => ticks = ticks.wrapping_add(1),
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "upkeep failed; it is tried again");
+            }
         }
-        ticks = ticks.wrapping_add(1);
     }
 }
 
-async fn look_after(app: &App, prune_too: bool) -> anyhow::Result<()> {
+async fn look_after(app: &App, ticks: u32) -> anyhow::Result<()> {
     // Whatever else fails must not keep it from rising.
     let raised = app.restore_mark.raise(&app.store).await.context("cannot raise the restore mark");
     transport_keys::maintain(app).await.and(raised)?;
-    if prune_too {
-        let read = app.store.read(|tx: &mut Tx<'_>| Box::pin(transport_key::opens_since(tx)));
-        let opens_since: lockstep_store::Result<Option<DateTime<Utc>>> = read.await;
-        // One and the same for both: a change is not removed while a submission names it.
-        let opens_since = opens_since.context("cannot find the oldest transport key")?;
-        if let Some(before) = opens_since {
-            forget_submissions(app, before).await?;
-        }
-        failpoint!(app, SubmissionsForgotten);
-        if let Some(before) = opens_since {
-            prune(app, before.min(app.clock.utc() - KEPT)).await?;
-        }
+    if !ticks.is_multiple_of(FORGET_EVERY) {
+        return Ok(());
+    }
+    let read = app.store.read(|tx: &mut Tx<'_>| Box::pin(transport_key::opens_since(tx)));
+    let opens_since: lockstep_store::Result<Option<DateTime<Utc>>> = read.await;
+    let Some(before) = opens_since.context("cannot find since when transport keys open")? else { return Ok(()) };
+    forget_submissions(app, before).await?;
+    failpoint!(app, SubmissionsForgotten);
+    if ticks.is_multiple_of(PRUNE_EVERY) {
+        // Not later: no submission names a change that is removed.
+        prune(app, before.min(app.clock.utc() - KEPT)).await?;
         failpoint!(app, ChangesPruned);
     }
     Ok(())

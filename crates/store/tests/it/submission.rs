@@ -167,7 +167,7 @@ on_both_engines! {
     async fn a_ciphertext_is_forgotten_when_every_key_is_destroyed_that_may_open_it(database) {
         let bucket = Bucket::of_digest(&DIGEST);
         for (n, state) in [(1, "retired"), (2, "retired"), (3, "published")] {
-            let key = TransportKey { created_at: hours(10 * n), ..crate::keys::key(u128::from(n.unsigned_abs()), state) };
+            let key = TransportKey { since: hours(10 * n), ..crate::keys::key(u128::from(n.unsigned_abs()), state) };
             database.write(move |tx| Box::pin(async move { transport_key::insert(tx, &key).await })).await;
         }
         // It comes when there are two keys.
