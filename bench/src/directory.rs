@@ -11,6 +11,7 @@ use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, StdStream};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::{Mutex, mpsc};
 
 /// The password policy control, which the product sends too.
 const PPOLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
@@ -61,6 +62,31 @@ impl Directory {
             connections.push(ldap);
         }
         Ok(connections)
+    }
+}
+
+/// Bound connections, each lent to one operation at a time.
+pub(crate) struct Pool {
+    idle: Mutex<mpsc::Receiver<Ldap>>,
+    give_back: mpsc::Sender<Ldap>,
+}
+
+impl Pool {
+    pub(crate) async fn connect(directory: &Directory) -> Result<Self> {
+        let connections = directory.connect().await?;
+        let (give_back, idle) = mpsc::channel(connections.len());
+        for connection in connections {
+            give_back.send(connection).await?;
+        }
+        Ok(Self { idle: Mutex::new(idle), give_back })
+    }
+
+    pub(crate) async fn take(&self) -> Result<Ldap> {
+        self.idle.lock().await.recv().await.context("there is no connection")
+    }
+
+    pub(crate) async fn give_back(&self, connection: Ldap) -> Result<()> {
+        self.give_back.send(connection).await.context("there is no pool")
     }
 }
 

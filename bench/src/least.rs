@@ -13,11 +13,9 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clap::Args;
-use ldap3::Ldap;
 use lockstep_vault::secret::draw_id;
-use tokio::sync::{Mutex, mpsc};
 
-use crate::directory::{Directory, set_password};
+use crate::directory::{Directory, Pool, set_password};
 use crate::jobs::{Job, Jobs};
 use crate::opener::Opener;
 use crate::rows::Rows;
@@ -42,23 +40,16 @@ pub(crate) struct Least {
 struct Server {
     opener: Opener,
     rows: Rows,
-    idle: Mutex<mpsc::Receiver<Ldap>>,
-    give_back: mpsc::Sender<Ldap>,
+    directory: Pool,
     settled: AtomicU64,
 }
 
 pub(crate) async fn router(arguments: Least) -> Result<Router> {
     let jobs = Jobs::read(&arguments.jobs)?.jobs;
-    let connections = arguments.directory.connect().await?;
-    let (give_back, idle) = mpsc::channel(connections.len());
-    for connection in connections {
-        give_back.send(connection).await?;
-    }
     let server = Server {
         opener: Opener::of(&arguments.config, jobs.first().context("there is no key")?).await?,
         rows: Rows::create(&arguments.rows)?,
-        idle: Mutex::new(idle),
-        give_back,
+        directory: Pool::connect(&arguments.directory).await?,
         settled: AtomicU64::new(0),
     };
     let router = Router::new().route("/v2024/set-password", post(accept)).route("/metrics", get(metrics));
@@ -79,10 +70,10 @@ async fn accept(State(server): State<Arc<Server>>, Json(job): Json<Job>) -> Resu
 
 async fn deliver(server: &Server, dn: &str, ciphertext: Vec<u8>) -> Result<()> {
     let password = server.opener.open(ciphertext).await?;
-    let mut connection = server.idle.lock().await.recv().await.context("there is no connection")?;
+    let mut connection = server.directory.take().await?;
     server.rows.insert(vec![0; 64]).await?;
     let set = set_password(&mut connection, dn, password.expose()).await;
-    server.give_back.send(connection).await?;
+    server.directory.give_back(connection).await?;
     set?;
     server.rows.insert(vec![1; 64]).await?;
     server.settled.fetch_add(1, Ordering::Relaxed);

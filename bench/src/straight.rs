@@ -8,12 +8,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use ldap3::Ldap;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use crate::directory::{Directory, set_password};
+use crate::directory::{Directory, Pool, set_password};
 use crate::jobs::{Job, Jobs};
 use crate::opener::Opener;
 use crate::rows::Rows;
@@ -50,18 +48,12 @@ struct Line {
     opener: Opener,
     rows: Rows,
     history: bool,
-    idle: Mutex<mpsc::Receiver<Ldap>>,
-    give_back: mpsc::Sender<Ldap>,
+    directory: Pool,
 }
 
 pub(crate) async fn run(arguments: Straight) -> Result<Value> {
     let jobs = Jobs::read(&arguments.jobs)?.jobs;
     let opener = Opener::of(&arguments.config, jobs.first().context("there is nothing to do")?).await?;
-    let connections = arguments.directory.connect().await?;
-    let (give_back, idle) = mpsc::channel(connections.len());
-    for connection in connections {
-        give_back.send(connection).await?;
-    }
     let job = |job: Job| anyhow::Ok((job.account_id.clone(), job.ciphertext()?));
     let line = Arc::new(Line {
         jobs: jobs.into_iter().map(job).collect::<Result<_>>()?,
@@ -69,8 +61,7 @@ pub(crate) async fn run(arguments: Straight) -> Result<Value> {
         opener,
         rows: Rows::create(&arguments.rows)?,
         history: arguments.history,
-        idle: Mutex::new(idle),
-        give_back,
+        directory: Pool::connect(&arguments.directory).await?,
     });
     let watched: Vec<Usage> = arguments.watch.iter().map(|pid| Usage::of(*pid)).collect::<Result<_>>()?;
     let own = Usage::own()?;
@@ -101,9 +92,9 @@ async fn walk(line: Arc<Line>) -> Result<()> {
         if line.history {
             line.opener.hash(password.clone()).await?;
         }
-        let mut connection = line.idle.lock().await.recv().await.context("there is no connection")?;
+        let mut connection = line.directory.take().await?;
         let set = set_password(&mut connection, dn, password.expose()).await;
-        line.give_back.send(connection).await?;
+        line.directory.give_back(connection).await?;
         set?;
         line.rows.insert(ciphertext.clone()).await?;
     }
