@@ -111,7 +111,8 @@ pub async fn advance(tx: &mut Tx<'_>, id: TransportKeyId, from: &str, to: &str, 
     Ok(moved == 1)
 }
 
-/// How far the clocks of two nodes may be apart, one of which published a key and the other accepted a change.
+/// How far the clocks of two nodes may be apart, one of which published a key and the other accepted a change. With a clock
+/// that is further behind, a ciphertext would be forgotten while a key opens it.
 const CLOCKS: TimeDelta = TimeDelta::hours(1);
 
 /// From when on what was sent may be opened: nothing that came before the first key was published of those that are not

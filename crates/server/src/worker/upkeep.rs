@@ -63,7 +63,7 @@ async fn look_after(app: &App, ticks: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What came before the oldest key that opens was made is opened by none, so it no longer matters who sent it.
+/// What came before any key was published that still opens is opened by none, so it no longer matters who sent it.
 async fn forget_submissions(app: &App, before: DateTime<Utc>) -> anyhow::Result<()> {
     for bucket in Bucket::all() {
         app.store
