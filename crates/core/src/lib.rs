@@ -13,6 +13,7 @@ pub mod digit_token;
 pub mod id;
 pub mod identity;
 pub mod node;
+pub mod operation;
 pub mod org_config;
 pub mod password;
 pub mod password_policy;

@@ -9,32 +9,87 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What a token may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// Ask for accounts, policy and transport key before a change.
-    PasswordInfoRead,
-    /// Change passwords.
-    PasswordChangeManage,
-    /// Read what became of a change.
-    PasswordChangeRead,
-    /// Draw digit tokens.
-    PasswordDigitTokenCreate,
-    /// Everything that the caller's level allows.
-    All,
-    /// What needs no scope of its own.
-    Default,
+macro_rules! scopes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// What a token may be used for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Scope {
+            $($(#[$doc])* $name,)+
+        }
+
+        /// Every scope with its spelling on the wire.
+        const SCOPES: &[(Scope, &str)] = &[$((Scope::$name, $text)),+];
+    };
 }
 
-/// Every scope with its spelling on the wire.
-const SCOPES: [(Scope, &str); 6] = [
-    (Scope::PasswordInfoRead, "idn:password-info:read"),
-    (Scope::PasswordChangeManage, "idn:password-change:manage"),
-    (Scope::PasswordChangeRead, "idn:password-change:read"),
-    (Scope::PasswordDigitTokenCreate, "idn:password-digit-token:create"),
-    (Scope::All, "sp:scopes:all"),
-    (Scope::Default, "sp:scopes:default"),
-];
+scopes! {
+    /// Ask for accounts, policy and transport key before a change.
+    PasswordInfoRead = "idn:password-info:read",
+    /// Change passwords.
+    PasswordChangeManage = "idn:password-change:manage",
+    /// Read what became of a change.
+    PasswordChangeRead = "idn:password-change:read",
+    /// Draw digit tokens.
+    PasswordDigitTokenCreate = "idn:password-digit-token:create",
+    /// Read password policies.
+    PasswordPolicyRead = "idn:password-policy:read",
+    /// Make, change and delete password policies.
+    PasswordPolicyWrite = "idn:password-policy:write",
+    /// Read sync groups.
+    PasswordSyncGroupRead = "idn:password-sync-group:read",
+    /// Make, change and delete sync groups.
+    PasswordSyncGroupManage = "idn:password-sync-group:manage",
+    /// Read the organisation's password settings.
+    PasswordOrgConfigRead = "idn:password-org-config:read",
+    /// Change the organisation's password settings.
+    PasswordOrgConfigManage = "idn:password-org-config:manage",
+    /// Read the organisation's words.
+    PasswordDictionaryRead = "idn:password-dictionary:read",
+    /// Replace the organisation's words.
+    PasswordDictionaryManage = "idn:password-dictionary:manage",
+    /// Read sources.
+    SourcesRead = "idn:sources:read",
+    /// Make, change, delete and aggregate sources.
+    SourcesManage = "idn:sources:manage",
+    /// Test the connection of sources.
+    SourceConnectorManage = "idn:source-connector:manage",
+    /// Read accounts.
+    AccountsRead = "idn:accounts:read",
+    /// Say whose an account is.
+    AccountsManage = "idn:accounts:manage",
+    /// Unlock, enable, disable and reload accounts.
+    AccountsStateManage = "idn:accounts-state:manage",
+    /// Read identities.
+    IdentityRead = "idn:identity:read",
+    /// Delete identities.
+    IdentityManage = "idn:identity:manage",
+    /// Read how far a task is.
+    TaskManagementRead = "idn:task-management:read",
+    /// Read applications.
+    AppRolesRead = "idn:app-roles:read",
+    /// Make, change and delete applications.
+    AppRolesManage = "idn:app-roles:manage",
+    /// Read one's own personal access tokens.
+    MyPersonalAccessTokensRead = "sp:my-personal-access-tokens:read",
+    /// Make, change and delete one's own personal access tokens.
+    MyPersonalAccessTokensManage = "sp:my-personal-access-tokens:manage",
+    /// Read everybody's personal access tokens.
+    AllPersonalAccessTokensRead = "sp:all-personal-access-tokens:read",
+    /// Delete everybody's personal access tokens.
+    AllPersonalAccessTokensManage = "sp:all-personal-access-tokens:manage",
+    /// Read API clients.
+    OauthClientRead = "sp:oauth-client:read",
+    /// Make, change and delete API clients.
+    OauthClientManage = "sp:oauth-client:manage",
+    /// Read what people are in the organisation.
+    AuthUserRead = "sp:auth-user:read",
+    /// Grant and revoke levels.
+    AuthUserManage = "sp:auth-user:manage",
+    /// Everything that the caller's level allows.
+    All = "sp:scopes:all",
+    /// What needs no scope of its own.
+    Default = "sp:scopes:default",
+}
 
 /// There is no such scope. OAuth calls that `invalid_scope` (RFC 6749 section 5.2).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,12 +99,12 @@ pub struct UnknownScope(pub String);
 impl Scope {
     /// Every scope there is.
     pub fn all() -> impl Iterator<Item = Self> {
-        SCOPES.into_iter().map(|(scope, _)| scope)
+        SCOPES.iter().map(|(scope, _)| *scope)
     }
 
     /// As the wire spells it.
     pub fn as_str(self) -> &'static str {
-        SCOPES.into_iter().find_map(|(scope, text)| (scope == self).then_some(text)).unwrap_or_default()
+        SCOPES.iter().find_map(|(scope, text)| (*scope == self).then_some(*text)).unwrap_or_default()
     }
 }
 
@@ -63,7 +118,7 @@ impl FromStr for Scope {
     type Err = UnknownScope;
 
     fn from_str(text: &str) -> Result<Self, UnknownScope> {
-        let found = SCOPES.into_iter().find_map(|(scope, spelling)| (spelling == text).then_some(scope));
+        let found = SCOPES.iter().find_map(|(scope, spelling)| (*spelling == text).then_some(*scope));
         found.ok_or_else(|| UnknownScope(text.to_owned()))
     }
 }
@@ -119,26 +174,68 @@ impl fmt::Display for Scopes {
     }
 }
 
-/// What a person is in the organisation, as the contract's `authorities` spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+/// What a person, or an API client, is in the organisation, as the contract's `authorities` spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UserLevel {
     /// Administers the organisation.
     OrgAdmin,
     /// Helps people who cannot sign in. May start a reset, never choose a password.
-    #[serde(rename = "HELPDESK")]
     HelpDesk,
-    /// Administers sources.
+    /// Looks after sources: reads, tests and aggregates them. Where a source's passwords go is decided by ORG_ADMIN.
     SourceAdmin,
     /// Everybody.
     User,
 }
 
+/// Every level with its spelling on the wire.
+const LEVELS: [(UserLevel, &str); 4] = [
+    (UserLevel::OrgAdmin, "ORG_ADMIN"),
+    (UserLevel::HelpDesk, "HELPDESK"),
+    (UserLevel::SourceAdmin, "SOURCE_ADMIN"),
+    (UserLevel::User, "USER"),
+];
+
+/// There is no such level.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown level {0:?}; known are ORG_ADMIN, HELPDESK, SOURCE_ADMIN and USER")]
+pub struct UnknownLevel(pub String);
+
 impl UserLevel {
-    /// Whether people of this level may ask about everybody's accounts and changes. All others see their own only.
-    /// Changing a password is another matter: a person may only change their own, whatever the level.
-    pub fn sees_everybody(self) -> bool {
-        matches!(self, Self::OrgAdmin | Self::HelpDesk)
+    /// Every level there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        LEVELS.into_iter().map(|(level, _)| level)
+    }
+
+    /// As the wire spells it.
+    pub fn as_str(self) -> &'static str {
+        LEVELS.into_iter().find_map(|(level, text)| (level == self).then_some(text)).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for UserLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for UserLevel {
+    type Err = UnknownLevel;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        let found = LEVELS.into_iter().find_map(|(level, spelling)| (spelling == text).then_some(level));
+        found.ok_or_else(|| UnknownLevel(text.to_owned()))
+    }
+}
+
+impl Serialize for UserLevel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for UserLevel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -188,16 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_spelled_as_the_contract_spells_them() {
-        for (level, text, sees_everybody) in [
-            (UserLevel::OrgAdmin, "\"ORG_ADMIN\"", true),
-            (UserLevel::HelpDesk, "\"HELPDESK\"", true),
-            (UserLevel::SourceAdmin, "\"SOURCE_ADMIN\"", false),
-            (UserLevel::User, "\"USER\"", false),
-        ] {
-            assert_eq!(serde_json::to_string(&level).expect("written"), text);
-            assert_eq!(serde_json::from_str::<UserLevel>(text).expect("read"), level);
-            assert_eq!(level.sees_everybody(), sees_everybody, "{text}");
+    fn every_level_is_read_as_it_is_written() {
+        for level in UserLevel::all() {
+            assert_eq!(level.to_string().parse(), Ok(level));
+            let json = serde_json::to_string(&level).expect("written");
+            assert_eq!(serde_json::from_str::<UserLevel>(&json).expect("read"), level);
         }
+        assert_eq!(UserLevel::HelpDesk.to_string(), "HELPDESK");
+        assert!("helpdesk".parse::<UserLevel>().is_err());
     }
 }

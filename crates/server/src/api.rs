@@ -9,6 +9,7 @@ pub mod address;
 mod boundary;
 mod caller;
 pub mod error;
+mod experimental;
 pub mod extract;
 mod limit;
 pub mod oauth;
@@ -22,15 +23,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::connect_info::ConnectInfo;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use axum::{Extension, Router};
+use lockstep_core::operation::Operation;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::app::App;
@@ -71,27 +73,38 @@ impl Api {
 /// The operations of the contract. Those with a version are at every address that the contract has for them.
 fn contract() -> OpenApiRouter<Api> {
     let mut table = OpenApiRouter::with_openapi(openapi::head());
-
     // Tokens, for whoever holds credentials.
     table = table.routes(openapi::body_optional(routes!(token::issue)));
-
-    // Password management, for programs and for people by their tokens.
-    for (version, path) in address::forms("query-password-info", "") {
-        table = table.routes(openapi::at(&path, version, routes!(query::query_password_info)));
-    }
-    for (version, path) in address::forms("set-password", "") {
-        table = table.routes(openapi::at(&path, version, routes!(set::set_password)));
-    }
-    for (version, path) in address::forms("password-change-status", "/{id}") {
-        table = table.routes(openapi::at(&path, version, routes!(status::password_change_status)));
-    }
-    for (version, path) in address::forms("generate-password-reset-token", "/digit") {
-        table = table.routes(match digit::is_experimental(version) {
-            true => openapi::at(&path, version, digit::experimental(routes!(digit::generate_digit_token))),
-            false => openapi::at(&path, version, routes!(digit::generate_digit_token)),
-        });
+    for operation in Operation::ALL {
+        let rule = operation.rule();
+        for (version, path) in address::forms(rule.first, rule.rest) {
+            table = table.routes(guarded(*operation, version, &path));
+        }
     }
     table.route_layer(from_fn(accept::json))
+}
+
+/// An operation at one of its addresses, with its row beside it: what it asks for is asked by the [`Permit`] that its handler
+/// takes.
+///
+/// [`Permit`]: crate::auth::Permit
+fn guarded(operation: Operation, version: &str, path: &str) -> UtoipaMethodRouter<Api> {
+    let (schemas, paths, methods) = openapi::at(path, version, operation, handler(operation));
+    let guarded = (schemas, paths, methods.route_layer(Extension(operation)));
+    match operation.rule().experimental && experimental::is_asked_for(version) {
+        true => experimental::asked_for(guarded),
+        false => guarded,
+    }
+}
+
+/// What answers an operation. One without a handler does not compile, and one without a row has no address.
+fn handler(operation: Operation) -> UtoipaMethodRouter<Api> {
+    match operation {
+        Operation::QueryPasswordInfo => routes!(query::query_password_info),
+        Operation::SetPassword => routes!(set::set_password),
+        Operation::GetPasswordChangeStatus => routes!(status::password_change_status),
+        Operation::CreateDigitToken => routes!(digit::generate_digit_token),
+    }
 }
 
 /// What operators and other programs read, without a token.

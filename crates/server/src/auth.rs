@@ -1,8 +1,10 @@
-//! Who is calling: the owner of an access token.
+//! Who is calling, and what they may.
 //!
 //! A token that verifies was issued here; that alone is not enough. Whatever it was issued to is as the database has it at
 //! every request, so that revoking a client or a token, disabling an identity or changing its password ends every
 //! living token at once, on every node. Sessions of browsers are not here.
+//!
+//! A use case takes a [`Permit`], which only the table of operations gives: it cannot be reached around the table.
 
 mod verify;
 
@@ -10,7 +12,8 @@ use std::collections::BTreeSet;
 
 use lockstep_core::audit::Actor;
 use lockstep_core::id::{ClientId, IdentityId, PersonalAccessTokenId};
-use lockstep_core::scope::{Scope, Scopes, UserLevel};
+use lockstep_core::operation::{Asking, NotPermitted, Operation, Reach};
+use lockstep_core::scope::{Scopes, UserLevel};
 use lockstep_vault::token::TokenError;
 
 use crate::app::error::Error;
@@ -19,25 +22,35 @@ pub use verify::authenticate;
 
 /// The owner of a living access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller {
+pub struct Caller {
+    /// Who it is.
+    pub who: Who,
+    /// What they are in the organisation now.
+    pub levels: BTreeSet<UserLevel>,
+    /// What the token may be used for.
+    pub scopes: Scopes,
+}
+
+/// Whom an access token was issued to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
     /// A program that acts for nobody in particular.
-    Client {
-        /// The API client.
-        id: ClientId,
-        /// What it may do, as far as its token says so.
-        scopes: Scopes,
-    },
+    Client(ClientId),
     /// A person, by a personal access token.
     Person {
         /// The person.
         identity: IdentityId,
         /// The token.
         token: PersonalAccessTokenId,
-        /// What the person is in the organisation now.
-        levels: BTreeSet<UserLevel>,
-        /// What the token may be used for.
-        scopes: Scopes,
     },
+}
+
+/// Leave to do one operation.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    caller: Caller,
+    operation: Operation,
+    reach: Reach,
 }
 
 /// Why a request counts as nobody's. The text is what the client reads.
@@ -56,63 +69,69 @@ pub enum Refusal {
 }
 
 impl Caller {
-    /// Refuses a token without the scope that is asked for.
-    pub fn needs(&self, scope: Scope) -> Result<(), Error> {
-        let (Self::Client { scopes, .. } | Self::Person { scopes, .. }) = self;
-        match scopes.grants(scope) {
-            true => Ok(()),
-            false => Err(Error::Forbidden(format!("the token lacks the scope {scope}"))),
-        }
+    /// Leave to do `operation`, where the table has it for this caller.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], which names the scope or the level that is missing.
+    pub fn permit(self, operation: Operation) -> Result<Permit, Error> {
+        let asking = Asking { person: self.person(), levels: &self.levels, scopes: &self.scopes };
+        let reach = operation.permit(asking).map_err(|refusal| Error::Forbidden(refusal.to_string()))?;
+        Ok(Permit { caller: self, operation, reach })
     }
 
-    /// Refuses a person who asks about somebody else. A program may ask about anyone, and so may whoever administers the
-    /// organisation or helps people. `whom` is none where nobody was found: who may only ask about themselves is not
-    /// told that.
-    pub fn may_see(&self, whom: Option<IdentityId>) -> Result<(), Error> {
-        match self {
-            Self::Client { .. } => Ok(()),
-            Self::Person { identity, levels, .. } => {
-                match whom == Some(*identity) || levels.iter().any(|level| level.sees_everybody()) {
-                    true => Ok(()),
-                    false => Err(Error::Forbidden(
-                        "the token belongs to another identity, and its owner is neither ORG_ADMIN nor HELPDESK"
-                            .to_owned(),
-                    )),
-                }
-            }
-        }
-    }
-
-    /// Refuses a person who would change somebody else's password, whatever the person's level.
-    pub fn may_change(&self, whom: IdentityId) -> Result<(), Error> {
-        match self {
-            Self::Person { identity, .. } if *identity != whom => {
-                Err(Error::Forbidden("a person's token changes that person's own password only".to_owned()))
-            }
-            _ => Ok(()),
+    /// The person, if it is one.
+    pub fn person(&self) -> Option<IdentityId> {
+        match self.who {
+            Who::Client(_) => None,
+            Who::Person { identity, .. } => Some(identity),
         }
     }
 
     /// Who did it, for the audit.
     pub fn actor(&self) -> Actor {
-        match self {
-            Self::Client { id, .. } => Actor::Client(*id),
-            Self::Person { identity, .. } => Actor::Identity(*identity),
+        match self.who {
+            Who::Client(id) => Actor::Client(id),
+            Who::Person { identity, .. } => Actor::Identity(identity),
         }
     }
 
     /// Names the caller in the log, where requests are counted, and beside a submitted ciphertext. All tokens of one
     /// person are the same caller.
     pub fn name(&self) -> String {
-        match self {
-            Self::Client { id, .. } => format!("client:{id}"),
-            Self::Person { identity, .. } => format!("identity:{identity}"),
+        match self.who {
+            Who::Client(id) => format!("client:{id}"),
+            Who::Person { identity, .. } => format!("identity:{identity}"),
+        }
+    }
+}
+
+impl Permit {
+    /// Who has it.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// To whom it may be done.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Refuses whom it does not reach. `whom` is none where nobody was found: who may only ask about themselves is not
+    /// told that.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn reaches(&self, whom: Option<IdentityId>) -> Result<(), Error> {
+        match self.reach.reaches(whom) {
+            true => Ok(()),
+            false => Err(Error::Forbidden(NotPermitted::Other(self.operation).to_string())),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lockstep_core::scope::Scope;
     use uuid::Uuid;
 
     use super::*;
@@ -121,47 +140,17 @@ mod tests {
         IdentityId(Uuid::from_u128(number))
     }
 
-    fn person(levels: &[UserLevel]) -> Caller {
-        Caller::Person {
-            identity: identity(1),
-            token: PersonalAccessTokenId(Uuid::from_u128(9)),
-            levels: levels.iter().copied().collect(),
+    #[test]
+    fn whom_a_permit_does_not_reach_is_said_alike_whether_there_is_somebody_or_not() {
+        let caller = Caller {
+            who: Who::Person { identity: identity(1), token: PersonalAccessTokenId(Uuid::from_u128(9)) },
+            levels: BTreeSet::new(),
             scopes: Scopes::from_iter([Scope::PasswordInfoRead]),
-        }
-    }
-
-    #[test]
-    fn a_program_may_act_for_anyone() {
-        let client = Caller::Client { id: ClientId(Uuid::from_u128(1)), scopes: Scopes::default() };
-        assert!(client.may_see(Some(identity(2))).is_ok() && client.may_change(identity(2)).is_ok());
-    }
-
-    #[test]
-    fn a_person_changes_their_own_password_only() {
-        for levels in [&[][..], &[UserLevel::User], &[UserLevel::HelpDesk], &[UserLevel::OrgAdmin]] {
-            assert!(person(levels).may_change(identity(1)).is_ok());
-            assert!(person(levels).may_change(identity(2)).is_err(), "{levels:?}");
-        }
-    }
-
-    #[test]
-    fn who_administers_or_helps_sees_everybody() {
-        for (level, sees) in [
-            (UserLevel::User, false),
-            (UserLevel::SourceAdmin, false),
-            (UserLevel::HelpDesk, true),
-            (UserLevel::OrgAdmin, true),
-        ] {
-            assert!(person(&[level]).may_see(Some(identity(1))).is_ok());
-            assert_eq!(person(&[level]).may_see(Some(identity(2))).is_ok(), sees, "{level:?}");
-            assert_eq!(person(&[level]).may_see(None).is_ok(), sees, "{level:?}");
-        }
-    }
-
-    #[test]
-    fn a_missing_scope_is_named() {
-        assert!(person(&[]).needs(Scope::PasswordInfoRead).is_ok());
-        let refusal = person(&[]).needs(Scope::PasswordChangeManage).expect_err("lacks it");
-        assert_eq!(refusal.to_string(), "the token lacks the scope idn:password-change:manage");
+        };
+        let permit = caller.permit(Operation::QueryPasswordInfo).expect("their own");
+        assert!(permit.reaches(Some(identity(1))).is_ok());
+        let somebody = permit.reaches(Some(identity(2))).expect_err("another").to_string();
+        assert_eq!(somebody, permit.reaches(None).expect_err("nobody").to_string());
+        assert!(somebody.contains("ORG_ADMIN or HELPDESK"), "{somebody}");
     }
 }

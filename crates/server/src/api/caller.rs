@@ -1,5 +1,5 @@
-//! How an endpoint gets its [`Caller`]: the bearer token of the request (RFC 6750 section 2.1), verified, and the request
-//! counted.
+//! How an endpoint gets its [`Permit`]: the bearer token of the request (RFC 6750 section 2.1), verified, the request
+//! counted, and the row of the operation asked.
 //!
 //! A token is taken from the header only: in a query it would reach logs, in a form it could be posted by a page.
 
@@ -7,12 +7,15 @@ use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::header;
 use axum::http::request::Parts;
 
+use lockstep_core::operation::Operation;
+
 use super::boundary::CallerName;
 use super::error::Error;
 use super::{Api, address};
-use crate::auth::{self, Caller, Refusal};
+use crate::app::Error as AppError;
+use crate::auth::{self, Permit, Refusal};
 
-impl FromRequestParts<Api> for Caller {
+impl FromRequestParts<Api> for Permit {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Error> {
@@ -23,7 +26,9 @@ impl FromRequestParts<Api> for Caller {
         }
         let pattern = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         api.requests.count(caller.name(), address::version(pattern))?;
-        Ok(caller)
+        // The router puts it there, with the handler.
+        let operation = parts.extensions.get::<Operation>().ok_or(AppError::Lacking("the operation of an address"))?;
+        Ok(caller.permit(*operation)?)
     }
 }
 

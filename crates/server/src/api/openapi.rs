@@ -4,8 +4,9 @@
 //! `/openapi.json`; a test compares them.
 
 use axum::Json;
-use utoipa::openapi::path::{Operation, Paths};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use lockstep_core::operation::{Method, Operation as Row};
+use utoipa::openapi::path::{Operation, PathItem, Paths};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, Required};
 use utoipa_axum::router::UtoipaMethodRouter;
 
@@ -37,16 +38,34 @@ pub enum Refused {
     Internal(ErrorResponse),
 }
 
-/// Puts an operation at `path`, and its version behind its id, which must be unique.
+/// Puts an operation at `path` and describes it as its row has it: its name, with the version behind it since each must be
+/// unique, and the scopes of which one is asked for.
+///
+/// # Panics
+/// When the handler is described with another method than the row has, which every test of the document shows.
 pub(super) fn at<S>(
     path: &str,
     version: &str,
+    operation: Row,
     (schemas, mut paths, methods): UtoipaMethodRouter<S>,
 ) -> UtoipaMethodRouter<S> {
-    for operation in operations(&mut paths) {
-        let mut suffix = version.to_owned();
-        suffix[..1].make_ascii_uppercase();
-        operation.operation_id = operation.operation_id.take().map(|id| id + &suffix);
+    let rule = operation.rule();
+    let mut suffix = version.to_owned();
+    suffix[..1].make_ascii_uppercase();
+    let mut scopes = rule.scopes.to_vec();
+    scopes.extend(rule.own.iter().filter(|scope| !rule.scopes.contains(scope)));
+    for item in paths.paths.values_mut() {
+        let described = match rule.method {
+            Method::Get => item.get.as_mut(),
+            Method::Post => item.post.as_mut(),
+            Method::Put => item.put.as_mut(),
+            Method::Patch => item.patch.as_mut(),
+            Method::Delete => item.delete.as_mut(),
+        };
+        let described = described.expect("the handler has the row's method");
+        described.operation_id = Some(format!("{}{suffix}", rule.id));
+        let asked = scopes.iter().map(|scope| SecurityRequirement::new("bearer", [scope.as_str()]));
+        described.security = Some(asked.collect());
     }
     let items = std::mem::take(&mut paths.paths);
     paths.paths.extend(items.into_values().map(|item| (path.to_owned(), item)));
@@ -65,7 +84,11 @@ pub(super) fn body_optional<S>((schemas, mut paths, methods): UtoipaMethodRouter
 
 /// Every operation of these paths.
 pub(super) fn operations(paths: &mut Paths) -> impl Iterator<Item = &mut Operation> {
-    paths.paths.values_mut().flat_map(|item| [item.get.as_mut(), item.post.as_mut()]).flatten()
+    let items = paths.paths.values_mut().flat_map(|item| {
+        let PathItem { get, post, put, patch, delete, .. } = item;
+        [get.as_mut(), post.as_mut(), put.as_mut(), patch.as_mut(), delete.as_mut()]
+    });
+    items.flatten()
 }
 
 /// The document without its paths.

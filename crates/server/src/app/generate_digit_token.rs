@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use lockstep_core::audit::{Action, Event, Outcome};
 use lockstep_core::digit_token::{DigitCode, InvalidTerms, State, Terms};
 use lockstep_core::id::IdentityId;
-use lockstep_core::scope::Scope;
 use lockstep_store::digit_token::DigitToken;
 use lockstep_store::{Tx, audit, digit_token, identity, org_config};
 use lockstep_vault::hash::HashPurpose;
@@ -13,7 +12,7 @@ use lockstep_vault::secret::{draw_bytes, draw_id, draw_id_at};
 use uuid::Uuid;
 
 use super::{App, Error};
-use crate::auth::Caller;
+use crate::auth::Permit;
 
 /// For whom, and what the code should be like.
 #[derive(Debug)]
@@ -36,9 +35,8 @@ pub struct Drawn {
 }
 
 /// Draws a code, which takes the place of the one before.
-pub async fn generate_digit_token(app: &App, caller: &Caller, request: Request) -> Result<Drawn, Error> {
-    caller.needs(Scope::PasswordDigitTokenCreate)?;
-    let asking = caller.clone();
+pub async fn generate_digit_token(app: &App, permit: &Permit, request: Request) -> Result<Drawn, Error> {
+    let asking = permit.clone();
     let (terms, person) = app
         .store
         .read(move |tx: &mut Tx<'_>| {
@@ -46,7 +44,7 @@ pub async fn generate_digit_token(app: &App, caller: &Caller, request: Request) 
                 let config = org_config::find(tx).await?.unwrap_or_default();
                 let terms = Terms::of_request(request.length, request.duration_minutes, &config)?;
                 let person = identity::find_by_alias(tx, &request.alias).await?;
-                asking.may_see(person.as_ref().map(|person| person.id))?;
+                asking.reaches(person.as_ref().map(|person| person.id))?;
                 let person = person.ok_or(Error::Unknown { field: "userId", what: "an identity" })?;
                 match person.enabled {
                     true => Ok((terms, person.id)),
@@ -71,7 +69,7 @@ pub async fn generate_digit_token(app: &App, caller: &Caller, request: Request) 
     };
     let event = Event {
         action: Action::DigitTokenGenerationPassed,
-        actor: caller.actor(),
+        actor: permit.caller().actor(),
         identity: Some(person),
         source: None,
         account: None,

@@ -5,11 +5,10 @@ use std::collections::btree_map::Entry;
 
 use lockstep_core::change::{Change, ChangeState, Target};
 use lockstep_core::id::{ChangeId, SourceId};
-use lockstep_core::scope::Scope;
 use lockstep_store::{Tx, change};
 
 use super::{App, Error};
-use crate::auth::Caller;
+use crate::auth::Permit;
 
 /// What a client is told of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +22,12 @@ pub struct Status {
 }
 
 /// Tells what became of a change.
-pub async fn password_change_status(app: &App, caller: &Caller, id: ChangeId) -> Result<Status, Error> {
-    caller.needs(Scope::PasswordChangeRead)?;
-    let (within, caller) = (app.clone(), caller.clone());
+pub async fn password_change_status(app: &App, permit: &Permit, id: ChangeId) -> Result<Status, Error> {
+    let (within, permit) = (app.clone(), permit.clone());
     let found = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let (change, targets) = change::find(tx, id).await?.ok_or(Error::NotFound("password change"))?;
-            caller.may_see(Some(change.identity))?;
+            permit.reaches(Some(change.identity))?;
             let configuration = within.configuration.read(tx).await?;
             let mut names = BTreeMap::new();
             for target in &targets {

@@ -3,13 +3,12 @@
 use lockstep_core::id::{IdentityId, SourceId, TransportKeyId};
 use lockstep_core::password_policy::describe::describe;
 use lockstep_core::password_policy::holder::binding_policy;
-use lockstep_core::scope::Scope;
 use lockstep_core::source::Source;
 use lockstep_store::{Tx, account, identity};
 use lockstep_vault::transport::TransportPadding;
 
 use super::{App, Error};
-use crate::auth::Caller;
+use crate::auth::Permit;
 
 /// Whose password, where, and how it will be encrypted.
 #[derive(Debug)]
@@ -49,14 +48,13 @@ pub struct FoundAccount {
 }
 
 /// Answers one question, all of it from the same committed state.
-pub async fn query_password_info(app: &App, caller: &Caller, question: Question) -> Result<PasswordInfo, Error> {
-    caller.needs(Scope::PasswordInfoRead)?;
-    let (within, caller) = (app.clone(), caller.clone());
+pub async fn query_password_info(app: &App, permit: &Permit, question: Question) -> Result<PasswordInfo, Error> {
+    let (within, permit) = (app.clone(), permit.clone());
     let answer = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let configuration = within.configuration.read(tx).await?;
             let person = identity::find_by_alias(tx, &question.user_name).await?;
-            caller.may_see(person.as_ref().map(|person| person.id))?;
+            permit.reaches(person.as_ref().map(|person| person.id))?;
             let person = person.ok_or(Error::Unknown { field: "userName", what: "an identity" })?;
             let name = question.source_name.as_deref().unwrap_or(Source::IDENTITY_NOW);
             let place = configuration.source_named(tx, name).await?;

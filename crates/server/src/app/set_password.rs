@@ -10,7 +10,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::change::{Change, ChangeState, DEFAULT_LIFETIME};
 use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId, TransportKeyId};
-use lockstep_core::scope::Scope;
 use lockstep_store::change::Payload;
 use lockstep_store::submission::{self, Claim, Submission};
 use lockstep_store::{Tx, account, audit, change, identity};
@@ -20,7 +19,7 @@ use lockstep_vault::secret::draw_id_at;
 use lockstep_vault::transport::rotation::KeyState;
 
 use super::{App, Error};
-use crate::auth::Caller;
+use crate::auth::Permit;
 use crate::failpoint::failpoint;
 
 /// A request for a change.
@@ -62,14 +61,13 @@ struct Sent {
 ///
 /// All of it is one transaction, which reads before it writes: what is refused, or was accepted before, has written
 /// nothing, and disturbs nobody who shares the commit.
-pub async fn set_password(app: &App, caller: &Caller, request: Request) -> Result<Accepted, Error> {
-    caller.needs(Scope::PasswordChangeManage)?;
-    caller.may_change(request.identity)?;
+pub async fn set_password(app: &App, permit: &Permit, request: Request) -> Result<Accepted, Error> {
+    permit.reaches(Some(request.identity))?;
     let hash = app.vault.keyed_hash(HashPurpose::Ciphertext, &request.ciphertext);
     let sent = Arc::new(Sent {
         digest: std::array::from_fn(|at| hash[at]),
-        caller: caller.name(),
-        actor: caller.actor(),
+        caller: permit.caller().name(),
+        actor: permit.caller().actor(),
         identity: request.identity,
         key: request.key,
         source: request.source.unwrap_or(SourceId::IDENTITY_NOW),

@@ -7,7 +7,7 @@ use lockstep_store::{Tx, identity, personal_access_token};
 use lockstep_vault::token::Claims;
 use uuid::Uuid;
 
-use super::{Caller, Refusal};
+use super::{Caller, Refusal, Who};
 use crate::api::error::Error;
 use crate::app::{App, Error as AppError};
 
@@ -35,7 +35,11 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Caller, Error> {
 }
 
 fn program(client: &Client, claims: &Claims) -> Option<Caller> {
-    client.enabled.then(|| Caller::Client { id: client.id, scopes: still_granted(claims, &client.scopes) })
+    client.enabled.then(|| Caller {
+        who: Who::Client(client.id),
+        levels: client.levels.clone(),
+        scopes: still_granted(claims, &client.scopes),
+    })
 }
 
 async fn person(
@@ -52,7 +56,8 @@ async fn person(
         return Ok(None);
     }
     let levels = identity::levels(tx, row.identity).await?;
-    Ok(Some(Caller::Person { identity: row.identity, token, levels, scopes: still_granted(claims, &row.scopes) }))
+    let scopes = still_granted(claims, &row.scopes);
+    Ok(Some(Caller { who: Who::Person { identity: row.identity, token }, levels, scopes }))
 }
 
 /// A scope that was taken from the client since is taken from its tokens too.

@@ -1,27 +1,17 @@
 //! `POST …/generate-password-reset-token/digit`: draws a code that a help desk reads to a caller.
 
 use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::HeaderName;
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Required};
-use utoipa_axum::router::{UtoipaMethodRouter, UtoipaMethodRouterExt};
 
 use super::LONGEST_NAME;
 use crate::api::Api;
 use crate::api::error::{Error, ErrorResponse, MessageError, PlainError};
 use crate::api::extract::{JsonBody, required};
-use crate::api::openapi::{Refused, operations};
+use crate::api::openapi::Refused;
 use crate::app::generate_digit_token as app;
-use crate::auth::Caller;
-
-/// The header that says a client knows the operation may change.
-const EXPERIMENTAL: HeaderName = HeaderName::from_static("x-sailpoint-experimental");
+use crate::auth::Permit;
 
 /// For whom, and what the code should be like.
 #[derive(Deserialize, ToSchema)]
@@ -69,7 +59,6 @@ pub enum DigitTokenError {
 #[utoipa::path(
     post,
     path = "/generate-password-reset-token/digit",
-    operation_id = "createDigitToken",
     tag = "Password management",
     request_body = DigitTokenRequest,
     responses(
@@ -78,11 +67,10 @@ pub enum DigitTokenError {
         (status = 412, description = "Digit tokens are not switched on.", body = MessageError),
         Refused,
     ),
-    security(("bearer" = ["idn:password-digit-token:create"])),
 )]
 pub async fn generate_digit_token(
     State(api): State<Api>,
-    caller: Caller,
+    permit: Permit,
     JsonBody(body): JsonBody<DigitTokenRequest>,
 ) -> Result<Json<DigitToken>, Error> {
     let request = app::Request {
@@ -90,35 +78,6 @@ pub async fn generate_digit_token(
         length: body.length,
         duration_minutes: body.duration_minutes,
     };
-    let drawn = app::generate_digit_token(&api.app, &caller, request).await?;
+    let drawn = app::generate_digit_token(&api.app, &permit, request).await?;
     Ok(Json(DigitToken { digit_token: drawn.code.expose().to_owned(), request_id: drawn.id.hyphenated().to_string() }))
-}
-
-/// Whether the operation asks for the header under this version. The clients that send none use the others.
-pub fn is_experimental(version: &str) -> bool {
-    !matches!(version, "beta" | "v1")
-}
-
-/// The same operation for clients that must know it is experimental.
-pub fn experimental(mut operation: UtoipaMethodRouter<Api>) -> UtoipaMethodRouter<Api> {
-    let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"])).build();
-    let parameter = ParameterBuilder::new()
-        .name("X-SailPoint-Experimental")
-        .parameter_in(ParameterIn::Header)
-        .required(Required::True)
-        .description(Some("Says that the client knows this operation may change."))
-        .schema(Some(schema))
-        .build();
-    for operation in operations(&mut operation.1) {
-        operation.parameters.get_or_insert_default().push(RefOr::T(parameter.clone()));
-    }
-    operation.layer(from_fn(require_header))
-}
-
-async fn require_header(request: Request, next: Next) -> Response {
-    let value = request.headers().get(EXPERIMENTAL);
-    match value.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true")) {
-        true => next.run(request).await,
-        false => Error::Experimental.into_response(),
-    }
 }

@@ -13,7 +13,7 @@ use crate::api::error::{Error, ErrorResponse};
 use crate::api::extract::{BASE64, JsonBody, optional, required};
 use crate::api::openapi::Refused;
 use crate::app::{Error as AppError, query_password_info as app};
-use crate::auth::Caller;
+use crate::auth::Permit;
 
 /// Which padding the client will use. The transport key that it then gets is for that padding only.
 const PADDING: HeaderName = HeaderName::from_static("x-lockstep-padding");
@@ -89,7 +89,6 @@ pub struct PasswordInfoAccount {
 #[utoipa::path(
     post,
     path = "/query-password-info",
-    operation_id = "queryPasswordInfo",
     tag = "Password management",
     params(PasswordInfoHeaders),
     request_body = PasswordInfoQuery,
@@ -98,11 +97,10 @@ pub struct PasswordInfoAccount {
         (status = 400, description = "A field is missing or wrong, or refers to nothing.", body = ErrorResponse),
         Refused,
     ),
-    security(("bearer" = ["idn:password-info:read"])),
 )]
 pub async fn query_password_info(
     State(api): State<Api>,
-    caller: Caller,
+    permit: Permit,
     headers: HeaderMap,
     JsonBody(query): JsonBody<PasswordInfoQuery>,
 ) -> Result<Json<PasswordInfo>, Error> {
@@ -111,7 +109,7 @@ pub async fn query_password_info(
         source_name: optional("sourceName", query.source_name, LONGEST_NAME)?,
         padding: padding(&headers)?,
     };
-    let found = app::query_password_info(&api.app, &caller, question).await?;
+    let found = app::query_password_info(&api.app, &permit, question).await?;
     let account =
         |account: app::FoundAccount| PasswordInfoAccount { account_id: account.native_id, account_name: account.name };
     Ok(Json(PasswordInfo {

@@ -18,7 +18,7 @@ use crate::api::openapi::Refused;
 use crate::api::prefer::PREFERENCE_APPLIED;
 use crate::app::await_change::await_change;
 use crate::app::{Error as AppError, set_password as app};
-use crate::auth::Caller;
+use crate::auth::Permit;
 
 /// A new password, and where it belongs. Every id is one that query-password-info gave.
 #[derive(Deserialize, ToSchema)]
@@ -73,7 +73,6 @@ pub enum PasswordChangeState {
 #[utoipa::path(
     post,
     path = "/set-password",
-    operation_id = "setPassword",
     tag = "Password management",
     params((
         "Prefer" = Option<String>, Header,
@@ -87,16 +86,15 @@ pub enum PasswordChangeState {
         (status = 400, description = "A field is missing or wrong, or refers to nothing.", body = ErrorResponse),
         Refused,
     ),
-    security(("bearer" = ["idn:password-change:manage"])),
 )]
 pub async fn set_password(
     State(api): State<Api>,
-    caller: Caller,
+    permit: Permit,
     headers: HeaderMap,
     JsonBody(body): JsonBody<PasswordChangeRequest>,
 ) -> Result<Response, Error> {
-    let accepted = app::set_password(&api.app, &caller, parse(body)?).await?;
-    let wait = if accepted.state.is_final() { None } else { api.waits.enter(&headers, caller.name()) };
+    let accepted = app::set_password(&api.app, &permit, parse(body)?).await?;
+    let wait = if accepted.state.is_final() { None } else { api.waits.enter(&headers, permit.caller().name()) };
     let state = match &wait {
         Some(wait) => await_change(&api.app, accepted.id, wait.longest).await?,
         None => accepted.state,

@@ -12,7 +12,7 @@ use crate::api::error::{Error, ErrorResponse};
 use crate::api::extract::PathId;
 use crate::api::openapi::Refused;
 use crate::app::password_change_status as app;
-use crate::auth::Caller;
+use crate::auth::Permit;
 
 /// What became of a change.
 #[derive(Serialize, ToSchema)]
@@ -38,7 +38,6 @@ pub struct PasswordStatus {
 #[utoipa::path(
     get,
     path = "/password-change-status/{id}",
-    operation_id = "getPasswordChangeStatus",
     tag = "Password management",
     params(("id" = String, Path, description = "The `requestId` that set-password gave.")),
     responses(
@@ -46,14 +45,13 @@ pub struct PasswordStatus {
         (status = 404, description = "There is no such change.", body = ErrorResponse),
         Refused,
     ),
-    security(("bearer" = ["idn:password-change:read"])),
 )]
 pub async fn password_change_status(
     State(api): State<Api>,
-    caller: Caller,
+    permit: Permit,
     PathId(id): PathId<ChangeId>,
 ) -> Result<Json<PasswordStatus>, Error> {
-    let status = app::password_change_status(&api.app, &caller, id).await?;
+    let status = app::password_change_status(&api.app, &permit, id).await?;
     Ok(Json(PasswordStatus {
         request_id: id.to_string(),
         state: status.state.into(),

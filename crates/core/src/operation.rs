@@ -1,0 +1,290 @@
+//! Operations: everything that can be asked of the API with a token, where it is, and who may.
+//!
+//! There is one table, and the router is built from it: what is not in it has no address, and what is in it is guarded by
+//! its row.
+//!
+//! A row says two things about access. Whoever has one of the scopes and is what the row asks for may do it to everybody;
+//! and where the row says so, a person may do it to themselves, whatever their level. Whether a token is genuine, and whose
+//! it is, is found out elsewhere.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::id::IdentityId;
+use crate::scope::{Scope, Scopes, UserLevel};
+
+/// How an operation is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Makes something, or starts it.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes a part.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The contract's name for it.
+    pub id: &'static str,
+    /// How it is asked for.
+    pub method: Method,
+    /// The first segment of its address: the collection. Versions stand before or after it.
+    pub first: &'static str,
+    /// What follows.
+    pub rest: &'static str,
+    /// Whether clients must say that they know it may change, under the versions that have a way to say so.
+    pub experimental: bool,
+    /// With one of these scopes it may be done to everybody, by programs and people of the levels below.
+    pub scopes: &'static [Scope],
+    /// Whether every API client may. Those that have one of the levels always may.
+    pub programs: bool,
+    /// The levels of the people who may.
+    pub levels: &'static [UserLevel],
+    /// With one of these scopes, a person may do it to themselves.
+    pub own: &'static [Scope],
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// The person whose token it is; none for an API client.
+    pub person: Option<IdentityId>,
+    /// What that person, or that client, is in the organisation.
+    pub levels: &'a BTreeSet<UserLevel>,
+    /// What the token may be used for.
+    pub scopes: &'a Scopes,
+}
+
+/// To whom an operation may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// To everybody.
+    Everybody,
+    /// To the person whose token it is.
+    Own(IdentityId),
+}
+
+/// Why an operation is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotPermitted {
+    /// The token has none of these scopes.
+    #[error("the token lacks the scope {}", words(.0))]
+    Scope(Vec<Scope>),
+    /// Its owner is nothing that the operation asks for.
+    #[error("this takes {}", .0.takes())]
+    Level(Operation),
+    /// It may be done to oneself only.
+    #[error("the token reaches its owner only; everybody else takes {}", .0.takes())]
+    Other(Operation),
+}
+
+macro_rules! operations {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident = $id:literal $method:ident $first:literal $rest:literal
+            scopes[$($scope:ident)*] $programs:ident levels[$($level:ident)*] own[$($own:ident)*] $experimental:ident;
+    )+) => {
+        /// What can be asked for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Operation {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Operation {
+            /// Every operation there is.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its row.
+            pub const fn rule(self) -> Rule {
+                match self {
+                    $(Self::$name => Rule {
+                        id: $id,
+                        method: Method::$method,
+                        first: $first,
+                        rest: $rest,
+                        experimental: flag!($experimental),
+                        scopes: &[$(Scope::$scope),*],
+                        programs: flag!($programs),
+                        levels: &[$(UserLevel::$level),*],
+                        own: &[$(Scope::$own),*],
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+macro_rules! flag {
+    (programs) => {
+        true
+    };
+    (people) => {
+        false
+    };
+    (experimental) => {
+        true
+    };
+    (stable) => {
+        false
+    };
+}
+
+// The name in the code, the contract's name, the address; then with which scopes, whether by every program or by people (and
+// programs) of the levels only; by which levels; with which scopes by a person to themselves.
+operations! {
+    /// Accounts, policy and transport key.
+    QueryPasswordInfo = "queryPasswordInfo" Post "query-password-info" ""
+        scopes[PasswordInfoRead] programs levels[OrgAdmin HelpDesk] own[PasswordInfoRead] stable;
+    /// A password change. Nobody chooses somebody else's password, whatever their level: a help desk draws a digit token.
+    SetPassword = "setPassword" Post "set-password" ""
+        scopes[PasswordChangeManage] programs levels[] own[PasswordChangeManage] stable;
+    /// What became of it.
+    GetPasswordChangeStatus = "getPasswordChangeStatus" Get "password-change-status" "/{id}"
+        scopes[PasswordChangeRead] programs levels[OrgAdmin HelpDesk] own[PasswordChangeRead] stable;
+    /// A code that a help desk reads to a caller.
+    CreateDigitToken = "createDigitToken" Post "generate-password-reset-token" "/digit"
+        scopes[PasswordDigitTokenCreate] programs levels[OrgAdmin HelpDesk] own[PasswordDigitTokenCreate] experimental;
+}
+
+impl Operation {
+    /// Whether `asking` may do this, and to whom.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn permit(self, asking: Asking<'_>) -> Result<Reach, NotPermitted> {
+        let rule = self.rule();
+        let granted = |scopes: &[Scope]| scopes.iter().any(|scope| asking.scopes.grants(*scope));
+        let program = asking.person.is_none();
+        // Everybody who is a person is a user.
+        let holds = |level: &UserLevel| asking.levels.contains(level) || (!program && *level == UserLevel::User);
+        if granted(rule.scopes) && ((program && rule.programs) || rule.levels.iter().any(holds)) {
+            return Ok(Reach::Everybody);
+        }
+        match asking.person {
+            Some(person) if granted(rule.own) => Ok(Reach::Own(person)),
+            _ if granted(rule.scopes) => Err(NotPermitted::Level(self)),
+            _ => Err(NotPermitted::Scope(rule.lacking(program))),
+        }
+    }
+
+    /// What it takes to reach everybody, for a sentence.
+    fn takes(self) -> String {
+        let Rule { levels, programs, .. } = self.rule();
+        let mut takes = Vec::new();
+        if !levels.is_empty() {
+            takes.push(format!("the level {}", words(levels)));
+        }
+        if programs {
+            takes.push("an API client".to_owned());
+        }
+        takes.join(", or ")
+    }
+}
+
+impl Rule {
+    /// The scopes of which one is missing.
+    fn lacking(&self, program: bool) -> Vec<Scope> {
+        let mut scopes = self.scopes.to_vec();
+        let own = self.own.iter().filter(|scope| !program && !self.scopes.contains(scope));
+        scopes.extend(own);
+        scopes
+    }
+}
+
+impl Reach {
+    /// Whether it reaches that person; none where nobody was found, which only whoever reaches everybody is told.
+    pub fn reaches(self, whom: Option<IdentityId>) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Own(person) => whom == Some(person),
+        }
+    }
+}
+
+fn words<T: fmt::Display>(several: &[T]) -> String {
+    several.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ABBY: IdentityId = IdentityId(Uuid::from_u128(1));
+    const BEA: IdentityId = IdentityId(Uuid::from_u128(2));
+
+    fn permit(
+        operation: Operation,
+        person: Option<IdentityId>,
+        levels: &[UserLevel],
+        scopes: &[Scope],
+    ) -> Result<Reach, NotPermitted> {
+        let (levels, scopes) = (levels.iter().copied().collect(), scopes.iter().copied().collect());
+        operation.permit(Asking { person, levels: &levels, scopes: &scopes })
+    }
+
+    #[test]
+    fn every_operation_has_an_address_and_a_name_of_its_own() {
+        let mut names = HashSet::new();
+        let mut addresses = HashSet::new();
+        for operation in Operation::ALL {
+            let rule = operation.rule();
+            assert!(names.insert(rule.id), "{}", rule.id);
+            assert!(addresses.insert((format!("{:?}", rule.method), rule.first, rule.rest)), "{}", rule.id);
+            assert!(!rule.scopes.is_empty(), "{} asks for no scope", rule.id);
+            assert!(rule.programs || !rule.levels.is_empty() || !rule.own.is_empty(), "{} is for nobody", rule.id);
+        }
+    }
+
+    #[test]
+    fn a_scope_alone_is_not_enough_and_neither_is_a_level() {
+        for operation in Operation::ALL {
+            let rule = operation.rule();
+            for level in rule.levels.iter().filter(|level| **level != UserLevel::User) {
+                let every = permit(*operation, Some(ABBY), &[*level], rule.scopes);
+                assert_eq!(every, Ok(Reach::Everybody), "{} {level:?}", rule.id);
+                if rule.scopes != [Scope::Default] {
+                    let refused = permit(*operation, Some(ABBY), &[*level], &[]);
+                    assert!(matches!(refused, Err(NotPermitted::Scope(_))), "{} {level:?}", rule.id);
+                }
+            }
+            if !rule.levels.contains(&UserLevel::User) {
+                let person = permit(*operation, Some(ABBY), &[], &[Scope::All]);
+                match rule.own.is_empty() {
+                    true => assert!(matches!(person, Err(NotPermitted::Level(_))), "{}", rule.id),
+                    false => assert_eq!(person, Ok(Reach::Own(ABBY)), "{}", rule.id),
+                }
+            }
+            let program = permit(*operation, None, &[], &[Scope::All]);
+            assert_eq!(program.is_ok(), rule.programs, "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn nobody_sets_the_password_of_another_by_their_level() {
+        for level in [UserLevel::User, UserLevel::HelpDesk, UserLevel::SourceAdmin, UserLevel::OrgAdmin] {
+            let reach = permit(Operation::SetPassword, Some(ABBY), &[level], &[Scope::All]).expect("their own");
+            assert!(reach.reaches(Some(ABBY)) && !reach.reaches(Some(BEA)) && !reach.reaches(None), "{level:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let refused = permit(Operation::QueryPasswordInfo, Some(ABBY), &[], &[Scope::PasswordChangeRead]);
+        let text = refused.expect_err("no scope").to_string();
+        assert_eq!(text, "the token lacks the scope idn:password-info:read");
+        let takes = Operation::QueryPasswordInfo.takes();
+        assert_eq!(takes, "the level ORG_ADMIN or HELPDESK, or an API client");
+        assert_eq!(Operation::SetPassword.takes(), "an API client");
+    }
+}
