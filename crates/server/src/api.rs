@@ -8,13 +8,16 @@ mod accept;
 pub mod address;
 mod boundary;
 mod caller;
+mod conditional;
 pub mod error;
 mod experimental;
 pub mod extract;
 mod limit;
+mod list;
 pub mod oauth;
 pub mod openapi;
 pub mod password_management;
+mod patch;
 mod prefer;
 mod system;
 

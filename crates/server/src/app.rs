@@ -16,6 +16,7 @@ pub mod query_password_info;
 pub mod readiness;
 pub mod restore_mark;
 pub mod restored;
+pub mod revision;
 pub mod rotate_master_key;
 pub mod set_password;
 

@@ -185,6 +185,14 @@ fn render_app(error: &AppError, request_id: &str) -> Response {
         AppError::TooLong { .. } => detailed(bad, "400.1.4 Limit violation", text, None, request_id),
         AppError::Unknown { .. } => detailed(bad, "400.1.404 Referenced object not found", text, None, request_id),
         AppError::Impossible(_) => detailed(bad, "400.1 Bad Request Content", text, None, request_id),
+        AppError::Conflict(_) => detailed(bad, "400.1.409 Reference conflict", text, None, request_id),
+        AppError::InUse { by, .. } => {
+            detailed(bad, "400.2.1.0 Object in use by another", text, by.iter().cloned(), request_id)
+        }
+        AppError::ReadOnly(_) => detailed(bad, "400.1.1 Illegal update attempt", text, None, request_id),
+        AppError::Outdated => {
+            detailed(StatusCode::PRECONDITION_FAILED, "412 Precondition failed", text, None, request_id)
+        }
         AppError::Forbidden(_) => {
             let said = "The token does not allow this request".to_owned();
             detailed(StatusCode::FORBIDDEN, "403 Forbidden", said, Some(text), request_id)
@@ -211,14 +219,14 @@ fn detailed(
     status: StatusCode,
     detail_code: &'static str,
     text: String,
-    cause: Option<String>,
+    causes: impl IntoIterator<Item = String>,
     request_id: &str,
 ) -> Response {
     let body = ErrorResponse {
         detail_code,
         tracking_id: request_id.to_owned(),
         messages: twice(text),
-        causes: cause.map(twice).unwrap_or_default(),
+        causes: causes.into_iter().flat_map(twice).collect(),
     };
     json(status, &body)
 }

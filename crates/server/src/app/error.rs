@@ -41,6 +41,23 @@ pub enum Error {
     /// Every field is right by itself, and what they ask for cannot be done.
     #[error("{0}")]
     Impossible(String),
+    /// What is asked for would be the second of what there may be one of.
+    #[error("{0}")]
+    Conflict(String),
+    /// It cannot go while others refer to it.
+    #[error("the {what} is in use")]
+    InUse {
+        /// The noun.
+        what: &'static str,
+        /// Who refers to it, each with its noun and name.
+        by: Vec<String>,
+    },
+    /// A field that clients may not change.
+    #[error("{0} cannot be changed")]
+    ReadOnly(String),
+    /// It is not any more as the caller has seen it.
+    #[error("it was changed meanwhile; read it again")]
+    Outdated,
     /// The caller may not do this.
     #[error("{0}")]
     Forbidden(String),
