@@ -140,6 +140,12 @@ actions! {
     PasswordPolicyDeleted = "PASSWORD_POLICY_DELETED",
     /// A source's policy holders were set.
     SourcePasswordPolicyAssigned = "SOURCE_PASSWORD_POLICY_ASSIGNED",
+    /// A source was made. This name and the next two are Lockstep's own.
+    SourceCreated = "SOURCE_CREATED",
+    /// A source was changed; the detail says so where its passwords go elsewhere now.
+    SourceUpdated = "SOURCE_UPDATED",
+    /// A source was deleted.
+    SourceDeleted = "SOURCE_DELETED",
     /// The organisation's password settings were made.
     PasswordOrgConfigCreate = "PASSWORD_ORG_CONFIG_CREATE",
     /// The organisation's password settings were changed.

@@ -151,6 +151,34 @@ operations! {
     /// A code that a help desk reads to a caller.
     CreateDigitToken = "createDigitToken" Post "generate-password-reset-token" "/digit"
         scopes[PasswordDigitTokenCreate] programs levels[OrgAdmin HelpDesk] own[PasswordDigitTokenCreate] experimental;
+
+    /// Every source.
+    ListSources = "listSources" Get "sources" ""
+        scopes[SourcesRead SourcesManage] programs levels[OrgAdmin SourceAdmin HelpDesk] own[] stable;
+    /// A source.
+    GetSource = "getSource" Get "sources" "/{id}"
+        scopes[SourcesRead SourcesManage] programs levels[OrgAdmin SourceAdmin HelpDesk] own[] stable;
+    /// A new source. Where passwords go is decided by ORG_ADMIN alone.
+    CreateSource = "createSource" Post "sources" ""
+        scopes[SourcesManage] people levels[OrgAdmin] own[] stable;
+    /// A source, whole.
+    PutSource = "putSource" Put "sources" "/{id}"
+        scopes[SourcesManage] people levels[OrgAdmin] own[] stable;
+    /// A part of a source.
+    UpdateSource = "updateSource" Patch "sources" "/{id}"
+        scopes[SourcesManage] people levels[OrgAdmin] own[] stable;
+    /// A source is gone.
+    DeleteSource = "deleteSource" Delete "sources" "/{id}"
+        scopes[SourcesManage] people levels[OrgAdmin] own[] stable;
+    /// Which policy binds whom on a source.
+    UpdatePasswordPolicyHolders = "updatePasswordPolicyHolders" Patch "sources" "/{id}/password-policies"
+        scopes[SourcesManage] people levels[OrgAdmin] own[] stable;
+    /// Whether a source can be reached and does what it should.
+    TestSourceConnection = "testSourceConnection" Post "sources" "/{id}/connector/check-connection"
+        scopes[SourceConnectorManage] people levels[OrgAdmin SourceAdmin] own[] stable;
+    /// The same, under another name of the contract's.
+    TestSourceConfiguration = "testSourceConfiguration" Post "sources" "/{id}/connector/test-configuration"
+        scopes[SourceConnectorManage] people levels[OrgAdmin SourceAdmin] own[] stable;
 }
 
 impl Operation {

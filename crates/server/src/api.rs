@@ -19,6 +19,7 @@ pub mod openapi;
 pub mod password_management;
 mod patch;
 mod prefer;
+pub mod sources;
 mod system;
 
 use std::future::Future;
@@ -107,6 +108,15 @@ fn handler(operation: Operation) -> UtoipaMethodRouter<Api> {
         Operation::SetPassword => routes!(set::set_password),
         Operation::GetPasswordChangeStatus => routes!(status::password_change_status),
         Operation::CreateDigitToken => routes!(digit::generate_digit_token),
+        Operation::ListSources => routes!(sources::read::list_sources),
+        Operation::GetSource => routes!(sources::read::get_source),
+        Operation::CreateSource => routes!(sources::write::create_source),
+        Operation::PutSource => routes!(sources::write::put_source),
+        Operation::UpdateSource => routes!(sources::write::update_source),
+        Operation::DeleteSource => routes!(sources::write::delete_source),
+        Operation::UpdatePasswordPolicyHolders => routes!(sources::policies::update_password_policy_holders),
+        Operation::TestSourceConnection => routes!(sources::connection::check_connection),
+        Operation::TestSourceConfiguration => routes!(sources::connection::test_configuration),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod restored;
 pub mod revision;
 pub mod rotate_master_key;
 pub mod set_password;
+pub mod source;
 
 use std::sync::Arc;
 

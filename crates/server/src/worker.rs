@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 
-pub use sources::{Sources, SourcesError};
+pub use sources::{Sources, SourcesError, Unusable};
 pub use transport_keys::rotate_transport_keys;
 use waker::Inboxes;
 pub use waker::Waker;

@@ -80,6 +80,19 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, limit: u32) -> Resul
     rows.into_iter().map(Entry::try_from).collect()
 }
 
+/// The newest events, newest first, at most `limit`.
+pub async fn newest(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Entry>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as EntryRow,
+        "list the newest audit events",
+        "SELECT id, at, action, outcome, actor, identity, source, account, change, detail FROM audit
+         ORDER BY id DESC LIMIT $1",
+        i64::from(limit)
+    )?;
+    rows.into_iter().map(Entry::try_from).collect()
+}
+
 row! {
     struct EntryRow {
         id: Uuid,

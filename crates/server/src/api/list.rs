@@ -78,6 +78,15 @@ impl<S: Send + Sync> FromRequestParts<S> for ListRequest {
     }
 }
 
+impl ListRequest {
+    /// That part of a list that is at hand, whole.
+    pub(super) fn window<T>(&self, all: Vec<T>) -> Listed<T> {
+        let total = self.count.then_some(all.len() as u64);
+        let entries = all.into_iter().skip(self.offset as usize).take(self.limit as usize).collect();
+        Listed { entries, total }
+    }
+}
+
 /// A switch of a query.
 pub(super) fn switch(field: &'static str, text: &str) -> Result<bool, AppError> {
     text.parse().map_err(|_| AppError::Illegal { field, reason: "must be true or false".to_owned() })

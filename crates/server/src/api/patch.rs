@@ -5,7 +5,10 @@
 
 use axum::extract::{FromRequest, Request};
 use json_patch::{Patch, PatchOperation};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::error::Error;
 use super::extract;
@@ -43,8 +46,44 @@ impl<S: Send + Sync> FromRequest<S> for PatchBody {
     }
 }
 
+/// A patch, for the description.
+#[derive(ToSchema)]
+#[schema(as = JsonPatch)]
+#[expect(dead_code, reason = "describes a body that a library reads")]
+pub(super) struct PatchDocument(Vec<PatchStep>);
+
+/// One operation of a patch.
+#[derive(ToSchema)]
+#[schema(as = JsonPatchOperation)]
+#[expect(dead_code, reason = "describes a body that a library reads")]
+pub(super) struct PatchStep {
+    /// What is done.
+    #[schema(pattern = "^(add|remove|replace|move|copy|test)$", examples("replace"))]
+    op: String,
+    /// Where (RFC 6901).
+    #[schema(examples("/description"))]
+    path: String,
+    /// The new value.
+    #[schema(value_type = Option<Object>)]
+    value: Option<Value>,
+    /// Whence, of a move or copy.
+    from: Option<String>,
+}
+
+/// What a patch makes of what is told, read as a request.
+pub(super) fn applied<T: DeserializeOwned>(
+    told: &impl Serialize,
+    patch: &Patch,
+    writable: &[&str],
+) -> Result<T, AppError> {
+    // What is told is our own structs, which have nothing that JSON lacks.
+    let patched = apply(serde_json::to_value(told).unwrap_or_default(), patch, writable)?;
+    serde_path_to_error::deserialize(patched)
+        .map_err(|error| AppError::Impossible(format!("after the patch {} has the wrong type", error.path())))
+}
+
 /// `document` with the patch applied. Every operation must be below one of `writable`, given as first segments of paths.
-pub(super) fn apply(mut document: Value, patch: &Patch, writable: &[&str]) -> Result<Value, AppError> {
+fn apply(mut document: Value, patch: &Patch, writable: &[&str]) -> Result<Value, AppError> {
     for operation in &patch.0 {
         for path in touched(operation) {
             let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lockstep_connectors::{ConfigError, Connector, Secrets};
+use lockstep_connectors::{ConfigError, Connector, Failure, Report, Secrets};
 use lockstep_core::id::SourceId;
 use lockstep_core::source::Source;
 use lockstep_engine::Gate;
@@ -64,6 +64,17 @@ pub enum SourcesError {
     Config(#[from] ConfigError),
 }
 
+/// Why something was not done on a source.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It cannot be used at all.
+    #[error(transparent)]
+    Source(#[from] SourcesError),
+    /// It could not be reached, or refused.
+    #[error("{0}")]
+    Failed(#[from] Failure),
+}
+
 impl Sources {
     /// None yet.
     pub fn new(store: Arc<Store>, vault: Vault, clock: Clock) -> Self {
@@ -108,6 +119,14 @@ impl Sources {
             live.built = Some((version, Arc::clone(&built)));
         });
         Ok(built)
+    }
+
+    /// Tests a source's connection.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub async fn test(&self, id: SourceId) -> Result<Report, Unusable> {
+        Ok(self.get(id).await?.connector.test().await?)
     }
 
     /// Every source in use, and whether deliveries to it are held back because it does not answer.

@@ -6,4 +6,5 @@ mod oauth;
 mod openapi;
 mod password_management;
 mod protocol;
+mod sources;
 mod system;

@@ -217,6 +217,32 @@ impl Harness {
         Answer::of(self.http.get(self.url(path)).bearer_auth(token)).await
     }
 
+    /// Replaces with JSON as the owner of `token`.
+    pub(crate) async fn put(&self, path: &str, token: &str, body: &Value) -> Answer {
+        Answer::of(self.http.put(self.url(path)).bearer_auth(token).json(body)).await
+    }
+
+    /// Sends a JSON Patch as the owner of `token`.
+    pub(crate) async fn patch(&self, path: &str, token: &str, patch: &Value) -> Answer {
+        let request = self.http.patch(self.url(path)).header("content-type", "application/json-patch+json");
+        Answer::of(request.bearer_auth(token).body(patch.to_string())).await
+    }
+
+    /// Changes with plain JSON as the owner of `token`.
+    pub(crate) async fn patch_json(&self, path: &str, token: &str, body: &Value) -> Answer {
+        Answer::of(self.http.patch(self.url(path)).bearer_auth(token).json(body)).await
+    }
+
+    /// A file in the server's folder.
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Deletes as the owner of `token`.
+    pub(crate) async fn delete(&self, path: &str, token: &str) -> Answer {
+        Answer::of(self.http.delete(self.url(path)).bearer_auth(token)).await
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

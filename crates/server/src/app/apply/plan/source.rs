@@ -18,6 +18,7 @@ use super::fields::{differing, place_of, to_json};
 use crate::app::apply::reference::Reference;
 use crate::app::apply::wanted::{Name, Wanted, WantedApplication, WantedHolder, WantedSource};
 use crate::app::apply::write::Write;
+use crate::app::source::is_moved;
 
 impl Planner<'_> {
     pub(super) fn sources(&mut self, wanted: &Wanted) {
@@ -159,7 +160,7 @@ impl Planner<'_> {
     ) {
         let stored = base.and_then(|base| self.existing.secrets.get(&base.id)).cloned().unwrap_or_default();
         // Whoever changes where passwords go would otherwise have the service account's password sent there too.
-        let moved = base.is_some_and(|base| base.config != source.config || base.connector != source.connector);
+        let moved = base.is_some_and(|base| is_moved(base, source));
         for name in stored.keys().filter(|name| moved && !secrets.contains_key(*name)) {
             let at = wanted.config.as_ref().map_or(wanted.name.span(), Spanned::span).start;
             self.problem(

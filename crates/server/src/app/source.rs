@@ -1,0 +1,142 @@
+//! Sources: reading them. What writes is beside this, one file a use case.
+//!
+//! Where passwords go is the most valuable thing that an administrator can edit. So whoever changes a source's connection
+//! must give its secrets again (otherwise the service account's password would be sent to wherever they point it), no
+//! secret is ever told, and each such edit is an audit event that says so.
+
+mod change;
+mod create;
+mod delete;
+mod judge;
+mod policy_holders;
+mod test_connection;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use lockstep_core::audit::{Action, Detail, Event, Outcome};
+use lockstep_core::id::{PasswordPolicyId, SourceId};
+use lockstep_core::source::{Feature, Source};
+use lockstep_store::source::Stored;
+use lockstep_store::{Tx, audit, password_policy, source};
+use lockstep_vault::secret::draw_id_at;
+use zeroize::Zeroizing;
+
+use super::revision::{Revised, Revision};
+use super::{App, Error};
+use crate::auth::{Caller, Permit};
+
+pub use change::change;
+pub use create::create;
+pub use delete::delete;
+pub(in crate::app) use judge::is_moved;
+pub use policy_holders::set_policy_holders;
+pub use test_connection::{Tested, test_connection};
+
+/// A source as it is told.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The source and its dates.
+    pub stored: Stored,
+    /// The names of the policies that its holders name.
+    pub policies: BTreeMap<PasswordPolicyId, String>,
+}
+
+/// What a source is to be.
+#[derive(Default)]
+pub struct Draft {
+    /// What people call it.
+    pub name: String,
+    /// A sentence for administrators.
+    pub description: String,
+    /// The connector's settings, without secrets.
+    pub config: serde_json::Map<String, serde_json::Value>,
+    /// The secrets that are given; those that are not stay, unless the connection changes.
+    pub secrets: BTreeMap<String, Zeroizing<String>>,
+    /// What it can do; none: what its connector can, but no passwords.
+    pub features: Option<BTreeSet<Feature>>,
+    /// How many deliveries may be under way at once.
+    pub concurrency: Option<u16>,
+}
+
+/// Every source, in the order of their names.
+pub async fn list(app: &App, _: &Permit) -> Result<Vec<Told>, Error> {
+    let found = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let policies = policy_names(tx).await?;
+            let told = |stored| Told { stored, policies: policies.clone() };
+            Ok::<_, Error>(source::list_stored(tx).await?.into_iter().map(told).collect())
+        })
+    });
+    found.await
+}
+
+/// One source.
+pub async fn get(app: &App, _: &Permit, id: SourceId) -> Result<Revised<Told>, Error> {
+    let found = app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { told(tx, id).await }));
+    found.await
+}
+
+/// A source as this transaction sees it.
+async fn told(tx: &mut Tx<'_>, id: SourceId) -> Result<Revised<Told>, Error> {
+    let stored = source::find_stored(tx, id).await?.ok_or(Error::NotFound("source"))?;
+    let revision = revision(&stored);
+    Ok(Revised { value: Told { stored, policies: policy_names(tx).await? }, revision })
+}
+
+/// The version counts what is not told, too: that a secret was replaced.
+fn revision(stored: &Stored) -> Revision {
+    Revision::of(&stored.version)
+}
+
+async fn policy_names(tx: &mut Tx<'_>) -> Result<BTreeMap<PasswordPolicyId, String>, Error> {
+    Ok(password_policy::list(tx).await?.into_iter().map(|policy| (policy.id, policy.name)).collect())
+}
+
+/// The name of a source, if another has it already.
+fn taken(error: lockstep_store::Error) -> Error {
+    match error.constraint() {
+        Some("source_name_key_key") => Error::Conflict("another source has this name".to_owned()),
+        _ => error.into(),
+    }
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    action: Action,
+    id: SourceId,
+    moved: bool,
+    now: DateTime<Utc>,
+) -> Result<(), lockstep_store::Error> {
+    let detail = moved.then_some(("destination", Detail::Word("changed")));
+    let event = Event {
+        action,
+        actor: caller.actor(),
+        identity: None,
+        source: Some(id),
+        account: None,
+        change: None,
+        at: now,
+        outcome: Outcome::Passed,
+        detail: detail.into_iter().collect(),
+    };
+    audit::append(tx, draw_id_at(now), &event).await
+}
+
+/// A source that is new, or is what it was but for what the draft says.
+fn drafted(base: Source, draft: &Draft) -> Source {
+    // The built-in source has no settings, which is not the same as empty ones.
+    let config = match base.is_built_in() && draft.config.is_empty() {
+        true => base.config.clone(),
+        false => serde_json::Value::Object(draft.config.clone()),
+    };
+    Source {
+        name: draft.name.clone(),
+        description: draft.description.clone(),
+        config,
+        concurrency: draft.concurrency.unwrap_or(base.concurrency),
+        features: draft.features.clone().unwrap_or_else(|| base.features.clone()),
+        ..base
+    }
+}
