@@ -8,12 +8,14 @@ mod accept;
 pub mod address;
 mod boundary;
 mod caller;
+mod client_address;
 mod conditional;
 pub mod error;
 mod experimental;
 pub mod extract;
 mod limit;
 mod list;
+mod listener;
 pub mod oauth;
 pub mod openapi;
 pub mod password_management;
@@ -24,11 +26,9 @@ mod system;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::extract::connect_info::ConnectInfo;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -40,8 +40,11 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::tls::Tls;
+use client_address::Peer;
 use error::Error;
 use limit::{Failures, Requests};
+use listener::TlsListener;
 use oauth::{jwks, token};
 use password_management::{digit, query, set, status};
 use prefer::Waits;
@@ -162,8 +165,22 @@ pub fn router(app: App) -> Router {
 /// # Errors
 /// Whatever the listener gives.
 pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let service = router(app).into_make_service_with_connect_info::<Peer>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
+}
+
+/// The same over TLS.
+///
+/// # Errors
+/// Whatever the listener gives.
+pub async fn serve_tls(
+    app: App,
+    listener: TcpListener,
+    tls: &Tls,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = router(app).into_make_service_with_connect_info::<Peer>();
+    axum::serve(TlsListener::new(listener, tls), service).with_graceful_shutdown(stop).await
 }
 
 /// Serves health and counters alone, for a process that has no API.
@@ -182,6 +199,3 @@ pub async fn serve_health(
 pub fn document() -> utoipa::openapi::OpenApi {
     openapi::finish(contract().into_openapi())
 }
-
-/// The peer of a request, as [`serve`] tells it.
-type Peer = ConnectInfo<SocketAddr>;

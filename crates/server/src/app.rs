@@ -7,6 +7,7 @@ pub mod apply;
 pub mod await_change;
 pub mod backup;
 pub mod configuration;
+pub mod doctor;
 pub mod error;
 pub mod generate_digit_token;
 pub mod issue_token;

@@ -8,6 +8,7 @@ mod backup;
 mod change_password;
 mod completions;
 mod demo;
+mod doctor;
 mod init;
 mod keys;
 mod log;
@@ -73,6 +74,7 @@ enum Command {
     Apply(apply::Apply),
     ChangePassword(change_password::ChangePassword),
     Status(status::Status),
+    Doctor(doctor::Doctor),
     Keys(keys::Keys),
     Backup(backup::Backup),
     Restored(restored::Restored),
@@ -125,6 +127,7 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Apply(arguments) => apply::run(arguments, config).await,
         Command::ChangePassword(arguments) => change_password::run(arguments).await,
         Command::Status(arguments) => status::run(arguments, config).await,
+        Command::Doctor(arguments) => doctor::run(arguments, config).await,
         Command::Keys(arguments) => keys::run(arguments, config).await,
         Command::Backup(arguments) => backup::run(arguments, config).await,
         Command::Restored(arguments) => restored::run(arguments, config).await,
@@ -135,15 +138,18 @@ async fn run(cli: Cli) -> Result<Exit> {
 
 /// Reads the configuration that was named, or the first of the usual places that exists.
 fn read_config(named: Option<&Path>) -> Result<Config> {
+    Ok(Config::read(config_path(named)?)?)
+}
+
+fn config_path(named: Option<&Path>) -> Result<&Path> {
     let usual = || DEFAULT_CONFIGS.iter().map(Path::new).find(|path| path.exists());
-    let path = named.or_else(usual).with_context(|| {
+    named.or_else(usual).with_context(|| {
         format!(
             "there is no configuration: neither ./{} nor {} exists; make one with `lockstep init --data DIR`, \
              or name it with --config FILE",
             DEFAULT_CONFIGS[0], DEFAULT_CONFIGS[1]
         )
-    })?;
-    Ok(Config::read(path)?)
+    })
 }
 
 /// An error and its causes on one line. A cause that the text before it tells already is left out.

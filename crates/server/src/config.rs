@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use lockstep_core::change::{Backoff, DEFAULT_LIFETIME, LaneSettings, MAX_LIFETIME};
 use lockstep_core::node::NodeSettings;
 use lockstep_engine::EngineSettings;
@@ -20,6 +21,11 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The address people and programs reach it by; `http://` and `listen` unless said.
     pub base_url: Option<String>,
+    /// The server's own certificate; without it, plain HTTP.
+    pub tls: Option<TlsConfig>,
+    /// What stands between the server and its clients.
+    #[serde(default)]
+    pub proxy: ProxyConfig,
     /// Where everything is kept.
     pub store: StoreConfig,
     /// Where the master key comes from. Exactly one of its fields.
@@ -39,6 +45,39 @@ pub struct Config {
     /// What the log looks like.
     #[serde(default)]
     pub log: LogConfig,
+}
+
+/// The server's own certificate.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TlsConfig {
+    /// A PEM file with the certificate, and after it those between it and the authority.
+    pub certificate: PathBuf,
+    /// A PEM file with its private key.
+    pub key: PathBuf,
+}
+
+/// What stands between the server and its clients.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct ProxyConfig {
+    /// The networks of proxies that are believed when they say for whom they ask.
+    pub trusted_proxies: Vec<IpNet>,
+    /// In which header they say it. Only one is read: what a proxy does not set itself, it passes on from anybody.
+    pub header: ForwardingHeader,
+    /// Whether other machines may come without TLS, because a proxy ends it.
+    pub allow_plain_http: bool,
+}
+
+/// The header in which a proxy says for whom it asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardingHeader {
+    /// `X-Forwarded-For`, which most proxies know.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// Where everything is kept. Its `Debug` does not show the address, which may hold a password.
@@ -213,8 +252,16 @@ impl Config {
     pub fn public_url(&self) -> String {
         match &self.base_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
+            None if self.tls.is_some() => format!("https://{}", self.listen),
             None => format!("http://{}", self.listen),
         }
+    }
+
+    /// Whether secrets and tokens would cross a network in the clear: other machines can come, no certificate is named, and
+    /// nothing says that a proxy ends TLS.
+    pub fn speaks_in_the_clear(&self) -> bool {
+        let reachable = !self.listen.ip().to_canonical().is_loopback();
+        reachable && self.tls.is_none() && !self.proxy.allow_plain_http
     }
 
     fn mistake(&self) -> Option<(&'static str, &'static str)> {
@@ -333,6 +380,26 @@ mod tests {
             let config = config(store, key);
             assert_eq!(config.restore_mark(), expected.map(PathBuf::from), "{store} {key}");
             assert_eq!(config.mistake().map(|(field, _)| field), expected.is_none().then_some("store.restore-mark"));
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_or_for_a_proxy() {
+        for (listen, settings, clear) in [
+            ("127.0.0.1:80", "", false),
+            ("127.8.9.1:80", "", false),
+            ("[::1]:80", "", false),
+            ("[::ffff:127.0.0.1]:80", "", false),
+            ("0.0.0.0:80", "", true),
+            ("[::]:80", "", true),
+            ("192.0.2.7:80", "", true),
+            ("192.0.2.7:80", "[proxy]\ntrusted-proxies = [\"192.0.2.8/32\"]", true),
+            ("192.0.2.7:80", "[proxy]\nallow-plain-http = true", false),
+            ("192.0.2.7:80", "[tls]\ncertificate = \"c\"\nkey = \"k\"", false),
+        ] {
+            let mut config = config("url = \"sqlite:l.db\"", &format!("file = \"a\"\n{settings}"));
+            config.listen = listen.parse().unwrap();
+            assert_eq!(config.speaks_in_the_clear(), clear, "{listen} {settings}");
         }
     }
 

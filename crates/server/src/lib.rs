@@ -14,4 +14,5 @@ pub mod config;
 pub mod failpoint;
 pub mod metrics;
 pub mod seclusion;
+pub mod tls;
 pub mod worker;

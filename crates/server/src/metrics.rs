@@ -33,7 +33,11 @@ pub struct Metrics {
     opening_seconds: Histogram,
     hashing_seconds: Histogram,
     settled: Family<StateLabels, Counter>,
+    certificate: Family<NoLabels, Gauge<f64, AtomicU64>>,
 }
+
+/// For what is there or not: a family that nobody set is not shown.
+type NoLabels = [(&'static str, &'static str); 0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -103,6 +107,9 @@ impl Metrics {
         );
         let settled = Family::default();
         registry.register("changes_settled", "Password changes that became final", settled.clone());
+        let certificate = Family::default();
+        let help = "Time until the server's own certificate expires";
+        registry.register_with_unit("tls_certificate_expires", help, Unit::Seconds, certificate.clone());
         Self {
             registry: Arc::new(registry),
             requests,
@@ -116,6 +123,7 @@ impl Metrics {
             opening_seconds,
             hashing_seconds,
             settled,
+            certificate,
         }
     }
 
@@ -166,6 +174,11 @@ impl Metrics {
         self.settled.get_or_create(&StateLabels { state: state.to_owned() }).inc();
     }
 
+    /// The server's own certificate expires in so many seconds. Without TLS nobody says so, and it is not shown.
+    pub fn certificate(&self, expires_in: f64) {
+        self.certificate.get_or_create(&[]).set(expires_in);
+    }
+
     /// Everything, as Prometheus reads it.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
@@ -212,6 +225,8 @@ mod tests {
         metrics.opened(Duration::from_micros(700));
         metrics.hashed(Duration::from_millis(20));
         metrics.settled("FINISHED");
+        assert!(!metrics.text().expect("text").contains("_tls_certificate_expires_seconds{"));
+        metrics.certificate(-5.0);
         let text = metrics.text().expect("text");
         for line in [
             "lockstep_requests_total{method=\"POST\",route=\"/v2024/set-password\",status=\"202\"} 2",
@@ -225,6 +240,7 @@ mod tests {
             "lockstep_payload_opening_seconds_bucket{le=\"0.001\"} 1",
             "lockstep_password_hashing_seconds_bucket{le=\"0.01\"} 0",
             "lockstep_changes_settled_total{state=\"FINISHED\"} 1",
+            "lockstep_tls_certificate_expires_seconds{} -5.0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
         }

@@ -47,6 +47,7 @@ mod tx;
 mod window;
 
 pub use error::{Cause, Error, Result};
+pub use migrate::Schema;
 pub use store::{Options, Statistics, Store};
 pub use tx::Tx;
 pub use window::Window;

@@ -34,6 +34,55 @@ row! {
     }
 }
 
+/// How the schema of a database stands to this program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schema {
+    /// Everything is there.
+    Current,
+    /// So many migrations are missing; none was ever applied to a new database.
+    Behind {
+        /// How many.
+        missing: usize,
+    },
+    /// A migration was applied that this program does not know, or knows another text of: it is older, or another one.
+    Foreign {
+        /// The migration.
+        name: String,
+    },
+}
+
+/// Compares what was applied with what there is, and changes nothing.
+pub(crate) async fn schema(tx: &mut Tx<'_>) -> Result<Schema> {
+    let sql = match tx {
+        Tx::Sqlite(_) => "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migration'",
+        Tx::Postgres(_) => "SELECT count(*) FROM pg_class WHERE oid = to_regclass('migration')",
+    };
+    let (tables,) = fetch!(tx, fetch_one as (i64,), "look for the table of migrations", sql)?;
+    if tables == 0 {
+        return Ok(Schema::Behind { missing: MIGRATIONS.len() });
+    }
+    let applied = applied(tx).await?;
+    let is_known = |row: &&AppliedRow| {
+        MIGRATIONS.iter().any(|(name, sql)| *name == row.name && checksum(name, sql) == row.checksum)
+    };
+    if let Some(foreign) = applied.iter().find(|row| !is_known(row)) {
+        return Ok(Schema::Foreign { name: foreign.name.clone() });
+    }
+    match MIGRATIONS.len() - applied.len() {
+        0 => Ok(Schema::Current),
+        missing => Ok(Schema::Behind { missing }),
+    }
+}
+
+async fn applied(tx: &mut Tx<'_>) -> Result<Vec<AppliedRow>> {
+    fetch!(
+        tx,
+        fetch_all as AppliedRow,
+        "list the applied migrations",
+        "SELECT name, checksum FROM migration ORDER BY name"
+    )
+}
+
 /// Applies what is missing. On SQLite the write transaction is the lock.
 pub(crate) async fn run(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
     if let Tx::Postgres(_) = tx {
@@ -48,12 +97,7 @@ pub(crate) async fn run(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
              CONSTRAINT migration_name_key PRIMARY KEY (name)
          )"
     )?;
-    let applied = fetch!(
-        tx,
-        fetch_all as AppliedRow,
-        "list the applied migrations",
-        "SELECT name, checksum FROM migration ORDER BY name"
-    )?;
+    let applied = applied(tx).await?;
     if let Some(unknown) = applied.iter().find(|row| MIGRATIONS.iter().all(|(name, _)| *name != row.name)) {
         return Err(Error::UnknownMigration { name: unknown.name.clone() });
     }

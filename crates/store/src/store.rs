@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use lockstep_core::id::IdentityId;
 
+use crate::Tx;
 use crate::error::{Error, Result};
 use crate::hint::Hints;
+use crate::migrate::{self, Schema};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::{Tx, migrate};
 
 /// An open database.
 #[derive(Debug)]
@@ -94,6 +95,14 @@ impl Store {
     /// When a migration fails, or the database was written by a newer or a different program. Nothing is kept then.
     pub async fn migrate(&self, now: DateTime<Utc>) -> Result<()> {
         self.write(move |tx| Box::pin(migrate::run(tx, now))).await
+    }
+
+    /// How the schema stands to this program; nothing is changed.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn schema(&self) -> Result<Schema> {
+        self.read(|tx| Box::pin(migrate::schema(tx))).await
     }
 
     /// Does `work` in a transaction of its own and commits it when it gives `Ok`; otherwise nothing of it is kept.

@@ -1,7 +1,7 @@
 //! How much one client may ask, counted in this process.
 //!
 //! Requests are counted by caller and version of the API, whatever the operation. At the token endpoint only failures
-//! are counted, by client id and address of the peer, so that nobody can be kept out by somebody elsewhere who guesses.
+//! are counted, by client id and address of the client ([`super::client_address`]), so that nobody can be kept out by somebody elsewhere who guesses.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -62,9 +62,9 @@ struct Window {
 
 impl Failures {
     /// Refuses whoever failed too often. `now` is the monotonic time of the process.
-    pub(super) fn check(&self, peer: IpAddr, client: &str, now: Duration) -> Result<(), Error> {
+    pub(super) fn check(&self, address: IpAddr, client: &str, now: Duration) -> Result<(), Error> {
         let windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match windows.get(&(peer, client.to_owned())) {
+        match windows.get(&(address, client.to_owned())) {
             Some(window) if window.ends > now && window.failures >= FAILURES => {
                 Err(Error::TooMany { retry_after: whole_seconds(window.ends - now) })
             }
@@ -73,13 +73,13 @@ impl Failures {
     }
 
     /// Counts a failure.
-    pub(super) fn count(&self, peer: IpAddr, client: &str, now: Duration) {
+    pub(super) fn count(&self, address: IpAddr, client: &str, now: Duration) {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() > MANY {
             windows.retain(|_, window| window.ends > now);
         }
         let fresh = Window { ends: now + FAILURES_PER, failures: 0 };
-        let window = windows.entry((peer, client.to_owned())).or_insert(fresh);
+        let window = windows.entry((address, client.to_owned())).or_insert(fresh);
         if window.ends <= now {
             *window = fresh;
         }

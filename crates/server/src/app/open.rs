@@ -202,7 +202,7 @@ async fn use_signing_keys(store: &Store, vault: &Vault, clock: &Clock) -> Result
 }
 
 /// The database's address, with the password from its file put in.
-fn with_password(config: &Config) -> Result<Zeroizing<String>, OpenError> {
+pub(super) fn with_password(config: &Config) -> Result<Zeroizing<String>, OpenError> {
     let address = &config.store.url;
     let Some(path) = &config.store.password_file else { return Ok(Zeroizing::new(address.clone())) };
     let password = std::fs::read(path).map_err(|source| OpenError::Password { path: path.clone(), source })?;

@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use lockstep_core::id::NodeId;
 use lockstep_core::node::Round;
-use lockstep_core::restore_mark::{Finding, Mark, compare};
+use lockstep_core::restore_mark::{Mark, compare};
+
+pub(super) use lockstep_core::restore_mark::Finding;
 use lockstep_store::{Store, Tx, node, restore_mark};
 use tokio_util::sync::CancellationToken;
 
@@ -126,6 +128,12 @@ impl RestoreMark {
         }
         self.saw(file.unwrap_or(database));
         self.raise(store).await
+    }
+
+    /// What the file says of the database; nothing is changed.
+    pub(super) async fn finding(&self, store: &Store) -> Result<Finding, RestoreMarkError> {
+        let (file, database) = self.look(store).await?;
+        Ok(compare(database, file))
     }
 
     /// Raises it, in the database and then in the file.

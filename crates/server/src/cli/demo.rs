@@ -113,7 +113,7 @@ pub(super) async fn run(arguments: Demo) -> Result<Exit> {
     log::start(&config.log)?;
 
     let secrets = Secrets::keep(&data)?;
-    let (app, listener) = serve::open(config).await.context("with --listen 127.0.0.1:0 a free port is taken")?;
+    let (app, entrance) = serve::open(config).await.context("with --listen 127.0.0.1:0 a free port is taken")?;
     let first = Password::try_from(secrets.password.expose()).context("the kept first password cannot be used")?;
     let applications = applications::keep(&data, &first).await?;
     let state = data.join("state.toml");
@@ -123,7 +123,7 @@ pub(super) async fn run(arguments: Demo) -> Result<Exit> {
         bail!("the demo cannot go on with what {} holds; delete it to start anew", data.display());
     }
     let facts = facts(&app, &data, &secrets, &first, &applications).await?;
-    serve::serve(&app, listener, move |_| {
+    serve::serve(&app, entrance, move |_| {
         match arguments.json {
             true => print::json(&facts)?,
             false => print::line(lines::lines(&facts))?,

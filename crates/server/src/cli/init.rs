@@ -23,7 +23,7 @@ use crate::config::Config;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lockstep init --data ./data
-  lockstep --config /etc/lockstep/lockstep.toml init --data /var/lib/lockstep --listen 0.0.0.0:8080
+  lockstep --config /etc/lockstep/lockstep.toml init --data /var/lib/lockstep --listen 0.0.0.0:8443
 
 Keep a copy of master.key apart from the database's backups: each is useless without the other.")]
 pub(super) struct Init {
@@ -131,6 +131,11 @@ listen = {listen}
 # The address that people and programs reach it by, where that is another one (behind a proxy, for example).
 # base-url = "https://lockstep.example.org"
 
+# The server's own certificate. Without it, only this machine may come, or a proxy that ends TLS ([proxy] below).
+# [tls]
+# certificate = "/etc/lockstep/tls/fullchain.pem"
+# key = "/etc/lockstep/tls/privkey.pem"
+
 [store]
 # Where everything is kept: a SQLite file, or "postgres://lockstep@host/lockstep" for more than one node.
 url = {url}
@@ -140,6 +145,11 @@ url = {url}
 [master-key]
 # The key above all keys. Exactly one of file, environment (the name of a variable) and credential (systemd's).
 file = {key}
+
+# [proxy]
+# trusted-proxies = []            # networks, such as "10.0.0.0/8", that may say for whom they ask ...
+# header = "x-forwarded-for"      # ... in this header, or in "forwarded"
+# allow-plain-http = false        # whether other machines may come without TLS
 
 # [organisation]
 # name = "lockstep"

@@ -1,22 +1,26 @@
 //! `lockstep serve`: the server, from the first line to the last.
 //!
-//! In order: the address, so that a port that is taken is told before anything else is opened; the database; the
-//! worker; the API. Stopped in the opposite order: no new connection, requests under way answered, the worker's calls
+//! In order: the certificate and the address, so that a port that is taken is told before anything else is opened; the
+//! database; the worker; the API. Stopped in the opposite order: no new connection, requests under way answered, the worker's calls
 //! ended and written down, connectors and database closed.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Exit, log, print, read_config};
 use crate::app::{App, OpenError, Role};
 use crate::config::Config;
+use crate::tls::Tls;
 use crate::{api, worker};
 
 /// How long requests under way get to be answered after the order to stop. The longest that a request may wait for its
@@ -27,7 +31,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(35);
 ///
 /// Brings the database up to date, carries out what is waiting, and serves the API until it gets SIGTERM or SIGINT.
 /// Then it answers the requests under way, lets deliveries under way end, and stops; a second signal stops it at once.
-/// Whatever it was doing, nothing that was accepted is lost.
+/// Whatever it was doing, nothing that was accepted is lost. SIGHUP has the certificate read anew.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lockstep serve
@@ -43,9 +47,25 @@ pub(super) async fn run(arguments: Serve, config: Option<&Path>) -> Result<Exit>
     let named = config;
     let mut config = read_config(config)?;
     config.listen = arguments.listen.unwrap_or(config.listen);
+    if config.speaks_in_the_clear() {
+        bail!("{}", in_the_clear(config.listen));
+    }
     log::start(&config.log)?;
-    let (app, listener) = open(config).await.map_err(|error| with_remedy(error, named))?;
-    serve(&app, listener, |app| Ok(print::line(format_args!("Lockstep serves {}", app.config.public_url()))?)).await
+    let (app, entrance) = open(config).await.map_err(|error| with_remedy(error, named))?;
+    if entrance.tls.is_none() {
+        tokio::spawn(nothing_to_reload(signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?));
+    }
+    serve(&app, entrance, |app| Ok(print::line(format_args!("Lockstep serves {}", app.config.public_url()))?)).await
+}
+
+/// What to do where other machines could come without TLS. `doctor` says it too.
+pub(super) fn in_the_clear(listen: SocketAddr) -> String {
+    format!(
+        "other machines can reach {listen}, and without TLS the secrets and tokens of clients would cross the network in the \
+         clear. Name a certificate in lockstep.toml:\n\n  [tls]\n  certificate = \"/etc/lockstep/tls/fullchain.pem\"\n  \
+         key = \"/etc/lockstep/tls/privkey.pem\"\n\nor, where a proxy ends TLS and nobody else can reach that address:\n\n  \
+         [proxy]\n  allow-plain-http = true\n\nor listen on 127.0.0.1"
+    )
 }
 
 /// A database that was restored is not served from; says with which command it can be again.
@@ -62,12 +82,20 @@ pub(super) fn with_remedy(error: anyhow::Error, config: Option<&Path>) -> anyhow
     }
 }
 
-/// Takes the address, then opens everything. The configuration of the result names the address that was really taken.
-pub(super) async fn open(mut config: Config) -> Result<(App, TcpListener)> {
+/// Where clients come in.
+pub(super) struct Entrance {
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+}
+
+/// Reads the certificate and takes the address, then opens everything. The configuration of the result names the address
+/// that was really taken.
+pub(super) async fn open(mut config: Config) -> Result<(App, Entrance)> {
+    let tls = config.tls.as_ref().map(Tls::load).transpose().context("the server has no certificate to show")?;
     let listener = listen(config.listen).await?;
     config.listen = listener.local_addr().context("cannot learn the address that was taken")?;
     let app = App::open(config, Role::Serve).await?;
-    Ok((app, listener))
+    Ok((app, Entrance { listener, tls: tls.map(Arc::new) }))
 }
 
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
@@ -76,8 +104,26 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Serves until a signal comes. `announce` is called once clients may come.
-pub(super) async fn serve(app: &App, listener: TcpListener, announce: impl FnOnce(&App) -> Result<()>) -> Result<Exit> {
-    work(app, |stop| api::serve(app.clone(), listener, stop), announce).await
+pub(super) async fn serve(app: &App, entrance: Entrance, announce: impl FnOnce(&App) -> Result<()>) -> Result<Exit> {
+    let Entrance { listener, tls } = entrance;
+    let Some(tls) = tls else { return work(app, |stop| api::serve(app.clone(), listener, stop), announce).await };
+    let hangups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    let _reloading = AbortOnDropHandle::new(tokio::spawn(reload_on(hangups, Arc::clone(&tls))));
+    let _keeping = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&tls).keep(app.metrics.clone(), app.clock.clone())));
+    work(app, |stop| async move { api::serve_tls(app.clone(), listener, &tls, stop).await }, announce).await
+}
+
+async fn reload_on(mut hangups: Signal, tls: Arc<Tls>) {
+    while hangups.recv().await.is_some() {
+        tls.reload();
+    }
+}
+
+/// Without this, what a service manager sends for "read your files anew" would end the process.
+async fn nothing_to_reload(mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        tracing::info!("there is no certificate to read anew; the configuration is read when the server starts");
+    }
 }
 
 /// Carries changes out until a signal comes, and answers meanwhile what `answering` answers. `announce` is called once
@@ -120,8 +166,6 @@ where
 /// A token that the first SIGTERM or SIGINT cancels. The second ends the process as it stands, which loses nothing
 /// that was accepted.
 fn stop_on_signal() -> Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let stop = CancellationToken::new();

@@ -121,7 +121,7 @@ impl Sources {
         Ok(built)
     }
 
-    /// Tests a source's connection.
+    /// Looks whether the source as its row says can be reached and lets us do what we are for. Changes nobody's password.
     ///
     /// # Errors
     /// What stands in the way.

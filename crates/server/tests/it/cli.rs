@@ -2,11 +2,13 @@
 
 mod apply;
 mod demo;
+mod doctor;
 mod help;
 mod init;
 mod running;
 mod seclusion;
 mod serve;
+mod tls;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -8,8 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::parameters::Parameters;
 use super::{OAuthError, OAuthErrorBody};
+use crate::api::Api;
+use crate::api::client_address::ClientAddress;
 use crate::api::error::{Error, ErrorResponse, MessageError, ProtocolError};
-use crate::api::{Api, Peer};
 use crate::app::issue_token::{self, IssuedToken, NoToken};
 
 /// What a client asks for. The parameters may stand in the body or in the query, and the credentials in an
@@ -91,7 +92,7 @@ pub struct TokenResponse {
 )]
 pub(in crate::api) async fn issue(
     State(api): State<Api>,
-    axum::extract::ConnectInfo(peer): Peer,
+    ClientAddress(address): ClientAddress,
     parameters: Parameters,
 ) -> Result<Json<TokenResponse>, Error> {
     let grant = parameters.grant_type.ok_or(OAuthError::invalid_request("grant_type is required"))?;
@@ -104,11 +105,11 @@ pub(in crate::api) async fn issue(
     // What is no id is counted under one name, so that nobody fills the memory with names.
     let counted = id.parse::<ClientId>().map_or_else(|_| "no id".to_owned(), |id| id.to_string());
     let now = api.app.clock.monotonic();
-    api.failures.check(peer.ip(), &counted, now)?;
+    api.failures.check(address, &counted, now)?;
     match issue_token::issue_token(&api.app, &id, &secret, parameters.scope.as_deref()).await {
         Ok(issued) => Ok(Json(issued.into())),
         Err(NoToken::WrongCredentials) => {
-            api.failures.count(peer.ip(), &counted, now);
+            api.failures.count(address, &counted, now);
             Err(OAuthError::INVALID_CLIENT.into())
         }
         Err(NoToken::Scope) => Err(OAuthError::INVALID_SCOPE.into()),

@@ -51,3 +51,25 @@ async fn who_guesses_secrets_is_made_to_wait_and_others_are_not() {
     harness.token(&other).await;
     harness.stop().await;
 }
+
+/// Everybody comes from 127.0.0.1 here, as from a proxy; whose failures are counted is told by the header.
+#[tokio::test]
+async fn failures_are_counted_by_whom_a_trusted_proxy_asks_for() {
+    const FAILURES: usize = 20;
+    let id = "e1267ecd-fcd9-4c73-9c55-12555efad136";
+    let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", "wrong")];
+    for (trusted, counted_apart) in [("127.0.0.0/8", true), ("10.0.0.0/8", false)] {
+        let harness = Harness::start_with(&format!("[proxy]\ntrusted-proxies = [\"{trusted}\"]\n")).await;
+        let fail = |forwarded: String| {
+            let request = harness.http.post(harness.url("/oauth/token")).form(&form);
+            // What stands further left is what the client sent itself.
+            Answer::of(request.header("x-forwarded-for", forwarded).header("forwarded", "for=203.0.113.9"))
+        };
+        for attempt in 0..FAILURES {
+            fail(format!("203.0.113.{attempt}, 198.51.100.1")).await.with_status(401);
+        }
+        fail("203.0.113.77, 198.51.100.1".to_owned()).await.with_status(429);
+        fail("198.51.100.1, 198.51.100.2".to_owned()).await.with_status(if counted_apart { 401 } else { 429 });
+        harness.stop().await;
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::lockstep;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "serve",
     "worker",
     "init",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 13] = [
     "apply",
     "change-password",
     "status",
+    "doctor",
     "keys",
     "backup",
     "restored",
