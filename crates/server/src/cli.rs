@@ -9,6 +9,8 @@ mod change_password;
 mod completions;
 mod demo;
 mod doctor;
+mod export;
+mod import;
 mod init;
 mod keys;
 mod log;
@@ -53,7 +55,7 @@ Exit codes:
   0  done
   1  failed: standard error says why and what to do
   2  wrong arguments
-  3  a password change failed (change-password)
+  3  a password change failed (change-password), or rows were rejected and the others written (import)
   4  a password change is still in progress (change-password)"
 )]
 struct Cli {
@@ -72,6 +74,8 @@ enum Command {
     Demo(demo::Demo),
     Migrate(migrate::Migrate),
     Apply(apply::Apply),
+    Import(import::Import),
+    Export(export::Export),
     ChangePassword(change_password::ChangePassword),
     Status(status::Status),
     Doctor(doctor::Doctor),
@@ -91,8 +95,9 @@ enum Exit {
     Failed = 1,
     /// It was asked wrongly.
     Usage = 2,
-    /// A password change came to its end and a system has not got the new password.
-    ChangeFailed = 3,
+    /// It is done in part: a password change came to its end and a system has not got the new password, or rows were
+    /// rejected and the others written.
+    InPart = 3,
     /// A password change had not come to its end when the time was over.
     InProgress = 4,
 }
@@ -125,6 +130,8 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Migrate(_) => migrate::run(config).await,
         Command::Apply(arguments) => apply::run(arguments, config).await,
+        Command::Import(arguments) => import::run(arguments, config).await,
+        Command::Export(arguments) => export::run(arguments, config).await,
         Command::ChangePassword(arguments) => change_password::run(arguments).await,
         Command::Status(arguments) => status::run(arguments, config).await,
         Command::Doctor(arguments) => doctor::run(arguments, config).await,

@@ -146,6 +146,30 @@ pub async fn list_on(tx: &mut Tx<'_>, source: SourceId, window: Window) -> Resul
     Ok(rows.into_iter().map(Account::from).collect())
 }
 
+/// The next accounts of a source after the one with that stable id, or the first, tombstones too, in the order of their
+/// stable ids, each with the alias of whose it is.
+pub async fn list_after(
+    tx: &mut Tx<'_>,
+    source: SourceId,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<(Account, Option<String>)>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as NamedRow,
+        "list the accounts of a source after one",
+        "SELECT account.id, account.identity, account.source, account.stable_id, account.native_id, account.name,
+             account.password_sync, account.attributes, account.vanished, identity.alias
+         FROM account LEFT JOIN identity ON identity.id = account.identity
+         WHERE account.source = $1 AND account.stable_id > $2 ORDER BY account.stable_id LIMIT $3",
+        source.0,
+        // No stable id is empty.
+        after.unwrap_or_default(),
+        i64::from(limit)
+    )?;
+    Ok(rows.into_iter().map(NamedRow::split).collect())
+}
+
 row! {
     struct AccountRow {
         id: Uuid,
@@ -157,6 +181,30 @@ row! {
         password_sync: bool,
         attributes: Json<BTreeMap<String, String>>,
         vanished: bool,
+    }
+}
+
+row! {
+    struct NamedRow {
+        id: Uuid,
+        identity: Option<Uuid>,
+        source: Uuid,
+        stable_id: String,
+        native_id: String,
+        name: String,
+        password_sync: bool,
+        attributes: Json<BTreeMap<String, String>>,
+        vanished: bool,
+        alias: Option<String>,
+    }
+}
+
+impl NamedRow {
+    fn split(self) -> (Account, Option<String>) {
+        let Self { id, identity, source, stable_id, native_id, name, password_sync, attributes, vanished, alias } =
+            self;
+        let row = AccountRow { id, identity, source, stable_id, native_id, name, password_sync, attributes, vanished };
+        (row.into(), alias)
     }
 }
 

@@ -101,6 +101,26 @@ pub async fn list(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Identity>> {
     Ok(rows.into_iter().map(Identity::from).collect())
 }
 
+/// The next identities after the one with that [`alias_key`](Identity::alias_key), or the first, in the order of their
+/// login names, each with its levels.
+pub async fn list_after(
+    tx: &mut Tx<'_>,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<(Identity, BTreeSet<UserLevel>)>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as LevelledRow,
+        "list the identities after one",
+        "SELECT id, alias, display_name, email, attributes, sign_in_source, enabled, levels FROM identity
+         WHERE alias_key > $1 ORDER BY alias_key LIMIT $2",
+        // No alias is empty.
+        after.unwrap_or_default(),
+        i64::from(limit)
+    )?;
+    Ok(rows.into_iter().map(LevelledRow::split).collect())
+}
+
 /// How many identities there are.
 pub async fn count(tx: &mut Tx<'_>) -> Result<i64> {
     let (count,) = fetch!(tx, fetch_one as (i64,), "count the identities", "SELECT count(*) FROM identity")?;
@@ -202,6 +222,27 @@ row! {
         attributes: Json<BTreeMap<String, String>>,
         sign_in_source: Uuid,
         enabled: bool,
+    }
+}
+
+row! {
+    struct LevelledRow {
+        id: Uuid,
+        alias: String,
+        display_name: String,
+        email: Option<String>,
+        attributes: Json<BTreeMap<String, String>>,
+        sign_in_source: Uuid,
+        enabled: bool,
+        levels: Json<BTreeSet<UserLevel>>,
+    }
+}
+
+impl LevelledRow {
+    fn split(self) -> (Identity, BTreeSet<UserLevel>) {
+        let Self { id, alias, display_name, email, attributes, sign_in_source, enabled, levels } = self;
+        let row = IdentityRow { id, alias, display_name, email, attributes, sign_in_source, enabled };
+        (row.into(), levels.0)
     }
 }
 

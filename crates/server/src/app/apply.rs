@@ -93,6 +93,22 @@ pub async fn apply(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Pla
     done
 }
 
+/// What must be written so that a part of an import is so. It has no references to follow and no secrets.
+pub(super) async fn plan_part(app: &App, tx: &mut Tx<'_>, wanted: &Wanted) -> Result<Plan, Error> {
+    let follow: Follow = Arc::new(|_: &Reference| Err("an import refers to nothing".to_owned()));
+    let existing = Existing::load(tx, &app.vault, wanted).await?;
+    let clock = app.clock.clone();
+    let passwords = FirstPasswords::default();
+    let utc = Arc::new(move || clock.utc());
+    let planner = Planner::new(existing, &app.vault, utc, &follow, &passwords, app.clock.utc());
+    planner.plan(wanted).map_err(Error::Problems)
+}
+
+/// Writes it, in the transaction in which it was planned.
+pub(super) async fn write_part(app: &App, tx: &mut Tx<'_>, plan: &Plan) -> lockstep_store::Result<()> {
+    write::all(tx, &plan.writes, app.clock.utc()).await
+}
+
 /// The form in which two native ids of a source are compared: distinguished names without regard to case and to spaces
 /// around their parts, everything else exactly.
 pub fn native_key(source: &Source, native_id: &str) -> String {

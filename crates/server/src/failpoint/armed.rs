@@ -97,6 +97,10 @@ failpoints! {
     ApplyBeforeCommit = "apply.before-commit",
     /// It was brought about; nobody was told.
     ApplyAfterCommit = "apply.after-commit",
+    /// A part of an import is written and not committed.
+    ImportWithinCommit = "import.within-commit",
+    /// It is durable; the next one was not begun.
+    ImportAfterCommit = "import.after-commit",
 }
 
 /// What happens at the place that is armed.

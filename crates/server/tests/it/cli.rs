@@ -3,7 +3,9 @@
 mod apply;
 mod demo;
 mod doctor;
+mod export;
 mod help;
+mod import;
 mod init;
 mod running;
 mod seclusion;

@@ -112,6 +112,14 @@ impl Existing {
                 self.load_account(tx, wanted.source.get_ref(), stable_id, wanted.native_id.get_ref()).await?;
             }
         }
+        for wanted in &wanted.lone_account {
+            if let Some(owner) = &wanted.identity {
+                self.load_identity(tx, owner.get_ref()).await?;
+            }
+            let wanted = wanted.account.get_ref();
+            let stable_id = wanted.stable_id.as_ref().unwrap_or(&wanted.native_id).get_ref();
+            self.load_account(tx, wanted.source.get_ref(), stable_id, wanted.native_id.get_ref()).await?;
+        }
         for wanted in wanted.personal_access_token.iter().map(Spanned::get_ref) {
             if let Some(owner) = self.load_identity(tx, wanted.identity.get_ref()).await? {
                 let known: HashSet<_> = self.tokens.iter().map(|token| token.id).collect();

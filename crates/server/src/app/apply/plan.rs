@@ -117,6 +117,7 @@ impl<'a> Planner<'a> {
         self.sync_groups(wanted);
         self.applications(wanted);
         self.identities(wanted);
+        self.lone_accounts(wanted);
         self.clients(wanted);
         self.tokens(wanted);
         if self.problems.is_empty() {

@@ -45,6 +45,9 @@ pub struct Wanted {
     pub client: Vec<Spanned<WantedClient>>,
     /// `[[personal-access-token]]`.
     pub personal_access_token: Vec<Spanned<WantedToken>>,
+    /// Accounts that stand under no person: only an import has them.
+    #[serde(skip)]
+    pub lone_account: Vec<LoneAccount>,
 }
 
 /// A system that holds accounts.
@@ -108,7 +111,7 @@ pub struct WantedApplication {
 }
 
 /// A person, with the accounts that are this person's.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WantedIdentity {
     /// The login name.
@@ -116,11 +119,11 @@ pub struct WantedIdentity {
     /// The id, where other systems must know it in advance; otherwise it is drawn.
     pub id: Option<Spanned<IdentityId>>,
     /// What people are called; the alias for a new one.
-    pub display_name: Option<String>,
-    /// Where mail reaches the person.
-    pub email: Option<String>,
+    pub display_name: Option<Name>,
+    /// Where mail reaches the person; an empty one takes it away.
+    pub email: Option<Name>,
     /// What policies look at.
-    pub attributes: Option<BTreeMap<String, String>>,
+    pub attributes: Option<Spanned<BTreeMap<String, String>>>,
     /// The name of the source whose password signs this person in; `IdentityNow` for a new one.
     pub sign_in_source: Option<Name>,
     /// What the person is in the organisation; `USER` needs no mention.
@@ -135,7 +138,7 @@ pub struct WantedIdentity {
 }
 
 /// What a person has on a source.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WantedAccount {
     /// The source's name.
@@ -145,14 +148,23 @@ pub struct WantedAccount {
     /// What the system never changes about it (entryUUID, a primary key); the native id unless said.
     pub stable_id: Option<Name>,
     /// What people read; the person's alias for a new one.
-    pub name: Option<String>,
+    pub name: Option<Name>,
     /// Whether a change on another source of the sync group reaches it too; true for a new one. Say false for
     /// privileged and service accounts.
     pub password_sync: Option<bool>,
     /// What policies look at.
-    pub attributes: Option<BTreeMap<String, String>>,
+    pub attributes: Option<Spanned<BTreeMap<String, String>>>,
     /// Whether it is gone from its source.
     pub gone: Option<bool>,
+}
+
+/// An account and whose it is: as it was, or nobody's where it is new, unless said.
+#[derive(Debug, Clone)]
+pub struct LoneAccount {
+    /// The person's alias.
+    pub identity: Option<Name>,
+    /// The account.
+    pub account: Spanned<WantedAccount>,
 }
 
 /// A program that may call the API.

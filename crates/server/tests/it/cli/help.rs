@@ -2,13 +2,15 @@
 
 use super::lockstep;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "serve",
     "worker",
     "init",
     "demo",
     "migrate",
     "apply",
+    "import",
+    "export",
     "change-password",
     "status",
     "doctor",
@@ -35,6 +37,18 @@ fn every_command_explains_itself() {
         assert_eq!((help.code, help.stderr.as_str()), (0, ""), "{command}");
         reference.push_str(&format!("\n======== {command} --help ========\n\n{}", help.stdout));
     }
+    for (command, noun) in [
+        ("import", "identities"),
+        ("import", "accounts"),
+        ("export", "identities"),
+        ("export", "accounts"),
+        ("export", "settings"),
+        ("export", "all"),
+    ] {
+        let help = here(&[command, noun, "--help"]);
+        assert_eq!((help.code, help.stderr.as_str()), (0, ""), "{command} {noun}");
+        reference.push_str(&format!("\n======== {command} {noun} --help ========\n\n{}", help.stdout));
+    }
     insta::assert_snapshot!("command_line_reference", reference);
 }
 
@@ -47,6 +61,16 @@ fn wrong_arguments_end_with_code_2() {
         &["serve", "--listen", "nowhere"],
         &["apply"],
         &["init"],
+        &["import"],
+        &["import", "identities"],
+        &["import", "identities", "people"],
+        &["import", "identities", "-"],
+        &["import", "identities", "people.csv", "--delimiter", "ab"],
+        &["import", "identities", "people.csv", "--map", "alias"],
+        &["import", "identities", "people.csv", "--source", "Billing"],
+        &["export", "tokens"],
+        &["export", "identities", "--format", "ldif"],
+        &["export", "all"],
         &["completions", "tcsh-on-mars"],
         &["change-password", "--user", "Abby.Smith"],
         &["change-password", "--user", "a", "--base-url", "http://[::1]:1", "--client-id", "c", "--password", "x"],

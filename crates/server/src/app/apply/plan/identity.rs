@@ -14,7 +14,7 @@ use toml::Spanned;
 use super::Planner;
 use super::fields::differing;
 use crate::app::apply::native_key;
-use crate::app::apply::wanted::{Wanted, WantedAccount, WantedIdentity};
+use crate::app::apply::wanted::{Name, Wanted, WantedAccount, WantedIdentity};
 use crate::app::apply::write::Write;
 
 impl Planner<'_> {
@@ -25,6 +25,23 @@ impl Planner<'_> {
             let key = Identity::alias_key(identity.alias.get_ref());
             if self.once(&mut seen, "identity", &identity.alias, key) {
                 self.identity(identity, &mut accounts);
+            }
+        }
+    }
+
+    /// Accounts that stand under no person.
+    pub(super) fn lone_accounts(&mut self, wanted: &Wanted) {
+        let mut seen = HashSet::new();
+        for lone in &wanted.lone_account {
+            let Some(alias) = &lone.identity else {
+                self.account(&lone.account, None, &mut seen);
+                continue;
+            };
+            match self.existing.identities.get(&Identity::alias_key(alias.get_ref())).cloned() {
+                Some(owner) => self.account(&lone.account, Some(&owner), &mut seen),
+                None => {
+                    self.problem(alias.span().start, format!("there is no identity {:?}", alias.get_ref()));
+                }
             }
         }
     }
@@ -73,7 +90,7 @@ impl Planner<'_> {
         }
         let from = self.plan.entries.len();
         for account in &wanted.account {
-            self.account(account, &identity, seen);
+            self.account(account, Some(&identity), seen);
         }
         // The person is told before the accounts that are this person's.
         let accounts = self.plan.entries.split_off(from);
@@ -112,14 +129,20 @@ impl Planner<'_> {
             enabled: true,
         });
         identity.alias.clone_from(alias);
+        if key_is_too_long(&Identity::alias_key(alias)) {
+            self.problem(wanted.alias.span().start, TOO_LONG_A_KEY);
+        }
         if let Some(display_name) = &wanted.display_name {
-            identity.display_name.clone_from(display_name);
+            self.text("display name", display_name);
+            identity.display_name.clone_from(display_name.get_ref());
         }
         if let Some(email) = &wanted.email {
-            identity.email = Some(email.clone());
+            self.text("mail address", email);
+            identity.email = Some(email.get_ref().clone()).filter(|email| !email.is_empty());
         }
         if let Some(attributes) = &wanted.attributes {
-            identity.attributes.clone_from(attributes);
+            self.attributes(attributes);
+            identity.attributes.clone_from(attributes.get_ref());
         }
         if let Some(enabled) = wanted.enabled {
             identity.enabled = enabled;
@@ -156,7 +179,7 @@ impl Planner<'_> {
     fn account(
         &mut self,
         wanted: &Spanned<WantedAccount>,
-        identity: &Identity,
+        owner: Option<&Identity>,
         seen: &mut HashSet<(SourceId, String)>,
     ) {
         let at = wanted.span().start;
@@ -171,38 +194,58 @@ impl Planner<'_> {
         if native_id.is_empty() || stable_id.is_empty() {
             return self.problem(wanted.native_id.span().start, "an account needs a native id");
         }
+        let native_key = native_key(&source, native_id);
+        for (name, keys) in [(Some(&wanted.native_id), &native_key), (wanted.stable_id.as_ref(), stable_id)] {
+            let Some(name) = name else { continue };
+            let control = name.get_ref().chars().any(char::is_control);
+            if control || key_is_too_long(keys) {
+                return self.problem(name.span().start, TOO_LONG_A_KEY);
+            }
+        }
         let key = (source.id, stable_id.clone());
         if !seen.insert(key.clone()) {
             let text = format!("the account {stable_id:?} on {:?} is in this file twice", source.name);
             return self.problem(at, text);
         }
-        let native_key = native_key(&source, native_id);
-        let other = self.existing.natives.insert((source.id, native_key.clone()), stable_id.clone());
-        if other.is_some_and(|other| other != *stable_id) {
-            let text = format!("another account on {:?} has the native id {native_id:?}", source.name);
-            return self.problem(wanted.native_id.span().start, text);
-        }
         let base = self.existing.accounts.get(&key).cloned();
+        // A tombstone shares its native id with whoever has it now.
+        let buried = match &base {
+            Some(base) => base.vanished && wanted.gone != Some(false),
+            None => wanted.gone == Some(true),
+        };
+        if !buried {
+            let other = self.existing.natives.insert((source.id, native_key.clone()), stable_id.clone());
+            if other.is_some_and(|other| other != *stable_id) {
+                let text = format!("another account on {:?} has the native id {native_id:?}", source.name);
+                return self.problem(wanted.native_id.span().start, text);
+            }
+        }
+        let problems = self.problems.len();
         let mut account = base.clone().unwrap_or_else(|| Account {
             id: AccountId(draw_id()),
-            identity: Some(identity.id),
+            identity: owner.map(|owner| owner.id),
             source: source.id,
             stable_id: stable_id.clone(),
             native_id: native_id.clone(),
-            name: identity.alias.clone(),
+            name: owner.map_or(native_id, |owner| &owner.alias).clone(),
             password_sync: true,
             attributes: BTreeMap::new(),
             vanished: false,
         });
         account.native_id.clone_from(native_id);
         if let Some(name) = &wanted.name {
-            account.name.clone_from(name);
+            self.text("name", name);
+            account.name.clone_from(name.get_ref());
         }
         if let Some(password_sync) = wanted.password_sync {
             account.password_sync = password_sync;
         }
         if let Some(attributes) = &wanted.attributes {
-            account.attributes.clone_from(attributes);
+            self.attributes(attributes);
+            account.attributes.clone_from(attributes.get_ref());
+        }
+        if self.problems.len() > problems {
+            return;
         }
         let called = format!("{} on {}", account.native_id, source.name);
         let Some(base) = base else {
@@ -210,7 +253,7 @@ impl Planner<'_> {
             account.vanished = wanted.gone == Some(true);
             return self.write(Write::Account { account, native_key });
         };
-        let becomes = self.become_of(&mut account, identity.id, wanted.gone);
+        let becomes = self.become_of(&mut account, owner.map(|owner| owner.id), wanted.gone);
         let mut fields = differing(&base, &account);
         if !fields.is_empty() {
             self.write(Write::Account { account, native_key });
@@ -230,15 +273,21 @@ impl Planner<'_> {
     fn become_of(
         &self,
         account: &mut Account,
-        wanted: IdentityId,
+        wanted: Option<IdentityId>,
         gone: Option<bool>,
     ) -> Option<(&'static str, Write)> {
         let id = account.id;
         let standing = self.existing.intents.get(&id).copied();
         let Some(owner) = account.identity else {
-            account.identity = Some(wanted);
+            account.identity = wanted;
             account.vanished |= gone == Some(true);
             return (account.vanished && gone == Some(false)).then_some(("gone", Write::FoundAgain(id)));
+        };
+        let wanted = match (wanted, standing) {
+            (Some(wanted), _) => wanted,
+            // Where nobody says whose it is, it stays on its way.
+            (None, Some(IntentKind::Give { .. })) => return None,
+            (None, _) => owner,
         };
         match (standing, gone) {
             (Some(IntentKind::Give { to, .. }), _) if to == Some(wanted) => None,
@@ -254,6 +303,45 @@ impl Planner<'_> {
             }
             (_, Some(false)) if account.vanished => Some(("gone", Write::FoundAgain(id))),
             _ => None,
+        }
+    }
+}
+
+/// The longest display name, mail address and name of an account, in characters.
+const LONGEST_TEXT: usize = 255;
+/// The longest name and value of an attribute, in characters.
+const LONGEST_ATTRIBUTE: (usize, usize) = (255, 4096);
+/// The longest key, in bytes: PostgreSQL has no longer ones in an index.
+const LONGEST_KEY: usize = 2048;
+const TOO_LONG_A_KEY: &str = "at most 2048 bytes, and no control characters";
+
+fn key_is_too_long(key: &str) -> bool {
+    key.len() > LONGEST_KEY
+}
+
+impl Planner<'_> {
+    fn text(&mut self, what: &str, text: &Name) {
+        if text.get_ref().chars().count() > LONGEST_TEXT || text.get_ref().chars().any(char::is_control) {
+            let text_of = format!("the {what} has at most {LONGEST_TEXT} characters and no control characters");
+            self.problem(text.span().start, text_of);
+        }
+    }
+
+    /// What people write on several lines, an address, is a value too.
+    fn attributes(&mut self, attributes: &Spanned<BTreeMap<String, String>>) {
+        let (name_length, value_length) = LONGEST_ATTRIBUTE;
+        let breaks = ['\n', '\r', '\t'];
+        for (name, value) in attributes.get_ref() {
+            let bad_name = name.is_empty() || name.chars().count() > name_length || name.chars().any(char::is_control);
+            let control = |character: char| character.is_control() && !breaks.contains(&character);
+            let bad_value = value.chars().count() > value_length || value.chars().any(control);
+            if bad_name || bad_value {
+                let text = format!(
+                    "an attribute's name has 1 to {name_length} characters and its value at most {value_length}, without \
+                     control characters"
+                );
+                self.problem(attributes.span().start, text);
+            }
         }
     }
 }
