@@ -31,6 +31,20 @@ impl Identity {
         use unicode_normalization::UnicodeNormalization;
         alias.nfkc().collect::<String>().to_lowercase()
     }
+
+    /// The first name, under the name of the contract's attribute or of a directory's.
+    pub fn first_name(&self) -> Option<&str> {
+        self.attribute(["firstname", "givenName"])
+    }
+
+    /// The last name, likewise.
+    pub fn last_name(&self) -> Option<&str> {
+        self.attribute(["lastname", "sn"])
+    }
+
+    fn attribute(&self, names: [&str; 2]) -> Option<&str> {
+        names.iter().find_map(|name| self.attributes.get(*name)).map(String::as_str)
+    }
 }
 
 #[cfg(test)]

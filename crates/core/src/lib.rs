@@ -10,6 +10,7 @@ pub mod application;
 pub mod audit;
 pub mod change;
 pub mod digit_token;
+pub mod filter;
 pub mod id;
 pub mod identity;
 pub mod node;
