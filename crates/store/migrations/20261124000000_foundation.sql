@@ -260,9 +260,14 @@ CREATE TABLE org_config (
 CREATE TABLE identity (
     id UUID NOT NULL,
     alias TEXT NOT NULL,
-    alias_key TEXT NOT NULL,
+    alias_key TEXT /*postgres COLLATE "C"*/ NOT NULL,
     display_name TEXT NOT NULL,
     email TEXT,
+    -- What lists of people are filtered and sorted by, where case does not count: see identity.rs.
+    name_key TEXT /*postgres COLLATE "C"*/ NOT NULL,
+    email_key TEXT /*postgres COLLATE "C"*/,
+    firstname_key TEXT /*postgres COLLATE "C"*/,
+    lastname_key TEXT /*postgres COLLATE "C"*/,
     attributes JSONB NOT NULL,
     sign_in_source UUID NOT NULL,
     enabled BOOLEAN NOT NULL,
@@ -276,6 +281,15 @@ CREATE TABLE identity (
     CONSTRAINT identity_sign_in_source_fkey FOREIGN KEY (sign_in_source) REFERENCES source (id)
 );
 
+-- Lists of people. Each is one more tree that a new person is written to; an old one only where the value changes. The id
+-- stands in each: pages far inside a list are found in the index alone. By login name, the unique index does.
+CREATE INDEX identity_name ON identity (name_key, id);
+CREATE INDEX identity_email ON identity (email_key, id);
+CREATE INDEX identity_firstname ON identity (firstname_key, id);
+CREATE INDEX identity_lastname ON identity (lastname_key, id);
+-- Those who are enabled come first.
+CREATE INDEX identity_enabled ON identity (enabled DESC, id);
+
 CREATE TABLE account (
     id UUID NOT NULL,
     identity UUID,
@@ -284,6 +298,9 @@ CREATE TABLE account (
     native_id TEXT NOT NULL,
     native_key TEXT NOT NULL,
     name TEXT NOT NULL,
+    -- What lists of accounts are filtered and sorted by, where case does not count: see account.rs.
+    name_key TEXT /*postgres COLLATE "C"*/ NOT NULL,
+    native_id_key TEXT /*postgres COLLATE "C"*/ NOT NULL,
     password_sync BOOLEAN NOT NULL,
     attributes JSONB NOT NULL,
     vanished BOOLEAN NOT NULL,
@@ -296,8 +313,22 @@ CREATE TABLE account (
 );
 
 CREATE UNIQUE INDEX account_source_native_key_key ON account (source, native_key) WHERE NOT vanished;
-CREATE INDEX account_identity ON account (identity);
-CREATE INDEX account_name ON account (source, name);
+-- The accounts of a person, tombstones too; and the list of accounts by person, and of those that are nobody's, in which
+-- they are not.
+CREATE INDEX account_identity ON account (identity /*postgres NULLS FIRST*/, id, vanished);
+-- Lists of accounts, in which tombstones are not. Each is one more tree that a new account is written to; an old one only
+-- where the value changes. The id stands in each, as in those of people; SQLite looks into the table for a column of the
+-- condition that the index has not. By id, for the list as it is asked for most
+-- and for its length:
+CREATE INDEX account_listed ON account (id /*sqlite , vanished*/) WHERE NOT vanished;
+-- what is looked for by people:
+CREATE INDEX account_name ON account (name_key, id /*sqlite , vanished*/) WHERE NOT vanished;
+CREATE INDEX account_native_id ON account (native_id_key, id /*sqlite , vanished*/) WHERE NOT vanished;
+-- what is on one source:
+CREATE INDEX account_source ON account (source, id /*sqlite , vanished*/) WHERE NOT vanished;
+-- what is new since another system looked:
+CREATE INDEX account_created ON account (created_at, id /*sqlite , vanished*/) WHERE NOT vanished;
+CREATE INDEX account_modified ON account (modified_at, id /*sqlite , vanished*/) WHERE NOT vanished;
 
 -- Cold: callers and keys.
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use lockstep_core::account::Account;
+use lockstep_core::filter::fold;
 use lockstep_core::id::{AccountId, IdentityId, SourceId};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -26,12 +27,13 @@ pub async fn put(tx: &mut Tx<'_>, account: &Account, native_key: &str, now: Date
         tx,
         "store an account",
         "INSERT INTO account (id, identity, source, stable_id, native_id, native_key, name, password_sync, attributes,
-             vanished, created_at, modified_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+             vanished, created_at, modified_at, name_key, native_id_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13)
          ON CONFLICT (id) DO UPDATE SET identity = COALESCE(account.identity, excluded.identity),
              source = excluded.source, stable_id = excluded.stable_id, native_id = excluded.native_id, native_key = excluded.native_key,
              name = excluded.name, password_sync = excluded.password_sync, attributes = excluded.attributes,
-             vanished = account.vanished OR excluded.vanished, modified_at = excluded.modified_at",
+             vanished = account.vanished OR excluded.vanished, modified_at = excluded.modified_at,
+             name_key = excluded.name_key, native_id_key = excluded.native_id_key",
         account.id.0,
         account.identity.map(|identity| identity.0),
         account.source.0,
@@ -43,6 +45,8 @@ pub async fn put(tx: &mut Tx<'_>, account: &Account, native_key: &str, now: Date
         Json(&account.attributes),
         account.vanished,
         now,
+        fold(&account.name),
+        fold(&account.native_id),
     )?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use lockstep_core::filter::fold;
 use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::scope::UserLevel;
@@ -22,12 +23,13 @@ pub async fn put(tx: &mut Tx<'_>, identity: &Identity, now: DateTime<Utc>) -> Re
         tx,
         "store an identity",
         "INSERT INTO identity (id, alias, alias_key, display_name, email, attributes, sign_in_source, enabled, levels,
-             created_at, modified_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+             created_at, modified_at, name_key, email_key, firstname_key, lastname_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14)
          ON CONFLICT (id) DO UPDATE SET alias = excluded.alias, alias_key = excluded.alias_key,
              display_name = excluded.display_name, email = excluded.email, attributes = excluded.attributes,
              sign_in_source = excluded.sign_in_source, enabled = excluded.enabled,
-             modified_at = excluded.modified_at",
+             modified_at = excluded.modified_at, name_key = excluded.name_key, email_key = excluded.email_key,
+             firstname_key = excluded.firstname_key, lastname_key = excluded.lastname_key",
         identity.id.0,
         identity.alias.as_str(),
         Identity::alias_key(&identity.alias),
@@ -38,6 +40,10 @@ pub async fn put(tx: &mut Tx<'_>, identity: &Identity, now: DateTime<Utc>) -> Re
         identity.enabled,
         Json(BTreeSet::<UserLevel>::new()),
         now,
+        fold(&identity.display_name),
+        identity.email.as_deref().map(fold),
+        identity.first_name().map(fold),
+        identity.last_name().map(fold),
     )?;
     Ok(())
 }

@@ -26,6 +26,7 @@ pub mod history;
 pub mod identity;
 pub mod intent;
 pub mod lane;
+pub mod listing;
 mod migrate;
 mod names;
 pub mod node;

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use lockstep_core::id::{PasswordPolicyId, SourceId};
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::source::{Feature, Source};
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::error::{Cause, Error, Result};
 use crate::tx::{execute, fetch, row};
@@ -20,9 +20,6 @@ const MIGRATIONS: [(&str, &str); 4] = [
     ("20261126020000_restore_mark", include_str!("../migrations/20261126020000_restore_mark.sql")),
     ("20261126100000_configuration", include_str!("../migrations/20261126100000_configuration.sql")),
 ];
-
-/// A table whose rows lie in the tree of its key: PostgreSQL has nothing like it and reads a comment.
-const FOR_SQLITE: &str = "/*sqlite WITHOUT ROWID*/";
 
 /// The number of the advisory lock on PostgreSQL: "Lockstep" in ASCII.
 const LOCK: i64 = 0x4c6f_636b_7374_6570;
@@ -120,11 +117,12 @@ async fn apply(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let done = match tx {
-        Tx::Sqlite(connection) => {
-            // What the text says to SQLite alone stands in a comment.
-            connection.execute_batch(&sql.replace(FOR_SQLITE, "WITHOUT ROWID")).map_err(Cause::from)
+        Tx::Sqlite(connection) => connection.execute_batch(&text_for("sqlite", sql)).map_err(Cause::from),
+        Tx::Postgres(connection) => {
+            // It is a text of this program's, without anything from outside.
+            let sql = AssertSqlSafe(text_for("postgres", sql));
+            sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop).map_err(Cause::from)
         }
-        Tx::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop).map_err(Cause::from),
     };
     done.map_err(|source| Error::Migrate { name, source })?;
     execute!(
@@ -136,6 +134,20 @@ async fn apply(
         now,
     )?;
     Ok(())
+}
+
+/// What is said to one engine alone stands in a comment that begins with its name: `/*sqlite WITHOUT ROWID*/`.
+fn text_for(engine: &str, sql: &str) -> String {
+    let mut parts = sql.split("/*");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (comment, rest) = part.split_once("*/").unwrap_or((part, ""));
+        if let Some(said) = comment.strip_prefix(engine) {
+            text.push_str(said);
+        }
+        text.push_str(rest);
+    }
+    text
 }
 
 fn checksum(name: &'static str, sql: &'static str) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! One statement on SQLite: prepared once a connection, parameters bound by number, rows decoded.
 
-use rusqlite::{CachedStatement, Connection, Error};
+use rusqlite::{CachedStatement, Connection, Error, Statement};
 
 use super::value::{FromSqliteRow, ToSqlite};
 
@@ -39,7 +39,21 @@ pub(crate) fn fetch_all<T: FromSqliteRow>(
     sql: &str,
     parameters: Parameters<'_>,
 ) -> rusqlite::Result<Vec<T>> {
-    let mut statement = prepare(connection, sql, parameters)?;
+    all_rows(&mut *prepare(connection, sql, parameters)?)
+}
+
+/// Every row, of a statement that is not kept: its text is one of many.
+pub(crate) fn fetch_all_once<T: FromSqliteRow>(
+    connection: &Connection,
+    sql: &str,
+    parameters: Parameters<'_>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare(sql)?;
+    bind(&mut statement, parameters)?;
+    all_rows(&mut statement)
+}
+
+fn all_rows<T: FromSqliteRow>(statement: &mut Statement<'_>) -> rusqlite::Result<Vec<T>> {
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -54,6 +68,11 @@ fn prepare<'c>(
     parameters: Parameters<'_>,
 ) -> rusqlite::Result<CachedStatement<'c>> {
     let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, parameters)?;
+    Ok(statement)
+}
+
+fn bind(statement: &mut Statement<'_>, parameters: Parameters<'_>) -> rusqlite::Result<()> {
     for index in 1..=statement.parameter_count() {
         // `$3` is the third parameter wherever it stands, as on PostgreSQL. To SQLite it is a name: it counts names in the
         // order in which it meets them.
@@ -63,7 +82,7 @@ fn prepare<'c>(
         let parameter = parameter.ok_or_else(|| Error::InvalidParameterName(name.to_owned()))?;
         statement.raw_bind_parameter(index, parameter.to_sqlite()?)?;
     }
-    Ok(statement)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod history;
 mod intent;
 mod keys;
 mod lane;
+mod listing;
 mod migrate;
 mod people;
 mod postgres;
