@@ -13,6 +13,7 @@ mod configuration;
 mod directory;
 mod faults;
 mod graceful_stop;
+mod imported;
 mod installation;
 mod kill;
 mod master_key;

@@ -30,7 +30,9 @@ impl Planner<'_> {
     pub(super) fn clients(&mut self, wanted: &Wanted) {
         let mut seen = HashSet::new();
         for client in wanted.client.iter().map(Spanned::get_ref) {
-            if self.once(&mut seen, "client", &client.name, client.name.get_ref().clone()) {
+            // Several may have one name, and then their ids say which is meant.
+            let key = client.id.as_ref().map_or_else(|| client.name.get_ref().clone(), |id| id.get_ref().to_string());
+            if self.once(&mut seen, "client", &client.name, key) {
                 self.client(client);
             }
         }
