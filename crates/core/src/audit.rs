@@ -180,6 +180,10 @@ actions! {
     UnlockAccount = "UnlockAccount",
     /// An account was not unlocked.
     UnlockAccountFailure = "UnlockAccountFailure",
+    /// An account, or the person that it is, was enabled. This name and the next are Lockstep's own.
+    AccountEnabled = "ACCOUNT_ENABLED",
+    /// An account, or the person that it is, was disabled.
+    AccountDisabled = "ACCOUNT_DISABLED",
     /// A person signed in.
     AuthenticationPassed = "AUTHENTICATION-100",
     /// A person failed to sign in.

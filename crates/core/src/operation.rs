@@ -179,6 +179,32 @@ operations! {
     /// The same, under another name of the contract's.
     TestSourceConfiguration = "testSourceConfiguration" Post "sources" "/{id}/connector/test-configuration"
         scopes[SourceConnectorManage] people levels[OrgAdmin SourceAdmin] own[] stable;
+
+    /// What people have on sources.
+    ListAccounts = "listAccounts" Get "accounts" ""
+        scopes[AccountsRead AccountsManage] programs levels[OrgAdmin HelpDesk SourceAdmin] own[] stable;
+    /// An account.
+    GetAccount = "getAccount" Get "accounts" "/{id}"
+        scopes[AccountsRead AccountsManage] programs levels[OrgAdmin HelpDesk SourceAdmin] own[] stable;
+    /// A lock after wrong passwords ends.
+    UnlockAccount = "unlockAccount" Post "accounts" "/{id}/unlock"
+        scopes[AccountsStateManage] programs levels[OrgAdmin HelpDesk SourceAdmin] own[] stable;
+    /// An account may sign in again.
+    EnableAccount = "enableAccount" Post "accounts" "/{id}/enable"
+        scopes[AccountsStateManage] people levels[OrgAdmin HelpDesk SourceAdmin] own[] stable;
+    /// An account may not sign in.
+    DisableAccount = "disableAccount" Post "accounts" "/{id}/disable"
+        scopes[AccountsStateManage] people levels[OrgAdmin HelpDesk SourceAdmin] own[] stable;
+
+    /// The people, for whoever administers.
+    ListIdentities = "listIdentities" Get "identities" ""
+        scopes[IdentityRead IdentityManage] programs levels[OrgAdmin HelpDesk SourceAdmin] own[] stable;
+    /// One of them.
+    GetIdentity = "getIdentity" Get "identities" "/{id}"
+        scopes[IdentityRead IdentityManage] programs levels[OrgAdmin HelpDesk SourceAdmin] own[] stable;
+    /// The people, for everybody.
+    GetPublicIdentities = "getPublicIdentities" Get "public-identities" ""
+        scopes[Default] programs levels[User] own[] stable;
 }
 
 impl Operation {

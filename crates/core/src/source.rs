@@ -43,6 +43,16 @@ impl Source {
         self.features.contains(&Feature::Password)
     }
 
+    /// What people call its kind.
+    pub fn kind(&self) -> &str {
+        match self.connector.as_str() {
+            "ldap" => "LDAP",
+            "sql" => "SQL",
+            Self::BUILT_IN => Self::IDENTITY_NOW,
+            other => other,
+        }
+    }
+
     /// Whether it is Lockstep's own store of sign-in passwords.
     pub fn is_built_in(&self) -> bool {
         self.id == SourceId::IDENTITY_NOW

@@ -5,6 +5,7 @@
 //! here.
 
 mod accept;
+pub mod accounts;
 pub mod address;
 mod boundary;
 mod caller;
@@ -13,6 +14,7 @@ mod conditional;
 pub mod error;
 mod experimental;
 pub mod extract;
+pub mod identities;
 mod limit;
 mod list;
 mod listener;
@@ -120,6 +122,14 @@ fn handler(operation: Operation) -> UtoipaMethodRouter<Api> {
         Operation::UpdatePasswordPolicyHolders => routes!(sources::policies::update_password_policy_holders),
         Operation::TestSourceConnection => routes!(sources::connection::check_connection),
         Operation::TestSourceConfiguration => routes!(sources::connection::test_configuration),
+        Operation::ListAccounts => routes!(accounts::read::list_accounts),
+        Operation::GetAccount => routes!(accounts::read::get_account),
+        Operation::UnlockAccount => routes!(accounts::state::unlock_account),
+        Operation::EnableAccount => routes!(accounts::state::enable_account),
+        Operation::DisableAccount => routes!(accounts::state::disable_account),
+        Operation::ListIdentities => routes!(identities::list_identities),
+        Operation::GetIdentity => routes!(identities::get_identity),
+        Operation::GetPublicIdentities => routes!(identities::list_public_identities),
     }
 }
 

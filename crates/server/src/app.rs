@@ -3,6 +3,7 @@
 //! A use case is read top to bottom: load, decide in `lockstep_core`, write in one transaction, return. It holds no HTTP
 //! and no SQL.
 
+pub mod account;
 pub mod apply;
 pub mod await_change;
 pub mod backup;
@@ -11,8 +12,10 @@ pub mod doctor;
 pub mod error;
 pub mod export;
 pub mod generate_digit_token;
+pub mod identity;
 pub mod import;
 pub mod issue_token;
+pub mod list;
 mod open;
 pub mod password_change_status;
 pub mod query_password_info;
@@ -27,6 +30,7 @@ pub mod source;
 use std::sync::Arc;
 
 use lockstep_store::Store;
+use lockstep_store::listing::Cursors;
 use lockstep_vault::Vault;
 
 use crate::clock::Clock;
@@ -68,6 +72,8 @@ pub struct Shared {
     pub waker: Waker,
     /// The requests that wait for a change to be final.
     pub waiters: Waiters,
+    /// Where the pages of long lists ended that were read last.
+    pub cursors: Cursors,
     /// What is counted.
     pub metrics: Metrics,
     /// Where a test makes this process fail.

@@ -198,6 +198,9 @@ fn render_app(error: &AppError, request_id: &str) -> Response {
             detailed(StatusCode::FORBIDDEN, "403 Forbidden", said, Some(text), request_id)
         }
         AppError::NotFound(_) => detailed(StatusCode::NOT_FOUND, "404 Not found", text, None, request_id),
+        AppError::Unavailable(_) => {
+            detailed(StatusCode::SERVICE_UNAVAILABLE, "503 Source unavailable", text, None, request_id)
+        }
         AppError::NotEnabled(_) => {
             let message = " API/Feature not enabled for your organization.";
             json(StatusCode::PRECONDITION_FAILED, &MessageError { message })

@@ -5,11 +5,13 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use lockstep_core::filter::{Collection, Query};
 use serde::Serialize;
 use utoipa::IntoParams;
 
 use super::error::Error;
 use crate::app::Error as AppError;
+use crate::app::list::{Part, Wanted};
 
 /// How many entries a list gives at most, and where the request does not say.
 const MOST: u32 = 250;
@@ -79,11 +81,10 @@ impl<S: Send + Sync> FromRequestParts<S> for ListRequest {
 }
 
 impl ListRequest {
-    /// That part of a list that is at hand, whole.
-    pub(super) fn window<T>(&self, all: Vec<T>) -> Listed<T> {
-        let total = self.count.then_some(all.len() as u64);
-        let entries = all.into_iter().skip(self.offset as usize).take(self.limit as usize).collect();
-        Listed { entries, total }
+    /// The part that is wanted of a long list.
+    pub(super) fn of(&self, collection: &'static Collection) -> Result<Wanted, AppError> {
+        let query = Query::parse(collection, self.filters.as_deref(), self.sorters.as_deref())?;
+        Ok(Wanted { query, offset: u64::from(self.offset), limit: self.limit, count: self.count })
     }
 }
 
@@ -108,6 +109,13 @@ pub(super) struct Listed<T> {
     pub(super) entries: Vec<T>,
     /// How many there are in all, where it was asked.
     pub(super) total: Option<u64>,
+}
+
+impl<T> Listed<T> {
+    /// The part as it is told.
+    pub(super) fn of<U>(part: Part<U>, told: impl FnMut(U) -> T) -> Self {
+        Self { entries: part.entries.into_iter().map(told).collect(), total: part.total }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Listed<T> {

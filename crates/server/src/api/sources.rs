@@ -161,6 +161,7 @@ fn feature(name: &str) -> Result<Feature, AppError> {
 impl From<Told> for Source {
     fn from(told: Told) -> Self {
         let Told { stored, policies } = told;
+        let kind = stored.source.kind().to_owned();
         let Row { id, name, description, connector, config, features, policy_holders, concurrency } = stored.source;
         let mut seen = BTreeSet::new();
         let holders = policy_holders.iter().filter(|holder| seen.insert(holder.policy_id));
@@ -169,7 +170,6 @@ impl From<Told> for Source {
             id: holder.policy_id.to_string(),
             name: policies.get(&holder.policy_id).cloned(),
         });
-        let kind = kind(&connector).to_owned();
         Self {
             id: id.to_string(),
             name,
@@ -188,20 +188,10 @@ impl From<Told> for Source {
             concurrency,
             authoritative: false,
             healthy: false,
-            status: "SOURCE_STATE_UNCHECKED_SOURCE".to_owned(),
+            status: Told::STATUS.to_owned(),
             created: instant(stored.created_at),
             modified: instant(stored.modified_at),
         }
-    }
-}
-
-/// What people call a kind of connector.
-fn kind(connector: &str) -> &str {
-    match connector {
-        "ldap" => "LDAP",
-        "sql" => "SQL",
-        Row::BUILT_IN => Row::IDENTITY_NOW,
-        other => other,
     }
 }
 

@@ -64,6 +64,9 @@ pub enum Error {
     /// What the address names does not exist.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// A source cannot be reached now.
+    #[error("{0}")]
+    Unavailable(String),
     /// The organisation has not switched this on.
     #[error("{0} are not enabled")]
     NotEnabled(&'static str),

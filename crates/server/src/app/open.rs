@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lockstep_store::data_key::{self, DataKey};
+use lockstep_store::listing::{Cursors, Limits};
 use lockstep_store::{Options, Store, Tx, restore_mark, signing_key};
 use lockstep_vault::Vault;
 use lockstep_vault::hash::HashCost;
@@ -112,6 +113,7 @@ impl App {
             vault,
             waker: Waker::default(),
             waiters: Waiters::default(),
+            cursors: Cursors::new(Limits::default()),
             metrics: Metrics::new(),
             #[cfg(feature = "failpoints")]
             failpoints: crate::failpoint::Failpoints::from_environment()?,

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use lockstep_core::audit::{Action, Detail, Event, Outcome};
+use lockstep_core::filter::Value;
+use lockstep_core::filter::apply::Record;
 use lockstep_core::id::{PasswordPolicyId, SourceId};
 use lockstep_core::source::{Feature, Source};
 use lockstep_store::source::Stored;
@@ -22,6 +24,7 @@ use lockstep_store::{Tx, audit, password_policy, source};
 use lockstep_vault::secret::draw_id_at;
 use zeroize::Zeroizing;
 
+use super::list::{Part, Wanted};
 use super::revision::{Revised, Revision};
 use super::{App, Error};
 use crate::auth::{Caller, Permit};
@@ -59,13 +62,37 @@ pub struct Draft {
     pub concurrency: Option<u16>,
 }
 
-/// Every source, in the order of their names.
-pub async fn list(app: &App, _: &Permit) -> Result<Vec<Told>, Error> {
+impl Told {
+    /// Whether a source is well is not known without a test of its connection; the contract has a word for that.
+    pub const STATUS: &str = "SOURCE_STATE_UNCHECKED_SOURCE";
+}
+
+impl Record for Told {
+    fn value(&self, field: &str) -> Option<Value> {
+        let source = &self.stored.source;
+        Some(match field {
+            "id" => Value::Id(source.id.0),
+            "name" => Value::Text(source.name.clone()),
+            "type" | "connectorName" => Value::Text(source.kind().to_owned()),
+            "description" => Value::Text(source.description.clone()),
+            "features" => Value::Words(source.features.iter().map(ToString::to_string).collect()),
+            "created" => Value::Instant(self.stored.created_at),
+            "modified" => Value::Instant(self.stored.modified_at),
+            "status" => Value::Text(Self::STATUS.to_owned()),
+            "healthy" => Value::Bool(false),
+            _ => return None,
+        })
+    }
+}
+
+/// A part of the list of sources.
+pub async fn list(app: &App, _: &Permit, wanted: Wanted) -> Result<Part<Told>, Error> {
     let found = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let policies = policy_names(tx).await?;
             let told = |stored| Told { stored, policies: policies.clone() };
-            Ok::<_, Error>(source::list_stored(tx).await?.into_iter().map(told).collect())
+            let all: Vec<Told> = source::list_stored(tx).await?.into_iter().map(told).collect();
+            Ok::<_, Error>(wanted.apply(all))
         })
     });
     found.await

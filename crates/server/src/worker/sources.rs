@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lockstep_connectors::{ConfigError, Connector, Failure, Report, Secrets};
+use lockstep_connectors::{AccountRef, ConfigError, Connector, Failure, LockState, Report, Secrets};
 use lockstep_core::id::SourceId;
 use lockstep_core::source::Source;
 use lockstep_engine::Gate;
@@ -127,6 +127,30 @@ impl Sources {
     /// What stands in the way.
     pub async fn test(&self, id: SourceId) -> Result<Report, Unusable> {
         Ok(self.get(id).await?.connector.test().await?)
+    }
+
+    /// Whether the source holds an account locked after wrong passwords.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub async fn lock_state(&self, id: SourceId, account: &AccountRef) -> Result<LockState, Unusable> {
+        Ok(self.get(id).await?.connector.lock_state(account).await?)
+    }
+
+    /// Ends such a lock.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub async fn unlock(&self, id: SourceId, account: &AccountRef) -> Result<(), Unusable> {
+        Ok(self.get(id).await?.connector.unlock(account).await?)
+    }
+
+    /// Lets an account sign in on the source, or not.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub async fn set_enabled(&self, id: SourceId, account: &AccountRef, enabled: bool) -> Result<(), Unusable> {
+        Ok(self.get(id).await?.connector.set_enabled(account, enabled).await?)
     }
 
     /// Every source in use, and whether deliveries to it are held back because it does not answer.

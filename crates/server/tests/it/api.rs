@@ -1,6 +1,8 @@
 //! The API over HTTP; the files mirror its addresses.
 
+mod accounts;
 mod authentication;
+mod identities;
 mod limits;
 mod oauth;
 mod openapi;

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use lockstep_core::filter::collections::SOURCES;
 use lockstep_core::id::SourceId;
 
 use super::Source;
@@ -16,7 +17,9 @@ use crate::auth::Permit;
 
 /// List sources
 ///
-/// Every source, with the built-in one, in the order of their names.
+/// The sources, the built-in one among them; by id unless `sorters` says otherwise. Filters and sorters: `id`, `name`, `type`,
+/// `description`, `created`, `modified`, `status`, `connectorName`; filters also `features`; and those whose values are the
+/// same for all.
 #[utoipa::path(
     get,
     path = "/sources",
@@ -34,8 +37,8 @@ pub(in crate::api) async fn list_sources(
     permit: Permit,
     list: ListRequest,
 ) -> Result<Listed<Source>, Error> {
-    let all = source::list(&api.app, &permit).await?;
-    Ok(list.window(all.into_iter().map(Source::from).collect()))
+    let found = source::list(&api.app, &permit, list.of(&SOURCES)?).await?;
+    Ok(Listed::of(found, Source::from))
 }
 
 /// Get a source

@@ -61,11 +61,17 @@ async fn a_source_is_made_tested_and_takes_passwords_once_a_patch_says_so() {
 async fn every_source_is_listed_in_order_and_counted() {
     let harness = Harness::start_without_worker().await;
     let ada = harness.person_token(harness.world.ada).await;
-    let answer = harness.get("/v2024/sources?limit=2&offset=1&count=true", &ada).await;
+    let answer = harness.get("/v2024/sources?limit=2&offset=1&count=true&sorters=name", &ada).await;
     assert_eq!(answer.headers["x-total-count"], "7");
     let names: Vec<Value> =
         answer.with_status(200).as_array().expect("a list").iter().map(|row| row["name"].clone()).collect();
     assert_eq!(names, ["Billing", "Empty"]);
+    let chosen = "/v2024/sources?filters=features+ca+(%22PASSWORD%22)+and+name+sw+%22L%22&count=true";
+    let answer = harness.get(chosen, &ada).await;
+    assert_eq!(answer.headers["x-total-count"], "1");
+    assert_eq!(answer.with_status(200)[0]["name"], "Lone");
+    let wrong = harness.get("/v2024/sources?filters=name+lk+%22L%22", &ada).await.refused(400, "400.1.3 Illegal value");
+    assert!(wrong.starts_with("filters cannot be read at character 6"), "{wrong}");
     assert_eq!(harness.get("/v2024/sources?limit=0", &ada).await.with_status(200), json!([]));
     harness.get("/v2024/sources?limit=251", &ada).await.refused(400, "400.1.3 Illegal value");
     harness.stop().await;
