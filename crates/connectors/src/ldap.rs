@@ -3,7 +3,8 @@
 //!
 //! Writes go through a small pool of connections bound as the service account. A sign-in gets a connection of its own,
 //! to the address that the latest pooled connection went to: a name may stand for several servers, and only the one
-//! that took the write can say what became of it.
+//! that took the write can say what became of it. Reading accounts takes a connection of its own too, since it may take
+//! long.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -11,18 +12,30 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use ldap3::Mod;
 use lockstep_core::password::Password;
+use tokio::sync::mpsc::Sender;
 
+mod accounts;
 mod answer;
 mod config;
 mod connection;
 mod dn;
+mod entry;
+mod native_key;
+mod page;
 mod ppolicy;
+mod reading;
+mod timestamp;
 
 pub(crate) use config::Settings;
+pub(crate) use native_key::native_key;
 
+use self::accounts::Disable;
 use self::config::{Method, Security};
-use self::connection::{Connection, replace};
-use crate::pool::{Lease, Pool, Pooled as _};
+use self::connection::{Connection, delete, replace};
+use self::entry::Values;
+use self::reading::Reader;
+use crate::account::{AccountEntry, Pages, Reading};
+use crate::pool::{CLOSED, Lease, Pool, Pooled as _};
 use crate::{
     AccountRef, Capabilities, Clock, Connector, Failure, FailureKind, LockState, Refusal, RefusalKind, Report, SignIn,
     Written,
@@ -32,6 +45,8 @@ use crate::{
 const LOCKED_TIME: &str = "pwdAccountLockedTime";
 /// "No such attribute" (RFC 4511 appendix A.2).
 const NO_SUCH_ATTRIBUTE: u32 = 16;
+/// "Insufficient access rights".
+const INSUFFICIENT_RIGHTS: u32 = 50;
 /// "Unavailable": the directory is about to close the connection.
 const UNAVAILABLE: u32 = 52;
 
@@ -54,16 +69,67 @@ impl Ldap {
     async fn lease(&self) -> Result<Lease<'_, Connection>, Failure> {
         self.pool
             .lease(|| async {
-                let mut addresses = self.resolve().await?;
-                if let Some(server) = self.server() {
-                    // The server used last comes first for as long as it is there.
-                    addresses.sort_by_key(|&address| address != server);
-                }
-                let connection = Connection::open_service(&self.settings, &addresses).await?;
+                let connection = self.open().await?;
                 *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.peer);
                 Ok(connection)
             })
             .await
+    }
+
+    async fn open(&self) -> Result<Connection, Failure> {
+        let mut addresses = self.resolve().await?;
+        if let Some(server) = self.server() {
+            // The server used last comes first for as long as it is there.
+            addresses.sort_by_key(|&address| address != server);
+        }
+        Connection::open_service(&self.settings, &addresses).await
+    }
+
+    /// What reads accounts, where the settings say which entries are some.
+    fn reader(&self) -> Result<Reader<'_>, Failure> {
+        let Some(accounts) = &self.settings.accounts else {
+            return Err(Failure::refused(RefusalKind::Unsupported, NO_ACCOUNTS));
+        };
+        Ok(Reader { accounts, disable: self.settings.disable.as_ref() })
+    }
+
+    /// The values that an entry has in one attribute.
+    async fn values(&self, dn: &str, attribute: &str) -> Result<Vec<String>, Failure> {
+        let mut connection = self.lease().await?;
+        let read = connection.read(dn, &[attribute]).await?;
+        connection.keep();
+        match read.map_err(|answer| answer.failure(&[]))? {
+            Some(entry) => Ok(Values::of(&entry).all(attribute).map(str::to_owned).collect()),
+            None => Err(Failure::refused(RefusalKind::AccountNotFound, "there is no such entry in the directory")),
+        }
+    }
+
+    /// When the policy locked the entry, which may also be how it was disabled.
+    async fn locked_since(&self, dn: &str) -> Result<Option<String>, Failure> {
+        Ok(self.values(dn, LOCKED_TIME).await?.into_iter().next())
+    }
+
+    /// Whether this time of a lock is how the settings disable an account.
+    fn is_disabling(&self, since: &str) -> bool {
+        let disable = self.settings.disable.as_ref();
+        disable.is_some_and(|disable| disable.attribute.eq_ignore_ascii_case(LOCKED_TIME) && disable.says(since))
+    }
+
+    /// One modification by the service account. What is to be removed and is not there is a success.
+    async fn change(&self, dn: &str, change: Mod<Vec<u8>>) -> Result<(), Failure> {
+        let removes = matches!(change, Mod::Delete(..));
+        let mut connection = self.lease().await?;
+        let answer = connection.modify(dn, vec![change]).await?;
+        connection.keep();
+        match answer.code {
+            0 => Ok(()),
+            NO_SUCH_ATTRIBUTE if removes => Ok(()),
+            INSUFFICIENT_RIGHTS => {
+                let words = "the service account may not write the attribute that locks or disables this entry";
+                Err(Failure::refused(RefusalKind::NoRights, answer.sentence(words, &[])))
+            }
+            _ => Err(answer.failure(&[])),
+        }
     }
 
     async fn resolve(&self) -> Result<Vec<SocketAddr>, Failure> {
@@ -151,10 +217,10 @@ impl Connector for Ldap {
             return sign_in;
         }
         // Many directories refuse a locked account in the same words as a wrong password. Only a second look tells.
-        match self.lock_state(account).await {
-            Ok(LockState::Open) => SignIn::Wrong,
+        match self.locked_since(dn).await {
+            Ok(None) => SignIn::Wrong,
             Err(Failure { kind: FailureKind::Refused(RefusalKind::AccountNotFound), .. }) => SignIn::Wrong,
-            Ok(LockState::Locked { .. }) => SignIn::Unable(Failure::refused(
+            Ok(Some(_)) => SignIn::Unable(Failure::refused(
                 RefusalKind::PolicyOther,
                 "the account is locked in the directory, which proves nothing about the password",
             )),
@@ -164,33 +230,65 @@ impl Connector for Ldap {
 
     async fn lock_state(&self, account: &AccountRef) -> Result<LockState, Failure> {
         dn::check(&account.native_id).map_err(|problem| Failure::refused(RefusalKind::AccountNotFound, problem))?;
-        let mut connection = self.lease().await?;
-        let read = connection.read(&account.native_id, &[LOCKED_TIME]).await?;
-        connection.keep();
-        let Some(entry) = read.map_err(|answer| answer.failure(&[]))? else {
-            return Err(Failure::refused(RefusalKind::AccountNotFound, "there is no such entry in the directory"));
-        };
-        let since = entry.attrs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(LOCKED_TIME));
-        Ok(match since {
-            Some((_, times)) => LockState::Locked { since: times.into_iter().next() },
-            None => LockState::Open,
+        Ok(match self.locked_since(&account.native_id).await? {
+            Some(since) if !self.is_disabling(&since) => LockState::Locked { since: Some(since) },
+            _ => LockState::Open,
         })
     }
 
     async fn unlock(&self, account: &AccountRef) -> Result<(), Failure> {
         dn::check(&account.native_id).map_err(|problem| Failure::refused(RefusalKind::AccountNotFound, problem))?;
-        let mut connection = self.lease().await?;
-        let removal = Mod::Delete(LOCKED_TIME.as_bytes().to_vec(), std::collections::HashSet::new());
-        let answer = connection.modify(&account.native_id, vec![removal]).await?;
-        connection.keep();
-        match answer.code {
-            0 | NO_SUCH_ATTRIBUTE => Ok(()),
-            _ => Err(answer.failure(&[])),
+        if !self.settings.disable.as_ref().is_some_and(|disable| disable.attribute.eq_ignore_ascii_case(LOCKED_TIME)) {
+            return self.change(&account.native_id, delete(LOCKED_TIME, None)).await;
+        }
+        // The attribute also disables here, and unlocking must not enable: only the time that was read is removed.
+        match self.locked_since(&account.native_id).await? {
+            Some(since) if !self.is_disabling(&since) => {
+                self.change(&account.native_id, delete(LOCKED_TIME, Some(&since))).await
+            }
+            _ => Ok(()),
         }
     }
 
+    async fn accounts(&self, since: Option<&str>, pages: Sender<Vec<AccountEntry>>) -> Result<Reading, Failure> {
+        let reader = self.reader()?;
+        if self.pool.is_closed() {
+            return Err(Failure::connect(CLOSED));
+        }
+        let pages = Pages::new(pages, usize::from(reader.accounts.page_size));
+        let mut connection = self.open().await?;
+        let reading = reader.all(&mut connection, since, pages).await?;
+        connection.goodbye().await;
+        Ok(reading)
+    }
+
+    async fn account(&self, stable_id: &str) -> Result<Option<AccountEntry>, Failure> {
+        let reader = self.reader()?;
+        let mut connection = self.lease().await?;
+        let account = reader.one(&mut connection, stable_id).await?;
+        connection.keep();
+        Ok(account)
+    }
+
+    async fn set_enabled(&self, account: &AccountRef, enabled: bool) -> Result<(), Failure> {
+        let Some(disable) = &self.settings.disable else {
+            return Err(Failure::refused(RefusalKind::Unsupported, NO_DISABLE));
+        };
+        let dn = account.native_id.as_str();
+        dn::check(dn).map_err(|problem| Failure::refused(RefusalKind::AccountNotFound, problem))?;
+        let Disable { attribute, value } = disable;
+        if !enabled {
+            return self.change(dn, replace(attribute, value.as_bytes())).await;
+        }
+        // Another value there is something else (a lock after wrong passwords) and stays.
+        if !self.values(dn, attribute).await?.iter().any(|found| disable.says(found)) {
+            return Ok(());
+        }
+        self.change(dn, delete(attribute, None)).await
+    }
+
     async fn test(&self) -> Result<Report, Failure> {
-        let connection = self.lease().await?;
+        let mut connection = self.lease().await?;
         let mut report = Report::default();
         let server = self.settings.server();
         match &self.settings.security {
@@ -216,12 +314,26 @@ impl Connector for Ldap {
         } else {
             report.warning("the directory does not say that it knows the policy control; its refusals may be vague");
         }
-        connection.keep();
+        let Ok(reader) = self.reader() else {
+            connection.keep();
+            return Ok(report);
+        };
+        // The connection is not kept: an answer may be on its way that nobody reads.
+        reader.test(&mut connection, &mut report).await;
         Ok(report)
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { sign_in: true, unlock: true, own_change: false, max_password_bytes: None }
+        let read = self.settings.accounts.is_some();
+        Capabilities {
+            sign_in: true,
+            unlock: true,
+            own_change: false,
+            max_password_bytes: None,
+            read_accounts: read,
+            read_changes: read,
+            enable: self.settings.disable.is_some(),
+        }
     }
 
     async fn close(&self) {
@@ -229,6 +341,9 @@ impl Connector for Ldap {
     }
 }
 
+const NO_ACCOUNTS: &str = "this source is not set up to read accounts; write the table `accounts` with their `base`";
+const NO_DISABLE: &str =
+    "this source is not set up to disable accounts; write `disable` with the attribute and its value";
 const NO_EXOP: &str = "the directory does not list the password modify operation (1.3.6.1.4.1.4203.1.11.1) in its root \
                        entry, or does not let the service account read it there; if it hashes what is written to \
                        userPassword, set `method = \"modify\"`";

@@ -13,14 +13,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use lockstep_core::password::Password;
 
+pub mod account;
 pub mod config;
 pub mod failure;
 
 mod ldap;
 mod pool;
+mod secret_name;
 mod sql;
 mod tls;
 
+pub use account::{AccountEntry, Reading, Skipped};
 pub use config::{ConfigError, Secrets};
 pub use failure::{Failure, FailureKind, Refusal, RefusalKind};
 
@@ -49,6 +52,25 @@ pub trait Connector: Send + Sync {
 
     /// Ends such a lock. An account that is not locked is a success.
     async fn unlock(&self, account: &AccountRef) -> Result<(), Failure>;
+
+    /// Reads accounts and sends them in pages, waiting while nobody takes them: all, or with `since` only those that may
+    /// have changed since that mark (never fewer than have; accounts that are gone are not told of). Stops when the
+    /// receiver is dropped.
+    ///
+    /// The end of the pages alone says nothing: they are complete only if this returns a [`Reading`]. The receiver being
+    /// dropped is a [`Failure`] as well.
+    async fn accounts(
+        &self,
+        since: Option<&str>,
+        pages: tokio::sync::mpsc::Sender<Vec<AccountEntry>>,
+    ) -> Result<Reading, Failure>;
+
+    /// One account, by what the source never changes about it; none when it is not there.
+    async fn account(&self, stable_id: &str) -> Result<Option<AccountEntry>, Failure>;
+
+    /// Lets the account sign in, or not. [`RefusalKind::Unsupported`] where the settings do not say how. An account that
+    /// is so already is a success; a lock after wrong passwords is something else and stays.
+    async fn set_enabled(&self, account: &AccountRef, enabled: bool) -> Result<(), Failure>;
 
     /// Tests what can be tested without touching an account: reachability, TLS, the service account, the rights that
     /// show without a write. Changes nobody's password.
@@ -187,6 +209,12 @@ pub struct Capabilities {
     pub unlock: bool,
     /// [`Connector::set_password`] takes the current password and makes an own change.
     pub own_change: bool,
+    /// [`Connector::accounts`] and [`Connector::account`] can answer.
+    pub read_accounts: bool,
+    /// [`Connector::accounts`] can read only what changed.
+    pub read_changes: bool,
+    /// [`Connector::set_enabled`] can do it.
+    pub enable: bool,
     /// The longest password in bytes that the target keeps whole, where that is known. bcrypt: 72.
     pub max_password_bytes: Option<usize>,
 }
@@ -209,6 +237,15 @@ pub fn build(
         "ldap" => Ok(Box::new(ldap::Ldap::new(ldap::Settings::parse(config, secrets)?, clock))),
         "sql" => Ok(Box::new(sql::Sql::new(sql::Settings::parse(config, secrets)?))),
         _ => Err(ConfigError::UnknownKind { kind: kind.to_owned() }),
+    }
+}
+
+/// The form in which two native ids of a source of that kind are compared: distinguished names as a directory would, however
+/// they are written, everything else exactly.
+pub fn native_key(kind: &str, native_id: &str) -> String {
+    match kind {
+        "ldap" => ldap::native_key(native_id),
+        _ => native_id.to_owned(),
     }
 }
 

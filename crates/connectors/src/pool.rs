@@ -19,6 +19,8 @@ const FRESH: Duration = Duration::from_secs(1);
 /// An idle connection is closed after this time: firewalls forget them without a word.
 const STALE: Duration = Duration::from_secs(300);
 
+pub(crate) const CLOSED: &str = "the source was closed in the meantime";
+
 /// A connection that can be asked whether it still works.
 pub(crate) trait Pooled: Send + Sized {
     /// Whether the connection is known to be broken, without asking the other side.
@@ -64,7 +66,7 @@ impl<C: Pooled> Pool<C> {
     {
         let permit = match tokio::time::timeout(self.wait, self.permits.acquire()).await {
             Ok(Ok(permit)) => permit,
-            Ok(Err(_closed)) => return Err(Failure::connect("the source was closed in the meantime")),
+            Ok(Err(_closed)) => return Err(Failure::connect(CLOSED)),
             Err(_elapsed) => {
                 let waited = self.wait.as_millis();
                 return Err(Failure::connect(format!("all connections of the source were in use for {waited} ms")));
@@ -92,10 +94,17 @@ impl<C: Pooled> Pool<C> {
     }
 }
 
+impl<C> Pool<C> {
+    /// Whether no connection is to be opened any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.permits.is_closed()
+    }
+}
+
 impl<C> Lease<'_, C> {
     /// Gives the connection back for others: its last answer was read to the end.
     pub(crate) fn keep(self) {
-        if self.pool.permits.is_closed() {
+        if self.pool.is_closed() {
             return;
         }
         let idle = Idle { connection: self.connection, since: Instant::now() };

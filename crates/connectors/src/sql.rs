@@ -14,24 +14,31 @@ use async_trait::async_trait;
 use lockstep_core::password::Password;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
+use tokio::sync::mpsc::Sender;
 use zeroize::Zeroizing;
 
+mod accounts;
 mod config;
 mod connection;
 mod fault;
 mod hash;
 mod mysql;
 mod postgres;
+mod reading;
+mod row;
 mod sqlite;
 mod statement;
 
 pub(crate) use config::Settings;
 
-use self::config::{Address, Engine, Server};
+use self::accounts::Accounts;
+use self::config::{Address, Engine, Server, Switches};
 use self::connection::{Connection, Values};
 use self::hash::{Format, HashError, SALT_BYTES};
+use self::reading::{Found, PAGE, Rows};
 use self::statement::Statement;
-use crate::pool::{Lease, Pool};
+use crate::account::{AccountEntry, Pages, Reading};
+use crate::pool::{CLOSED, Lease, Pool, Pooled as _};
 use crate::{
     AccountRef, Capabilities, Connector, Failure, FailureKind, LockState, Refusal, RefusalKind, Report, SignIn, Written,
 };
@@ -49,27 +56,92 @@ impl Sql {
     }
 
     async fn lease(&self) -> Result<Lease<'_, Connection>, Failure> {
-        self.pool
-            .lease(|| async {
-                let limit = self.settings.connect_timeout;
-                let server = self.settings.server();
-                match tokio::time::timeout(limit, Connection::open(&self.settings)).await {
-                    Ok(Ok(connection)) => Ok(connection),
-                    Ok(Err(error)) => {
-                        let failure = fault::failure(self.settings.engine, &error, &[]);
-                        let kind = match failure.kind {
-                            FailureKind::Broken | FailureKind::Timeout => FailureKind::Connect,
-                            kind => kind,
-                        };
-                        Err(Failure { kind, detail: format!("{server}: {}", failure.detail) })
-                    }
-                    Err(_elapsed) => Err(Failure::connect(format!(
-                        "the database {server} did not let the login in within {} ms",
-                        limit.as_millis()
-                    ))),
-                }
-            })
-            .await
+        self.pool.lease(|| self.open()).await
+    }
+
+    async fn open(&self) -> Result<Connection, Failure> {
+        let limit = self.settings.connect_timeout;
+        let server = self.settings.server();
+        match tokio::time::timeout(limit, Connection::open(&self.settings)).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => {
+                let failure = fault::failure(self.settings.engine, &error, &[]);
+                let kind = match failure.kind {
+                    FailureKind::Broken | FailureKind::Timeout => FailureKind::Connect,
+                    kind => kind,
+                };
+                Err(Failure { kind, detail: format!("{server}: {}", failure.detail) })
+            }
+            Err(_elapsed) => Err(Failure::connect(format!(
+                "the database {server} did not let the login in within {} ms",
+                limit.as_millis()
+            ))),
+        }
+    }
+
+    /// How accounts are read, where the settings say that.
+    fn readable(&self) -> Result<&Accounts, Failure> {
+        let accounts = self.settings.accounts.as_ref();
+        accounts.ok_or_else(|| Failure::refused(RefusalKind::Unsupported, NO_ACCOUNTS))
+    }
+
+    /// A connection of its own, in a transaction that only reads: a long reading must not take one that writes need.
+    async fn open_for_reading(&self) -> Result<Connection, Failure> {
+        if self.pool.is_closed() {
+            return Err(Failure::connect(CLOSED));
+        }
+        let mut connection = self.open().await?;
+        let (engine, limit) = (self.settings.engine, self.settings.request_timeout);
+        in_time(limit, connection.begin_reading()).await.map_err(|error| error.failure(engine, &[]))?;
+        Ok(connection)
+    }
+
+    fn rows<'a>(&self, connection: &'a mut Connection, statement: &'a Statement, values: &'a Values<'a>) -> Rows<'a> {
+        Rows::of(connection, statement, values, self.settings.engine, self.settings.request_timeout)
+    }
+
+    async fn one(
+        &self,
+        connection: &mut Connection,
+        statement: &Statement,
+        stable_id: &str,
+    ) -> Result<Option<AccountEntry>, Failure> {
+        let values = Values { stable_id, ..Values::default() };
+        let mut rows = self.rows(connection, statement, &values);
+        let Some(Found { entry, .. }) = rows.next().await? else { return Ok(None) };
+        if rows.next().await?.is_some() {
+            let detail = "the statement `one` found more than one row";
+            return Err(Failure::refused(RefusalKind::AccountAmbiguous, detail));
+        }
+        entry.map(Some).map_err(|problem| Failure::refused(RefusalKind::Misconfigured, problem))
+    }
+
+    /// Reads the first account by each of the statements, and says so in a sentence; none if there is no account.
+    async fn test_reading(&self) -> Result<Option<String>, Failure> {
+        let Accounts { statement, changed, one } = self.readable()?;
+        let none = Values::default();
+        let mut connection = self.open_for_reading().await?;
+        let first = self.rows(&mut connection, statement, &none).with_changes(changed.is_some()).next().await?;
+        let Some(Found { entry, changed_at }) = first else { return Ok(None) };
+        let entry = entry.map_err(|problem| Failure::refused(RefusalKind::Misconfigured, problem))?;
+        // Each on a connection of its own: the rows behind the first one are not waited for.
+        if let Some(one) = one {
+            let found = self.one(&mut self.open_for_reading().await?, one, &entry.stable_id).await?;
+            if found.is_none_or(|found| found.stable_id != entry.stable_id) {
+                let detail =
+                    format!("the statement `one` does not find the account with the `stable_id` {}", entry.stable_id);
+                return Err(Failure::refused(RefusalKind::Misconfigured, detail));
+            }
+        }
+        if let (Some(changed), Some(since)) = (changed, &changed_at) {
+            let values = Values { since, ..Values::default() };
+            let mut connection = self.open_for_reading().await?;
+            self.rows(&mut connection, changed, &values).with_changes(true).next().await?;
+        }
+        Ok(Some(format!(
+            "accounts can be read, for example {} with the `stable_id` {}",
+            entry.native_id, entry.stable_id
+        )))
     }
 
     /// What to store for a new password: a hash, or nothing where the database hashes.
@@ -91,13 +163,18 @@ impl Sql {
     }
 
     /// One write, from BEGIN to COMMIT. The lease is given back only after an answer to the last statement.
-    async fn transact(&self, mut connection: Lease<'_, Connection>, values: &Values<'_>) -> Written {
+    async fn transact(
+        &self,
+        mut connection: Lease<'_, Connection>,
+        statement: &Statement,
+        values: &Values<'_>,
+    ) -> Written {
         let (engine, limit) = (self.settings.engine, self.settings.request_timeout);
         let secrets = [values.password, values.hash];
         if let Err(error) = in_time(limit, connection.begin(limit)).await {
             return Written::before_sending(error.failure(engine, &secrets));
         }
-        let rows = match in_time(limit, connection.write(&self.settings.statement, values)).await {
+        let rows = match in_time(limit, connection.write(statement, values)).await {
             Ok(rows) => rows,
             Err(error) => {
                 let failure = error.failure(engine, &secrets);
@@ -184,8 +261,8 @@ impl Connector for Sql {
             Ok(connection) => connection,
             Err(failure) => return Written::before_sending(failure),
         };
-        let values = Values { account: &account.native_id, password: new.expose(), hash: &hash };
-        self.transact(connection, &values).await
+        let values = Values { account: &account.native_id, password: new.expose(), hash: &hash, ..Values::default() };
+        self.transact(connection, &self.settings.statement, &values).await
     }
 
     async fn sign_in(&self, account: &AccountRef, password: &Password) -> SignIn {
@@ -193,7 +270,7 @@ impl Connector for Sql {
         if let Err(Refusal { kind, detail }) = bindable(&account.native_id) {
             return SignIn::Unable(Failure::refused(kind, detail));
         }
-        let values = Values { account: &account.native_id, password: password.expose(), hash: "" };
+        let values = Values { account: &account.native_id, password: password.expose(), ..Values::default() };
         match self.compare(statement, &values, password).await {
             Ok(true) => SignIn::Right,
             Ok(false) => SignIn::Wrong,
@@ -207,6 +284,47 @@ impl Connector for Sql {
 
     async fn unlock(&self, _account: &AccountRef) -> Result<(), Failure> {
         Err(Failure::refused(RefusalKind::Unsupported, NO_LOCKS))
+    }
+
+    async fn accounts(&self, since: Option<&str>, pages: Sender<Vec<AccountEntry>>) -> Result<Reading, Failure> {
+        let Accounts { statement, changed, .. } = self.readable()?;
+        let (since, statement) = match (since, changed) {
+            (Some(since), Some(changed)) => (Some(since), changed),
+            _ => (None, statement),
+        };
+        let values = Values { since: since.unwrap_or_default(), ..Values::default() };
+        let mut connection = self.open_for_reading().await?;
+        let rows = self.rows(&mut connection, statement, &values).with_changes(changed.is_some());
+        let reading = rows.send(since, Pages::new(pages, PAGE)).await?;
+        connection.goodbye().await;
+        Ok(reading)
+    }
+
+    async fn account(&self, stable_id: &str) -> Result<Option<AccountEntry>, Failure> {
+        let Some(statement) = &self.readable()?.one else {
+            return Err(Failure::refused(RefusalKind::Unsupported, NO_ONE));
+        };
+        if stable_id.is_empty() || stable_id.contains('\0') {
+            return Ok(None);
+        }
+        let mut connection = self.open_for_reading().await?;
+        let account = self.one(&mut connection, statement, stable_id).await?;
+        connection.goodbye().await;
+        Ok(account)
+    }
+
+    async fn set_enabled(&self, account: &AccountRef, enabled: bool) -> Result<(), Failure> {
+        let Some(Switches { enable, disable }) = &self.settings.switches else {
+            return Err(Failure::refused(RefusalKind::Unsupported, NO_SWITCHES));
+        };
+        bindable(&account.native_id).map_err(|Refusal { kind, detail }| Failure::refused(kind, detail))?;
+        let connection = self.lease().await?;
+        let values = Values { account: &account.native_id, ..Values::default() };
+        match self.transact(connection, if enabled { enable } else { disable }, &values).await {
+            Written::Applied => Ok(()),
+            Written::Refused(Refusal { kind, detail }) => Err(Failure::refused(kind, detail)),
+            Written::Unreachable(failure) | Written::Busy(failure) | Written::Unknown(failure) => Err(failure),
+        }
     }
 
     /// The database explains the statements instead of running them: that takes the tables, the columns and, on
@@ -223,7 +341,7 @@ impl Connector for Sql {
             }
             Address::Server(_) => report.good(format!("the database {server} lets the login in, without TLS")),
         }
-        let values = Values { account: "", password: "", hash: "" };
+        let values = Values::default();
         let failed = |error: Trouble| error.failure(engine, &[]);
         in_time(limit, connection.begin(limit)).await.map_err(failed)?;
         let explained = self.settings.statement.prefixed("EXPLAIN ");
@@ -236,7 +354,21 @@ impl Connector for Sql {
             }
             None => report.warning("there is no verify statement, so no delivery can be checked by a sign-in"),
         }
+        if let Some(Switches { enable, disable }) = &self.settings.switches {
+            for statement in [enable, disable] {
+                let explained = statement.prefixed("EXPLAIN ");
+                in_time(limit, connection.write(&explained, &values)).await.map_err(failed)?;
+            }
+            report.good("the statements that enable and disable accounts fit the database");
+        }
         self.undo(connection).await;
+        if self.settings.accounts.is_some() {
+            match self.test_reading().await {
+                Ok(Some(sentence)) => report.good(sentence),
+                Ok(None) => report.warning("the statement for accounts gives no row, so no account is read"),
+                Err(Failure { detail, .. }) => report.warning(format!("accounts cannot be read: {detail}")),
+            }
+        }
         Ok(report)
     }
 
@@ -246,6 +378,9 @@ impl Connector for Sql {
             unlock: false,
             own_change: false,
             max_password_bytes: self.settings.format.as_ref().and_then(Format::max_password_bytes),
+            read_accounts: self.settings.accounts.is_some(),
+            read_changes: self.settings.accounts.as_ref().is_some_and(|accounts| accounts.changed.is_some()),
+            enable: self.settings.switches.is_some(),
         }
     }
 
@@ -254,6 +389,9 @@ impl Connector for Sql {
     }
 }
 
+const NO_ACCOUNTS: &str = "this source is not set up to read accounts; write the table `accounts` with its `statement`";
+const NO_ONE: &str = "this source is not set up to read one account; write `one` in the table `accounts`";
+const NO_SWITCHES: &str = "this source is not set up to disable accounts; write the statements `enable` and `disable`";
 const NO_LOCKS: &str = "an application's table has no lock that Lockstep knows of";
 
 /// Why one step of a transaction failed.

@@ -75,7 +75,7 @@ impl Answer {
     }
 
     /// Our words, then the code, then the directory's words if they may be shown.
-    fn sentence(&self, words: &str, secrets: &[&str]) -> String {
+    pub(super) fn sentence(&self, words: &str, secrets: &[&str]) -> String {
         match diagnostic(&self.text, secrets) {
             Some(text) => format!("{words} (LDAP result {}: {text})", self.code),
             None => format!("{words} (LDAP result {})", self.code),

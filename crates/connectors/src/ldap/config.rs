@@ -10,6 +10,7 @@ use serde::Deserialize;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::accounts::{self, Accounts, Disable};
 use super::dn;
 use crate::config::{self, ConfigError, Secrets};
 use crate::tls;
@@ -39,6 +40,10 @@ struct Fields {
     /// days since 1970-01-01 UTC, as `shadowLastChange` counts them.
     #[serde(default)]
     also_write: BTreeMap<String, String>,
+    /// Which entries are accounts. Without it the accounts of the source are not read.
+    accounts: Option<accounts::Fields>,
+    /// How an account is disabled. Without it accounts are neither disabled nor enabled.
+    disable: Option<Disable>,
     /// Connections kept to the directory, 1 to 64.
     #[serde(default = "four")]
     max_connections: usize,
@@ -83,6 +88,8 @@ pub(crate) struct Settings {
     pub(super) bind_password: Zeroizing<String>,
     pub(super) method: Method,
     pub(super) also_write: BTreeMap<String, String>,
+    pub(super) accounts: Option<Accounts>,
+    pub(super) disable: Option<Disable>,
     pub(super) max_connections: usize,
     pub(super) connect_timeout: Duration,
     pub(super) request_timeout: Duration,
@@ -132,6 +139,9 @@ impl Settings {
                 return Err(ConfigError::field(&field, "this is not the name of an attribute to write beside it"));
             }
         }
+        if let Some(disable) = &fields.disable {
+            disable.check()?;
+        }
         let port = url.port().unwrap_or(port);
         Ok(Self {
             url: format!("{}://{host}:{port}", url.scheme()),
@@ -142,6 +152,8 @@ impl Settings {
             bind_password: bind_password.clone(),
             method: fields.method,
             also_write: fields.also_write,
+            accounts: fields.accounts.map(Accounts::parse).transpose()?,
+            disable: fields.disable,
             max_connections: config::connections("max_connections", fields.max_connections)?,
             connect_timeout: config::milliseconds("connect_timeout_ms", fields.connect_timeout_ms)?,
             request_timeout: config::milliseconds("request_timeout_ms", fields.request_timeout_ms)?,
@@ -226,6 +238,20 @@ mod tests {
             (json!({ "url": "ldap://h", "allow_plain": true, "max_connections": 0 }), "`max_connections`"),
             (json!({ "url": "ldap://h", "allow_plain": true, "request_timeout_ms": 1 }), "`request_timeout_ms`"),
             (json!({ "url": "ldap://h", "allow_plain": true, "method": "guess" }), "`method`"),
+            (json!({ "url": "ldap://h", "allow_plain": true, "accounts": {} }), "`accounts`"),
+            (json!({ "url": "ldap://h", "allow_plain": true, "accounts": { "base": "x" } }), "`accounts.base`"),
+            (
+                json!({ "url": "ldap://h", "allow_plain": true, "accounts": { "base": "dc=x", "bas": 1 } }),
+                "`accounts.bas`",
+            ),
+            (
+                json!({ "url": "ldap://h", "allow_plain": true, "disable": { "attribute": "userPassword", "value": "x" } }),
+                "`disable.attribute`",
+            ),
+            (
+                json!({ "url": "ldap://h", "allow_plain": true, "disable": { "attribute": "nsAccountLock", "value": "" } }),
+                "`disable.value`",
+            ),
             (
                 json!({ "url": "ldap://h", "allow_plain": true, "also_write": { "shadowLastChange": "1" } }),
                 "`also_write`",

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::config::{Security, Settings};
-use super::ppolicy;
+use super::{page, ppolicy};
 use crate::failure::{Failure, RefusalKind, diagnostic};
 use crate::pool::Pooled;
 use crate::tls;
@@ -33,7 +33,7 @@ const SHORTLY: Duration = Duration::from_secs(2);
 pub(super) struct Connection {
     ldap: ldap3::Ldap,
     driver: JoinHandle<()>,
-    request_timeout: Duration,
+    pub(super) request_timeout: Duration,
     /// The server it leads to.
     pub(super) peer: SocketAddr,
     /// What the directory said it can do; asked once a connection.
@@ -45,6 +45,7 @@ pub(super) struct Connection {
 pub(super) struct Features {
     pub(super) password_modify: bool,
     pub(super) ppolicy: bool,
+    pub(super) paging: bool,
 }
 
 impl Connection {
@@ -106,6 +107,11 @@ impl Connection {
         Ok(if result.rc == 0 { Ok(entry) } else { Err(Answer::from(result)) })
     }
 
+    /// The client library itself, for a search that is read entry by entry.
+    pub(super) fn ldap(&mut self) -> &mut ldap3::Ldap {
+        &mut self.ldap
+    }
+
     async fn read_features(&mut self) -> Result<Features, Failure> {
         let Ok(Some(root)) = self.read("", &["supportedExtension", "supportedControl"]).await? else {
             return Ok(Features::default());
@@ -117,6 +123,7 @@ impl Connection {
         Ok(Features {
             password_modify: lists("supportedExtension", PASSWORD_MODIFY_OID),
             ppolicy: lists("supportedControl", ppolicy::OID),
+            paging: lists("supportedControl", page::OID),
         })
     }
 
@@ -196,7 +203,10 @@ impl From<LdapResult> for Answer {
 ///
 /// `OpSend` is the one error that proves that nothing was sent: the connection's driver had ended before it was handed
 /// the request. Everything else may have come after the request went out.
-async fn answered<T>(limit: Duration, request: impl Future<Output = ldap3::result::Result<T>>) -> Result<T, Failure> {
+pub(super) async fn answered<T>(
+    limit: Duration,
+    request: impl Future<Output = ldap3::result::Result<T>>,
+) -> Result<T, Failure> {
     // The library panics on some answers that it cannot decode. That is a broken connection, not the end of the worker.
     match timeout(limit, AssertUnwindSafe(request).catch_unwind()).await {
         Ok(Ok(Ok(answer))) => Ok(answer),
@@ -230,6 +240,11 @@ fn handshake_failure(settings: &Settings, error: &LdapError) -> Failure {
         }
         _ => Failure::connect(format!("the directory {server} closed the connection before it was set up")),
     }
+}
+
+/// A delete of one value of an attribute, or of all that it has.
+pub(super) fn delete(attribute: &str, value: Option<&str>) -> Mod<Vec<u8>> {
+    Mod::Delete(attribute.as_bytes().to_vec(), value.map(|value| value.as_bytes().to_vec()).into_iter().collect())
 }
 
 /// A replace of one attribute by one value.

@@ -1,6 +1,6 @@
 //! Whether text is a distinguished name (RFC 4514), as far as that protects us.
 //!
-//! It does not normalise or compare: the directory does. A name is sent as it is, in a field of its own of the request,
+//! It does not normalise or compare: the directory does, and `native_key` where Lockstep compares by itself. A name is sent as it is, in a field of its own of the request,
 //! so nothing in it needs escaping; but an empty name would be an anonymous bind, which succeeds with any password,
 //! and other text than a name may be read as another kind of identity by the password modify operation.
 

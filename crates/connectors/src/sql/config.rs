@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::accounts::{self, Accounts};
 use super::hash::{BcryptPrefix, Format};
 use super::statement::{Parameter, Statement};
 use crate::config::{self, ConfigError, Secrets};
@@ -53,6 +54,12 @@ struct Fields {
     /// Reads what sign-in is checked against, by `:account`: one row with the stored hash; with `hash = "database"`,
     /// one row with true or 1 if `:password` is right, and false or 0 if not. Without it, sign-in is unsupported.
     verify: Option<String>,
+    /// Which rows are accounts. Without it the accounts of the source are not read.
+    accounts: Option<accounts::Fields>,
+    /// Lets the account `:account` sign in again; exactly one row, or it is rolled back.
+    enable: Option<String>,
+    /// Lets it sign in no more.
+    disable: Option<String>,
     /// Connections kept to the database, 1 to 64.
     #[serde(default = "four")]
     max_connections: usize,
@@ -113,9 +120,17 @@ pub(crate) struct Settings {
     /// None: the database hashes.
     pub(super) format: Option<Format>,
     pub(super) verify: Option<Statement>,
+    pub(super) accounts: Option<Accounts>,
+    pub(super) switches: Option<Switches>,
     pub(super) max_connections: usize,
     pub(super) connect_timeout: Duration,
     pub(super) request_timeout: Duration,
+}
+
+/// The statements that enable and disable an account.
+pub(super) struct Switches {
+    pub(super) enable: Statement,
+    pub(super) disable: Statement,
 }
 
 /// Where the table is.
@@ -157,6 +172,8 @@ impl Settings {
             statement,
             format,
             verify,
+            accounts: fields.accounts.as_ref().map(|fields| Accounts::parse(fields, engine)).transpose()?,
+            switches: switches(&fields, engine)?,
             max_connections: config::connections("max_connections", fields.max_connections)?,
             connect_timeout: config::milliseconds("connect_timeout_ms", fields.connect_timeout_ms)?,
             request_timeout: config::milliseconds("request_timeout_ms", fields.request_timeout_ms)?,
@@ -174,20 +191,41 @@ impl Settings {
 }
 
 /// Translates a statement that needs exactly these parameters.
-fn translate(field: &str, text: &str, engine: Engine, needed: &[Parameter]) -> Result<Statement, ConfigError> {
+pub(super) fn translate(
+    field: &str,
+    text: &str,
+    engine: Engine,
+    needed: &[Parameter],
+) -> Result<Statement, ConfigError> {
     let statement = Statement::translate(text, engine).map_err(|problem| ConfigError::field(field, problem))?;
-    for (parameter, name) in
-        [(Parameter::Account, "account"), (Parameter::Password, "password"), (Parameter::Hash, "hash")]
-    {
+    for parameter in Parameter::ALL {
+        let name = parameter.name();
         match (needed.contains(&parameter), statement.parameters.contains(&parameter)) {
             (true, false) => return Err(ConfigError::field(field, format!("it must use `:{name}`"))),
             (false, true) => {
-                return Err(ConfigError::field(field, format!("`:{name}` has no value here with the `hash` you set")));
+                let why = match parameter {
+                    Parameter::Password | Parameter::Hash => " with the `hash` you set",
+                    _ => "",
+                };
+                return Err(ConfigError::field(field, format!("`:{name}` has no value here{why}")));
             }
             _ => {}
         }
     }
     Ok(statement)
+}
+
+/// Both statements or none: who is disabled must be able to come back.
+fn switches(fields: &Fields, engine: Engine) -> Result<Option<Switches>, ConfigError> {
+    let one = |field, text: &str| translate(field, text, engine, &[Parameter::Account]);
+    match (&fields.enable, &fields.disable) {
+        (Some(enable), Some(disable)) => {
+            Ok(Some(Switches { enable: one("enable", enable)?, disable: one("disable", disable)? }))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError::field("disable", "write it too, or leave out `enable`")),
+        (None, Some(_)) => Err(ConfigError::field("enable", "write it too, or leave out `disable`")),
+    }
 }
 
 const URL_FORM: &str = "write `postgres://user@host:port/database`, `mysql://user@host:port/database` or \
@@ -380,6 +418,16 @@ mod tests {
             (json!({ "statement": "UPDATE u SET p = :password WHERE l = :account" }), "`statement`"),
             (json!({ "hash": "database" }), "`statement`: it must use `:password`"),
             (json!({ "verify": "SELECT hash FROM users" }), "`verify`: it must use `:account`"),
+            (json!({ "verify": "SELECT hash FROM u WHERE l = :account AND c > :since" }), "`verify`: `:since`"),
+            (json!({ "accounts": {} }), "`accounts`"),
+            (json!({ "accounts": { "statement": "" } }), "`accounts.statement`"),
+            (json!({ "accounts": { "statement": "SELECT :account" } }), "`accounts.statement`: `:account`"),
+            (json!({ "accounts": { "statement": "SELECT 1", "changed": "SELECT 1" } }), "`accounts.changed`"),
+            (json!({ "accounts": { "statement": "SELECT 1", "one": "SELECT :since" } }), "`accounts.one`"),
+            (json!({ "accounts": { "statement": "SELECT 1", "all": "x" } }), "`accounts.all`"),
+            (json!({ "enable": "UPDATE u SET e = 1 WHERE l = :account" }), "`disable`"),
+            (json!({ "disable": "UPDATE u SET e = 0 WHERE l = :account" }), "`enable`"),
+            (json!({ "disable": "UPDATE u SET e = 0 WHERE l = :account", "enable": "UPDATE u SET e = 1" }), "`enable`"),
             (json!({ "max_connections": 65 }), "`max_connections`"),
             (json!({ "connect_timeout_ms": "soon" }), "`connect_timeout_ms`"),
             (json!({ "statment": "x" }), "`statment`"),

@@ -2,6 +2,8 @@
 //!
 //! The only place where the three drivers' types meet. It runs what it is given and passes errors on as they came.
 
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use sqlx::mysql::MySqlRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -11,6 +13,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::config::{Address, Engine, Settings};
+use super::row::Row;
 use super::statement::{Parameter, Statement};
 use super::{mysql, postgres, sqlite};
 use crate::pool::Pooled;
@@ -26,10 +29,13 @@ pub(super) enum Connection {
 }
 
 /// The values of a statement's parameters.
+#[derive(Default)]
 pub(super) struct Values<'a> {
     pub(super) account: &'a str,
     pub(super) password: &'a str,
     pub(super) hash: &'a str,
+    pub(super) since: &'a str,
+    pub(super) stable_id: &'a str,
 }
 
 impl<'a> Values<'a> {
@@ -38,6 +44,8 @@ impl<'a> Values<'a> {
             Parameter::Account => self.account,
             Parameter::Password => self.password,
             Parameter::Hash => self.hash,
+            Parameter::Since => self.since,
+            Parameter::StableId => self.stable_id,
         }
     }
 }
@@ -99,6 +107,35 @@ impl Connection {
             Self::Sqlite(_) => "BEGIN IMMEDIATE".to_owned(),
         };
         self.run(sql).await
+    }
+
+    /// Begins a transaction that only reads, on a connection that is used for nothing else afterwards.
+    ///
+    /// The server must not end it for being long: neither PostgreSQL's limit for a statement, which would count the whole
+    /// reading, nor MySQL's for a client that does not take rows for a while.
+    pub(super) async fn begin_reading(&mut self) -> Result<(), sqlx::Error> {
+        let steps: &[&str] = match self {
+            Self::Postgres(_) => &["BEGIN READ ONLY"],
+            Self::MySql(_) => &["SET SESSION net_write_timeout = 3600", "START TRANSACTION READ ONLY"],
+            Self::Sqlite(_) => &["PRAGMA query_only = ON", "BEGIN"],
+        };
+        for &step in steps {
+            self.run(step.to_owned()).await?;
+        }
+        Ok(())
+    }
+
+    /// The rows of a statement, one after another as they come.
+    pub(super) fn rows<'a>(
+        &'a mut self,
+        statement: &'a Statement,
+        values: &'a Values<'a>,
+    ) -> BoxStream<'a, Result<Row, sqlx::Error>> {
+        let mut columns = None;
+        on!(self, connection, E => {
+            let rows = bound!(E, statement, values).fetch(connection);
+            rows.map(move |row| Row::of(&row?, &mut columns)).boxed()
+        })
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {

@@ -75,6 +75,16 @@ pub(super) fn not_committed(engine: Engine, error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether the database refused to write because the transaction only reads.
+pub(super) fn is_read_only(engine: Engine, error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    match engine {
+        Engine::Postgres => error.code().is_some_and(|code| code == "25006"),
+        Engine::MySql => mysql_number(error.as_ref()) == Some(1792),
+        Engine::Sqlite => sqlite_code(error.as_ref()).is_some_and(|code| code & 0xff == 8),
+    }
+}
+
 fn database_meaning(engine: Engine, error: &dyn DatabaseError) -> Meaning {
     let code = error.code();
     match engine {

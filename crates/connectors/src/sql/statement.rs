@@ -1,7 +1,7 @@
 //! An administrator's SQL statement with named parameters, translated to what each engine binds.
 //!
 //! The statement is theirs and is trusted as configuration is. Values are never put into its text: `:account`,
-//! `:password` and `:hash` become the engine's own placeholders, wherever they are not inside a literal, a quoted name
+//! `:password` and the others become the engine's own placeholders, wherever they are not inside a literal, a quoted name
 //! or a comment. It is no SQL parser: the database says what is wrong with the rest.
 
 use std::sync::Arc;
@@ -25,15 +25,23 @@ pub(super) enum Parameter {
     Password,
     /// The password's hash, made here.
     Hash,
+    /// The mark of a reading of accounts before.
+    Since,
+    /// What the source never changes about an account.
+    StableId,
 }
 
 impl Parameter {
-    fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "account" => Some(Self::Account),
-            "password" => Some(Self::Password),
-            "hash" => Some(Self::Hash),
-            _ => None,
+    pub(super) const ALL: [Self; 5] = [Self::Account, Self::Password, Self::Hash, Self::Since, Self::StableId];
+
+    /// How it is written, after the colon.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Password => "password",
+            Self::Hash => "hash",
+            Self::Since => "since",
+            Self::StableId => "stable_id",
         }
     }
 }
@@ -119,8 +127,8 @@ impl<'a> Scanner<'a> {
     fn parameter(&mut self) -> Result<(), String> {
         let name = &self.rest()[1..];
         let name = &name[..name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len())];
-        let Some(parameter) = Parameter::from_name(name) else {
-            return Err(format!("`:{name}` is no parameter; there are `:account`, `:password` and `:hash`"));
+        let Some(parameter) = Parameter::ALL.into_iter().find(|parameter| parameter.name() == name) else {
+            return Err(format!("`:{name}` is no parameter; there are {PARAMETERS}"));
         };
         self.at += 1 + name.len();
         let known = self.parameters.iter().position(|&known| known == parameter);
@@ -223,12 +231,14 @@ impl<'a> Scanner<'a> {
     }
 }
 
+const PARAMETERS: &str = "`:account`, `:password`, `:hash`, `:since` and `:stable_id`";
+
 fn blank(c: Option<char>) -> bool {
     c.is_none_or(char::is_whitespace)
 }
 
 fn foreign_placeholder(sign: char) -> String {
-    format!("`{sign}` is a placeholder here; write the parameters as `:account`, `:password` or `:hash`")
+    format!("`{sign}` is a placeholder here; write the parameters by their names: {PARAMETERS}")
 }
 
 fn start_of(text: &str) -> String {

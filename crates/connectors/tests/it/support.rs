@@ -2,16 +2,21 @@
 
 pub(crate) mod directory;
 pub(crate) mod network;
+pub(crate) mod own_directory;
 pub(crate) mod table;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use lockstep_connectors::{AccountRef, Clock, Connector, Refusal, RefusalKind, Secrets, Written, build};
+use lockstep_connectors::{
+    AccountEntry, AccountRef, Clock, Connector, Failure, Reading, Refusal, RefusalKind, Secrets, Written, build,
+};
 use lockstep_core::password::Password;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde_json::Value;
+use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 /// What the test command says about a server. Without it there is nothing to test against.
@@ -59,4 +64,34 @@ pub(crate) fn refused(written: Written, kind: RefusalKind, secret: &Password) ->
         }
         other => panic!("expected a refusal of kind {kind}, got {other:?}"),
     }
+}
+
+/// What came of a reading.
+pub(crate) struct Read {
+    pub(crate) reading: Result<Reading, Failure>,
+    /// How many accounts each page had.
+    pub(crate) pages: Vec<usize>,
+    /// By the names that the source has for them.
+    pub(crate) accounts: BTreeMap<String, AccountEntry>,
+}
+
+impl Read {
+    /// The mark of a reading that ended well.
+    pub(crate) fn mark(&self) -> Option<&str> {
+        self.reading.as_ref().expect("read").mark.as_deref()
+    }
+}
+
+/// Reads accounts, taking each page at once.
+pub(crate) async fn read(connector: &dyn Connector, since: Option<&str>) -> Read {
+    let (sender, mut receiver) = mpsc::channel::<Vec<AccountEntry>>(1);
+    let (mut pages, mut accounts) = (Vec::new(), BTreeMap::new());
+    let take = async {
+        while let Some(page) = receiver.recv().await {
+            pages.push(page.len());
+            accounts.extend(page.into_iter().map(|account| (account.native_id.clone(), account)));
+        }
+    };
+    let (reading, ()) = tokio::join!(connector.accounts(since, sender), take);
+    Read { reading, pages, accounts }
 }

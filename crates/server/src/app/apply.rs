@@ -109,13 +109,9 @@ pub(super) async fn write_part(app: &App, tx: &mut Tx<'_>, plan: &Plan) -> locks
     write::all(tx, &plan.writes, app.clock.utc()).await
 }
 
-/// The form in which two native ids of a source are compared: distinguished names without regard to case and to spaces
-/// around their parts, everything else exactly.
+/// The form in which two native ids of a source are compared.
 pub fn native_key(source: &Source, native_id: &str) -> String {
-    match source.connector.as_str() {
-        "ldap" => native_id.split(',').map(str::trim).collect::<Vec<_>>().join(",").to_lowercase(),
-        _ => native_id.to_owned(),
-    }
+    lockstep_connectors::native_key(&source.connector, native_id)
 }
 
 /// What planning in a transaction needs.

@@ -62,8 +62,13 @@ pub(crate) fn signs_in(dn: &str, password: &Password) -> bool {
 
 /// Changes the directory as the service account, by LDIF. An entry that is there already is fine.
 pub(crate) fn modify(ldif: &str) {
+    modify_at(&told("LOCKSTEP_TEST_LDAP_URL"), ldif);
+}
+
+/// The same in another directory.
+pub(crate) fn modify_at(url: &str, ldif: &str) {
     let mut child = Command::new("ldapmodify")
-        .args(["-x", "-H", &told("LOCKSTEP_TEST_LDAP_URL"), "-D", SERVICE, "-w", SERVICE_PASSWORD])
+        .args(["-x", "-H", url, "-D", SERVICE, "-w", SERVICE_PASSWORD])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -113,6 +113,47 @@ impl Drop for Proxy {
     }
 }
 
+/// A proxy that writes something else wherever the client sends certain bytes.
+pub(crate) struct Rewriting {
+    pub(crate) address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Rewriting {
+    /// Both texts have one length.
+    pub(crate) async fn start(upstream: &str, from: &'static [u8], to: &'static [u8]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let address = listener.local_addr().expect("an address");
+        let upstream = upstream.to_owned();
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(&upstream).await else { return };
+                let ((mut asks, mut hears), (mut answers, mut takes)) = (client.into_split(), server.into_split());
+                tokio::spawn(async move { tokio::io::copy(&mut answers, &mut hears).await });
+                tokio::spawn(async move {
+                    let mut buffer = [0; 16384];
+                    while let Ok(length @ 1..) = asks.read(&mut buffer).await {
+                        let sent = &mut buffer[..length];
+                        while let Some(at) = sent.windows(from.len()).position(|window| window == from) {
+                            sent[at..at + from.len()].copy_from_slice(to);
+                        }
+                        if takes.write_all(sent).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, task }
+    }
+}
+
+impl Drop for Rewriting {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 async fn carry(mut client: TcpStream, mut server: TcpStream, trigger: &[u8], loses: Loses) {
     let (mut up, mut down) = ([0; 16384], [0; 16384]);
     let mut triggered = false;
