@@ -202,7 +202,27 @@ actions! {
     ApiClientCreated = "API_CLIENT_CREATED",
     /// An API client was deleted.
     ApiClientDeleted = "API_CLIENT_DELETED",
-    /// Everything that a restored database called unfinished was ended. This name is Lockstep's own.
+    /// A sync group was made. This name and those after it are Lockstep's own.
+    PasswordSyncGroupCreated = "PASSWORD_SYNC_GROUP_CREATED",
+    /// A sync group was changed.
+    PasswordSyncGroupUpdated = "PASSWORD_SYNC_GROUP_UPDATED",
+    /// A sync group was deleted.
+    PasswordSyncGroupDeleted = "PASSWORD_SYNC_GROUP_DELETED",
+    /// From then on a source gets the passwords of a sync group.
+    PasswordSyncGroupSourceAdded = "PASSWORD_SYNC_GROUP_SOURCE_ADDED",
+    /// From then on it gets them no more.
+    PasswordSyncGroupSourceRemoved = "PASSWORD_SYNC_GROUP_SOURCE_REMOVED",
+    /// The organisation's words were replaced.
+    PasswordDictionaryUpdated = "PASSWORD_DICTIONARY_UPDATED",
+    /// A person was given a level, or it was taken away.
+    UserLevelsUpdated = "USER_LEVELS_UPDATED",
+    /// An application was made.
+    ApplicationCreated = "APPLICATION_CREATED",
+    /// An application was changed.
+    ApplicationUpdated = "APPLICATION_UPDATED",
+    /// An application was deleted.
+    ApplicationDeleted = "APPLICATION_DELETED",
+    /// Everything that a restored database called unfinished was ended.
     DatabaseRestored = "DATABASE_RESTORED",
 }
 
@@ -267,8 +287,10 @@ mod tests {
              UnlockAccount UnlockAccountFailure AUTHENTICATION-100 AUTHENTICATION-240 AUTHENTICATION-245 \
              AUTHENTICATION-246 PERSONAL_ACCESS_TOKEN_CREATED PERSONAL_ACCESS_TOKEN_USED CLIENT_TOKEN_ISSUE \
              API_CLIENT_CREATED API_CLIENT_DELETED";
-        let own = ["DATABASE_RESTORED"];
-        let expected: BTreeSet<&str> = contract.split_whitespace().chain(own).collect();
+        let own = "PASSWORD_SYNC_GROUP_CREATED PASSWORD_SYNC_GROUP_UPDATED PASSWORD_SYNC_GROUP_DELETED \
+             PASSWORD_SYNC_GROUP_SOURCE_ADDED PASSWORD_SYNC_GROUP_SOURCE_REMOVED PASSWORD_DICTIONARY_UPDATED \
+             USER_LEVELS_UPDATED APPLICATION_CREATED APPLICATION_UPDATED APPLICATION_DELETED DATABASE_RESTORED";
+        let expected: BTreeSet<&str> = contract.split_whitespace().chain(own.split_whitespace()).collect();
         assert_eq!(Action::ALL.iter().map(|action| action.as_str()).collect::<BTreeSet<_>>(), expected);
     }
 

@@ -28,6 +28,17 @@ pub enum Method {
     Delete,
 }
 
+/// Under which versions clients must say that they know an operation may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Experimental {
+    /// Under none.
+    Never,
+    /// Under those whose published clients can say it.
+    Always,
+    /// Under those from 2025 on: the published clients of the earlier ones do not say it here.
+    Since2025,
+}
+
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
@@ -39,8 +50,8 @@ pub struct Rule {
     pub first: &'static str,
     /// What follows.
     pub rest: &'static str,
-    /// Whether clients must say that they know it may change, under the versions that have a way to say so.
-    pub experimental: bool,
+    /// Whether clients must say that they know it may change.
+    pub experimental: Experimental,
     /// With one of these scopes it may be done to everybody, by programs and people of the levels below.
     pub scopes: &'static [Scope],
     /// Whether every API client may. Those that have one of the levels always may.
@@ -109,7 +120,7 @@ macro_rules! operations {
                         method: Method::$method,
                         first: $first,
                         rest: $rest,
-                        experimental: flag!($experimental),
+                        experimental: asked!($experimental),
                         scopes: &[$(Scope::$scope),*],
                         programs: flag!($programs),
                         levels: &[$(UserLevel::$level),*],
@@ -128,11 +139,17 @@ macro_rules! flag {
     (people) => {
         false
     };
-    (experimental) => {
-        true
-    };
+}
+
+macro_rules! asked {
     (stable) => {
-        false
+        Experimental::Never
+    };
+    (experimental) => {
+        Experimental::Always
+    };
+    (since2025) => {
+        Experimental::Since2025
     };
 }
 
@@ -205,6 +222,96 @@ operations! {
     /// The people, for everybody.
     GetPublicIdentities = "getPublicIdentities" Get "public-identities" ""
         scopes[Default] programs levels[User] own[] stable;
+    /// The password policies.
+    ListPasswordPolicies = "listPasswordPolicies" Get "password-policies" ""
+        scopes[PasswordPolicyRead] programs levels[OrgAdmin HelpDesk SourceAdmin] own[] since2025;
+    /// A new one.
+    CreatePasswordPolicy = "createPasswordPolicy" Post "password-policies" ""
+        scopes[PasswordPolicyWrite] people levels[OrgAdmin] own[] since2025;
+    /// One of them.
+    GetPasswordPolicy = "getPasswordPolicyById" Get "password-policies" "/{id}"
+        scopes[PasswordPolicyRead] programs levels[OrgAdmin HelpDesk SourceAdmin] own[] since2025;
+    /// Other rules for one.
+    ReplacePasswordPolicy = "setPasswordPolicy" Put "password-policies" "/{id}"
+        scopes[PasswordPolicyWrite] people levels[OrgAdmin] own[] since2025;
+    /// One that nobody needs.
+    DeletePasswordPolicy = "deletePasswordPolicy" Delete "password-policies" "/{id}"
+        scopes[PasswordPolicyWrite] people levels[OrgAdmin] own[] since2025;
+
+    /// The sync groups.
+    ListSyncGroups = "getPasswordSyncGroups" Get "password-sync-groups" ""
+        scopes[PasswordSyncGroupRead PasswordSyncGroupManage] programs levels[OrgAdmin HelpDesk SourceAdmin] own[] stable;
+    /// A new one. Its members get each other's passwords, so only an ORG_ADMIN decides that.
+    CreateSyncGroup = "createPasswordSyncGroup" Post "password-sync-groups" ""
+        scopes[PasswordSyncGroupManage] people levels[OrgAdmin] own[] stable;
+    /// One of them.
+    GetSyncGroup = "getPasswordSyncGroup" Get "password-sync-groups" "/{id}"
+        scopes[PasswordSyncGroupRead PasswordSyncGroupManage] programs levels[OrgAdmin HelpDesk SourceAdmin] own[] stable;
+    /// Other members for one.
+    ReplaceSyncGroup = "updatePasswordSyncGroup" Put "password-sync-groups" "/{id}"
+        scopes[PasswordSyncGroupManage] people levels[OrgAdmin] own[] stable;
+    /// The end of one.
+    DeleteSyncGroup = "deletePasswordSyncGroup" Delete "password-sync-groups" "/{id}"
+        scopes[PasswordSyncGroupManage] people levels[OrgAdmin] own[] stable;
+
+    /// The organisation's password settings.
+    GetOrgConfig = "getPasswordOrgConfig" Get "password-org-config" ""
+        scopes[PasswordOrgConfigRead] programs levels[OrgAdmin] own[] stable;
+    /// The first ones.
+    CreateOrgConfig = "createPasswordOrgConfig" Post "password-org-config" ""
+        scopes[PasswordOrgConfigManage] people levels[OrgAdmin] own[] stable;
+    /// Others.
+    ChangeOrgConfig = "putPasswordOrgConfig" Put "password-org-config" ""
+        scopes[PasswordOrgConfigManage] people levels[OrgAdmin] own[] stable;
+
+    /// The words that no password may hold.
+    GetDictionary = "getPasswordDictionary" Get "password-dictionary" ""
+        scopes[PasswordDictionaryRead PasswordDictionaryManage] programs levels[OrgAdmin] own[] stable;
+    /// Other words.
+    ReplaceDictionary = "putPasswordDictionary" Put "password-dictionary" ""
+        scopes[PasswordDictionaryManage] people levels[OrgAdmin] own[] stable;
+
+    /// What a person is in the organisation.
+    GetAuthUser = "getAuthUser" Get "auth-users" "/{id}"
+        scopes[AuthUserRead] people levels[OrgAdmin] own[] stable;
+    /// Something else in the organisation.
+    ChangeAuthUser = "patchAuthUser" Patch "auth-users" "/{id}"
+        scopes[AuthUserManage] people levels[OrgAdmin] own[] stable;
+
+    /// The applications that people see.
+    ListApplications = "listAvailableSourceApps" Get "source-apps" ""
+        scopes[AppRolesRead AppRolesManage] programs levels[User] own[] experimental;
+    /// All of them.
+    ListAllApplications = "listAllSourceApp" Get "source-apps" "/all"
+        scopes[AppRolesRead AppRolesManage] programs levels[OrgAdmin] own[] experimental;
+    /// Those in which somebody has an account.
+    ListAssignedApplications = "listAssignedSourceApp" Get "source-apps" "/assigned"
+        scopes[] people levels[] own[AppRolesRead AppRolesManage] experimental;
+    /// A new one.
+    CreateApplication = "createSourceApp" Post "source-apps" ""
+        scopes[AppRolesManage] people levels[OrgAdmin] own[] experimental;
+    /// One of them.
+    GetApplication = "getSourceApp" Get "source-apps" "/{id}"
+        scopes[AppRolesRead AppRolesManage] programs levels[User] own[] experimental;
+    /// Parts of one.
+    ChangeApplication = "patchSourceApp" Patch "source-apps" "/{id}"
+        scopes[AppRolesManage] people levels[OrgAdmin] own[] experimental;
+    /// One that nobody needs.
+    DeleteApplication = "deleteSourceApp" Delete "source-apps" "/{id}"
+        scopes[AppRolesManage] people levels[OrgAdmin] own[] experimental;
+
+    /// What somebody has of the applications.
+    ListOwnUserApps = "listOwnedUserApps" Get "user-apps" ""
+        scopes[] people levels[] own[AppRolesRead AppRolesManage] experimental;
+    /// What everybody has.
+    ListAllUserApps = "listAllUserApps" Get "user-apps" "/all"
+        scopes[AppRolesManage] people levels[OrgAdmin] own[] experimental;
+    /// Another account of somebody's for an application.
+    ChangeUserApp = "patchUserApp" Patch "user-apps" "/{id}"
+        scopes[] people levels[] own[AppRolesManage] experimental;
+    /// The accounts that somebody has for an application.
+    ListUserAppAccounts = "listAvailableAccountsForUserApp" Get "user-apps" "/{id}/available-accounts"
+        scopes[] people levels[] own[AppRolesRead AppRolesManage] experimental;
 }
 
 impl Operation {
@@ -223,7 +330,9 @@ impl Operation {
         }
         match asking.person {
             Some(person) if granted(rule.own) => Ok(Reach::Own(person)),
-            _ if granted(rule.scopes) => Err(NotPermitted::Level(self)),
+            _ if granted(rule.scopes) || (rule.scopes.is_empty() && granted(rule.own)) => {
+                Err(NotPermitted::Level(self))
+            }
             _ => Err(NotPermitted::Scope(rule.lacking(program))),
         }
     }
@@ -238,6 +347,9 @@ impl Operation {
         if programs {
             takes.push("an API client".to_owned());
         }
+        if takes.is_empty() {
+            takes.push("the token of a person, who does it to themselves".to_owned());
+        }
         takes.join(", or ")
     }
 }
@@ -246,7 +358,7 @@ impl Rule {
     /// The scopes of which one is missing.
     fn lacking(&self, program: bool) -> Vec<Scope> {
         let mut scopes = self.scopes.to_vec();
-        let own = self.own.iter().filter(|scope| !program && !self.scopes.contains(scope));
+        let own = self.own.iter().filter(|scope| (!program || self.scopes.is_empty()) && !self.scopes.contains(scope));
         scopes.extend(own);
         scopes
     }
@@ -295,7 +407,7 @@ mod tests {
             let rule = operation.rule();
             assert!(names.insert(rule.id), "{}", rule.id);
             assert!(addresses.insert((format!("{:?}", rule.method), rule.first, rule.rest)), "{}", rule.id);
-            assert!(!rule.scopes.is_empty(), "{} asks for no scope", rule.id);
+            assert!(!rule.scopes.is_empty() || !rule.own.is_empty(), "{} asks for no scope", rule.id);
             assert!(rule.programs || !rule.levels.is_empty() || !rule.own.is_empty(), "{} is for nobody", rule.id);
         }
     }

@@ -7,6 +7,7 @@
 mod accept;
 pub mod accounts;
 pub mod address;
+mod auth_users;
 mod boundary;
 mod caller;
 mod client_address;
@@ -20,11 +21,17 @@ mod list;
 mod listener;
 pub mod oauth;
 pub mod openapi;
+mod password_dictionary;
 pub mod password_management;
+mod password_org_config;
+mod password_policies;
+mod password_sync_groups;
 mod patch;
 mod prefer;
+mod source_apps;
 pub mod sources;
 mod system;
+mod user_apps;
 
 use std::future::Future;
 use std::io;
@@ -83,14 +90,15 @@ impl Api {
 fn contract() -> OpenApiRouter<Api> {
     let mut table = OpenApiRouter::with_openapi(openapi::head());
     // Tokens, for whoever holds credentials.
-    table = table.routes(openapi::body_optional(routes!(token::issue)));
+    let (schemas, paths, methods) = openapi::body_optional(routes!(token::issue));
+    table = table.routes((schemas, paths, methods.route_layer(from_fn(accept::json))));
     for operation in Operation::ALL {
         let rule = operation.rule();
         for (version, path) in address::forms(rule.first, rule.rest) {
             table = table.routes(guarded(*operation, version, &path));
         }
     }
-    table.route_layer(from_fn(accept::json))
+    table
 }
 
 /// An operation at one of its addresses, with its row beside it: what it asks for is asked by the [`Permit`] that its handler
@@ -100,10 +108,15 @@ fn contract() -> OpenApiRouter<Api> {
 fn guarded(operation: Operation, version: &str, path: &str) -> UtoipaMethodRouter<Api> {
     let (schemas, paths, methods) = openapi::at(path, version, operation, handler(operation));
     let guarded = (schemas, paths, methods.route_layer(Extension(operation)));
-    match operation.rule().experimental && experimental::is_asked_for(version) {
+    let (schemas, paths, methods) = match experimental::is_asked_for(operation.rule().experimental, version) {
         true => experimental::asked_for(guarded),
         false => guarded,
-    }
+    };
+    let methods = match operation {
+        Operation::GetDictionary => methods.route_layer(from_fn(accept::text)),
+        _ => methods.route_layer(from_fn(accept::json)),
+    };
+    (schemas, paths, methods)
 }
 
 /// What answers an operation. One without a handler does not compile, and one without a row has no address.
@@ -130,6 +143,41 @@ fn handler(operation: Operation) -> UtoipaMethodRouter<Api> {
         Operation::ListIdentities => routes!(identities::list_identities),
         Operation::GetIdentity => routes!(identities::get_identity),
         Operation::GetPublicIdentities => routes!(identities::list_public_identities),
+
+        Operation::ListPasswordPolicies => routes!(password_policies::read::list_password_policies),
+        Operation::GetPasswordPolicy => routes!(password_policies::read::get_password_policy),
+        Operation::CreatePasswordPolicy => routes!(password_policies::write::create_password_policy),
+        Operation::ReplacePasswordPolicy => routes!(password_policies::write::replace_password_policy),
+        Operation::DeletePasswordPolicy => routes!(password_policies::write::delete_password_policy),
+
+        Operation::ListSyncGroups => routes!(password_sync_groups::list_sync_groups),
+        Operation::GetSyncGroup => routes!(password_sync_groups::get_sync_group),
+        Operation::CreateSyncGroup => routes!(password_sync_groups::create_sync_group),
+        Operation::ReplaceSyncGroup => routes!(password_sync_groups::replace_sync_group),
+        Operation::DeleteSyncGroup => routes!(password_sync_groups::delete_sync_group),
+
+        Operation::GetOrgConfig => routes!(password_org_config::get_org_config),
+        Operation::CreateOrgConfig => routes!(password_org_config::create_org_config),
+        Operation::ChangeOrgConfig => routes!(password_org_config::change_org_config),
+
+        Operation::GetDictionary => routes!(password_dictionary::get_dictionary),
+        Operation::ReplaceDictionary => routes!(password_dictionary::replace_dictionary),
+
+        Operation::GetAuthUser => routes!(auth_users::get_auth_user),
+        Operation::ChangeAuthUser => routes!(auth_users::change_auth_user),
+
+        Operation::ListApplications => routes!(source_apps::list::list_applications),
+        Operation::ListAllApplications => routes!(source_apps::list::list_all_applications),
+        Operation::ListAssignedApplications => routes!(source_apps::list::list_assigned_applications),
+        Operation::GetApplication => routes!(source_apps::one::get_application),
+        Operation::CreateApplication => routes!(source_apps::one::create_application),
+        Operation::ChangeApplication => routes!(source_apps::one::change_application),
+        Operation::DeleteApplication => routes!(source_apps::one::delete_application),
+
+        Operation::ListOwnUserApps => routes!(user_apps::list_own_user_apps),
+        Operation::ListAllUserApps => routes!(user_apps::list_all_user_apps),
+        Operation::ChangeUserApp => routes!(user_apps::change_user_app),
+        Operation::ListUserAppAccounts => routes!(user_apps::list_user_app_accounts),
     }
 }
 

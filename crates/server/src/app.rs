@@ -4,10 +4,12 @@
 //! and no SQL.
 
 pub mod account;
+pub mod application;
 pub mod apply;
 pub mod await_change;
 pub mod backup;
 pub mod configuration;
+pub mod dictionary;
 pub mod doctor;
 pub mod error;
 pub mod export;
@@ -15,17 +17,23 @@ pub mod generate_digit_token;
 pub mod identity;
 pub mod import;
 pub mod issue_token;
+pub mod level;
 pub mod list;
 mod open;
+pub mod org_config;
 pub mod password_change_status;
+pub mod password_policy;
 pub mod query_password_info;
 pub mod readiness;
+mod record;
 pub mod restore_mark;
 pub mod restored;
 pub mod revision;
 pub mod rotate_master_key;
 pub mod set_password;
 pub mod source;
+pub mod sync_group;
+pub mod user_app;
 
 use std::sync::Arc;
 

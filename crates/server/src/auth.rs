@@ -116,6 +116,14 @@ impl Permit {
         self.reach
     }
 
+    /// Whose token it is, where only people have leave.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], for a program.
+    pub fn person(&self) -> Result<IdentityId, Error> {
+        self.caller.person().ok_or_else(|| Error::Forbidden(NotPermitted::Level(self.operation).to_string()))
+    }
+
     /// Refuses whom it does not reach. `whom` is none where nobody was found: who may only ask about themselves is not
     /// told that.
     ///

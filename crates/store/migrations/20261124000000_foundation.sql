@@ -281,6 +281,8 @@ CREATE TABLE identity (
     CONSTRAINT identity_sign_in_source_fkey FOREIGN KEY (sign_in_source) REFERENCES source (id)
 );
 
+-- Those who are more than users: few among many.
+CREATE INDEX identity_levels ON identity (id) WHERE levels <> '[]';
 -- Lists of people. Each is one more tree that a new person is written to; an old one only where the value changes. The id
 -- stands in each: pages far inside a list are found in the index alone. By login name, the unique index does.
 CREATE INDEX identity_name ON identity (name_key, id);

@@ -5,6 +5,7 @@ use lockstep_core::application::Application;
 use lockstep_core::id::{ApplicationId, SourceId};
 use sqlx::types::Json;
 
+use crate::dated::Dated;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch};
 
@@ -59,6 +60,17 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Application>> {
         "SELECT document FROM application ORDER BY name"
     )?;
     Ok(rows.into_iter().map(|(application,)| application.0).collect())
+}
+
+/// Every application with its dates, in the order of their names.
+pub async fn list_dated(tx: &mut Tx<'_>) -> Result<Vec<Dated<Application>>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Json<Application>, DateTime<Utc>, DateTime<Utc>),
+        "list the applications",
+        "SELECT document, created_at, modified_at FROM application ORDER BY name"
+    )?;
+    Ok(rows.into_iter().map(|(application, created, modified)| Dated::of(application.0, created, modified)).collect())
 }
 
 /// The applications that stand for accounts of a source, in the order of their names.

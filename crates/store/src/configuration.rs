@@ -33,6 +33,21 @@ pub(crate) async fn changed(tx: &mut Tx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Keeps others who change the configuration, or the levels of people, waiting until this transaction has ended: to be called
+/// before anything is read on which the change depends. On SQLite there is one writer anyway. It is a row of its own, as
+/// that of the version is written last.
+pub async fn lock(tx: &mut Tx<'_>) -> Result<()> {
+    if let Tx::Postgres(_) = tx {
+        fetch!(
+            tx,
+            fetch_one as (i16,),
+            "lock the configuration",
+            "SELECT id FROM configuration_lock WHERE id = 1 FOR UPDATE"
+        )?;
+    }
+    Ok(())
+}
+
 /// Gives the configuration another version.
 pub(crate) async fn renew(tx: &mut Tx<'_>) -> Result<()> {
     let sql = match tx {

@@ -169,6 +169,17 @@ pub async fn set_levels(
     }
 }
 
+/// The enabled identities that are more than users, and what they are.
+pub async fn list_of_levels(tx: &mut Tx<'_>) -> Result<Vec<(IdentityId, BTreeSet<UserLevel>)>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid, Json<BTreeSet<UserLevel>>),
+        "list the identities of some level",
+        "SELECT id, levels FROM identity WHERE enabled AND levels <> '[]' ORDER BY id"
+    )?;
+    Ok(rows.into_iter().map(|(id, levels)| (IdentityId(id), levels.0)).collect())
+}
+
 /// From when on the tokens of an identity count; none where all do.
 pub async fn tokens_valid_from(tx: &mut Tx<'_>, id: IdentityId) -> Result<Option<DateTime<Utc>>> {
     let row = fetch!(

@@ -18,6 +18,7 @@ pub mod change;
 pub mod client;
 pub mod configuration;
 pub mod data_key;
+mod dated;
 pub mod dictionary;
 pub mod digit_token;
 mod error;
@@ -47,6 +48,7 @@ pub mod transport_key;
 mod tx;
 mod window;
 
+pub use dated::Dated;
 pub use error::{Cause, Error, Result};
 pub use migrate::Schema;
 pub use store::{Options, Statistics, Store};

@@ -6,6 +6,7 @@ use lockstep_core::password_policy::PasswordPolicy;
 use sqlx::types::Json;
 
 use crate::configuration;
+use crate::dated::Dated;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch};
 
@@ -58,6 +59,17 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<PasswordPolicy>> {
         "SELECT document FROM password_policy ORDER BY name"
     )?;
     Ok(rows.into_iter().map(|(policy,)| policy.0).collect())
+}
+
+/// Every policy with its dates, in the order of their names.
+pub async fn list_dated(tx: &mut Tx<'_>) -> Result<Vec<Dated<PasswordPolicy>>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Json<PasswordPolicy>, DateTime<Utc>, DateTime<Utc>),
+        "list the password policies",
+        "SELECT document, created_at, modified_at FROM password_policy ORDER BY name"
+    )?;
+    Ok(rows.into_iter().map(|(policy, created, modified)| Dated::of(policy.0, created, modified)).collect())
 }
 
 /// Removes a policy. Gives whether it was there. That the Default policy stays, and that no source's holders name a

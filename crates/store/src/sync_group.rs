@@ -8,6 +8,7 @@ use lockstep_core::sync_group::SyncGroup;
 use uuid::Uuid;
 
 use crate::configuration;
+use crate::dated::Dated;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 
@@ -93,6 +94,24 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<SyncGroup>> {
          LEFT JOIN sync_group_member m ON m.sync_group = g.id ORDER BY g.name, m.position"
     )?;
     Ok(gather(rows))
+}
+
+/// Every group with its dates, in the order of their names.
+pub async fn list_dated(tx: &mut Tx<'_>) -> Result<Vec<Dated<SyncGroup>>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid, DateTime<Utc>, DateTime<Utc>),
+        "list the dates of the sync groups",
+        "SELECT id, created_at, modified_at FROM sync_group"
+    )?;
+    let mut dates: BTreeMap<Uuid, _> =
+        rows.into_iter().map(|(id, created, modified)| (id, (created, modified))).collect();
+    let groups = list(tx).await?.into_iter();
+    let dated = groups.filter_map(|group| {
+        let (created, modified) = dates.remove(&group.id.0)?;
+        Some(Dated::of(group, created, modified))
+    });
+    Ok(dated.collect())
 }
 
 /// Removes a group. Gives whether it was there. What binds on its members afterwards is the caller's to set.

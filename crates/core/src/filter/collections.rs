@@ -123,6 +123,7 @@ pub static USER_APPS: Collection = Collection {
     name: "applications of a person",
     fields: &[
         Field::new("id", Kind::Id, ONE_OF),
+        Field::new("ownerId", Kind::Id, ONE_OF),
         Field::new("ownerName", Kind::Name, BEGINS),
         Field::new("ownerAlias", Kind::Name, BEGINS),
         Field::new("accountId", Kind::Id, ONE_OF),

@@ -1,7 +1,8 @@
 //! Whether a client takes JSON at all (RFC 9110 section 12.5.1).
 //!
 //! There is one format, so nothing is negotiated: a client whose `Accept` leaves JSON out is told so before anything is
-//! done, instead of getting an answer that it cannot read. What cannot be parsed counts as no preference.
+//! done, instead of getting an answer that it cannot read. What cannot be parsed counts as no preference. The dictionary is
+//! plain text; clients that were made for it ask for either.
 
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -13,13 +14,22 @@ use super::error::Error;
 
 /// Refuses a request whose `Accept` leaves out `application/json`.
 pub(super) async fn json(request: Request, next: Next) -> Response {
-    match takes_json(request.headers()) {
+    match takes("application/json", request.headers()) {
         true => next.run(request).await,
         false => Error::NotAcceptable.into_response(),
     }
 }
 
-fn takes_json(headers: &HeaderMap) -> bool {
+/// Refuses a request whose `Accept` leaves out both `text/plain` and `application/json`.
+pub(super) async fn text(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    match takes("text/plain", headers) || takes("application/json", headers) {
+        true => next.run(request).await,
+        false => Error::NotAcceptable.into_response(),
+    }
+}
+
+fn takes(wanted: &str, headers: &HeaderMap) -> bool {
     let values: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let ranges: Vec<(String, bool)> = values.iter().flat_map(|value| value.split(',')).filter_map(range).collect();
     if ranges.is_empty() {
@@ -27,7 +37,8 @@ fn takes_json(headers: &HeaderMap) -> bool {
     }
     // The most specific range decides.
     let named = |wanted: &str| ranges.iter().find(|(name, _)| name == wanted).map(|(_, taken)| *taken);
-    named("application/json").or_else(|| named("application/*")).or_else(|| named("*/*")).unwrap_or(false)
+    let kind = wanted.split('/').next().unwrap_or_default();
+    named(wanted).or_else(|| named(&format!("{kind}/*"))).or_else(|| named("*/*")).unwrap_or(false)
 }
 
 /// A media range and whether its weight is more than nothing.
@@ -66,8 +77,10 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
-            assert_eq!(takes_json(&headers), taken, "{accept}");
+            assert_eq!(takes("application/json", &headers), taken, "{accept}");
         }
-        assert!(takes_json(&HeaderMap::new()));
+        assert!(takes("application/json", &HeaderMap::new()));
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/*"))]);
+        assert!(takes("text/plain", &headers));
     }
 }

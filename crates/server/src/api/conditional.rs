@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::IntoParams;
 
 use super::error::Error;
 use crate::app::revision::{Revised, Revision, Seen};
@@ -27,11 +28,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Seen {
     }
 }
 
+/// What a change may ask for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header that is read by hand")]
+pub(super) struct Conditions {
+    /// The `ETag` under which the client has seen it: if it was changed since, nothing is done.
+    #[param(rename = "If-Match", required = false)]
+    if_match: Option<String>,
+}
+
 /// What is told of one thing, with its `ETag`.
 pub(super) fn tagged<T, W: Serialize>(revised: Revised<T>, told: impl FnOnce(T) -> W) -> Response {
-    let tag = HeaderValue::try_from(format!("\"{}\"", revised.revision));
-    let mut response = Json(told(revised.value)).into_response();
-    if let Ok(tag) = tag {
+    let Revised { value, revision } = revised;
+    with_tag(&revision, Json(told(value)).into_response())
+}
+
+/// An answer about something with this revision.
+pub(super) fn with_tag(revision: &Revision, mut response: Response) -> Response {
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{revision}\"")) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response

@@ -5,6 +5,7 @@ use axum::extract::Request;
 use axum::http::HeaderName;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use lockstep_core::operation::Experimental;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Required};
@@ -17,9 +18,13 @@ use super::openapi::operations;
 /// The header that says a client knows the operation may change.
 const EXPERIMENTAL: HeaderName = HeaderName::from_static("x-sailpoint-experimental");
 
-/// Whether an experimental operation asks for the header under this version. The clients that send none use the others.
-pub(super) fn is_asked_for(version: &str) -> bool {
-    !matches!(version, "beta" | "v1")
+/// Whether an operation asks for the header under this version. The clients that send none use the others.
+pub(super) fn is_asked_for(experimental: Experimental, version: &str) -> bool {
+    match experimental {
+        Experimental::Never => false,
+        Experimental::Always => !matches!(version, "beta" | "v1"),
+        Experimental::Since2025 => matches!(version, "v2025" | "v2026"),
+    }
 }
 
 /// The same operation for clients that must know it is experimental.

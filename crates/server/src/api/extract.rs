@@ -38,13 +38,32 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        if media_type(request.headers()).as_deref() != Some("application/json") {
-            return Err(Error::MediaType("application/json"));
-        }
-        let bytes = body(request, state).await?;
-        // Only what does not parse is read again, to say where.
-        serde_json::from_slice(&bytes).map(Self).map_err(|_| unreadable::<T>(&bytes))
+        Ok(Self(read(&json(request, state).await?)?))
     }
+}
+
+/// A JSON body that is read as two things: one with fields that the domain defines, one with those beside them.
+pub(super) struct JsonBodies<T, U>(pub(super) T, pub(super) U);
+
+impl<T: DeserializeOwned, U: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBodies<T, U> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let bytes = json(request, state).await?;
+        Ok(Self(read(&bytes)?, read(&bytes)?))
+    }
+}
+
+async fn json<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Error> {
+    match media_type(request.headers()).as_deref() {
+        Some("application/json") => body(request, state).await,
+        _ => Err(Error::MediaType("application/json")),
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    // Only what does not parse is read again, to say where.
+    serde_json::from_slice(bytes).map_err(|_| unreadable::<T>(bytes))
 }
 
 /// Why a body is not what it should be.
@@ -109,6 +128,18 @@ pub(super) fn optional(field: &'static str, value: Option<String>, most: usize) 
 /// A field that must be there.
 pub(super) fn required(field: &'static str, value: Option<String>, most: usize) -> Result<String, AppError> {
     optional(field, value, most)?.ok_or(AppError::Missing(field))
+}
+
+/// A text of several lines that may be absent. What no line has, and what PostgreSQL does not store, is refused.
+pub(super) fn prose(field: &'static str, value: Option<String>, most: usize) -> Result<Option<String>, AppError> {
+    let Some(text) = value.filter(|text| !text.is_empty()) else { return Ok(None) };
+    if text.chars().count() > most {
+        return Err(AppError::TooLong { field, most });
+    }
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(AppError::Illegal { field, reason: "must not have control characters".to_owned() });
+    }
+    Ok(Some(text))
 }
 
 /// The id in a field.

@@ -5,6 +5,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use lockstep_core::filter::apply::{self, Record};
 use lockstep_core::filter::{Collection, Query};
 use serde::Serialize;
 use utoipa::IntoParams;
@@ -83,8 +84,36 @@ impl<S: Send + Sync> FromRequestParts<S> for ListRequest {
 impl ListRequest {
     /// The part that is wanted of a long list.
     pub(super) fn of(&self, collection: &'static Collection) -> Result<Wanted, AppError> {
-        let query = Query::parse(collection, self.filters.as_deref(), self.sorters.as_deref())?;
+        let query = self.query(collection)?;
         Ok(Wanted { query, offset: u64::from(self.offset), limit: self.limit, count: self.count })
+    }
+
+    /// Refuses filters and sorters, for a list that has none.
+    pub(super) fn unsorted(&self) -> Result<(), AppError> {
+        for (field, given) in [("filters", &self.filters), ("sorters", &self.sorters)] {
+            if given.is_some() {
+                return Err(AppError::Illegal { field, reason: "cannot be used with this list".to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wanted of a collection.
+    pub(super) fn query(&self, collection: &'static Collection) -> Result<Query, AppError> {
+        Ok(Query::parse(collection, self.filters.as_deref(), self.sorters.as_deref())?)
+    }
+
+    /// The part that is asked for of a list that was read whole.
+    pub(super) fn chosen<R: Record>(&self, all: Vec<R>, query: &Query) -> Listed<R> {
+        let part = apply::apply(all, query, self.offset as usize, self.limit as usize);
+        Listed { entries: part.records, total: self.count.then_some(part.total as u64) }
+    }
+
+    /// The same of a list that is always in its own order.
+    pub(super) fn part<T>(&self, all: Vec<T>) -> Listed<T> {
+        let total = self.count.then_some(all.len() as u64);
+        let entries = all.into_iter().skip(self.offset as usize).take(self.limit as usize).collect();
+        Listed { entries, total }
     }
 }
 
@@ -115,6 +144,11 @@ impl<T> Listed<T> {
     /// The part as it is told.
     pub(super) fn of<U>(part: Part<U>, told: impl FnMut(U) -> T) -> Self {
         Self { entries: part.entries.into_iter().map(told).collect(), total: part.total }
+    }
+
+    /// Each entry as it is told.
+    pub(super) fn map<U>(self, told: impl FnMut(T) -> U) -> Listed<U> {
+        Listed { entries: self.entries.into_iter().map(told).collect(), total: self.total }
     }
 }
 

@@ -38,6 +38,30 @@ pub enum Refused {
     Internal(ErrorResponse),
 }
 
+/// How an operation on one thing may refuse a request besides.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "describes answers that are made elsewhere")]
+pub(super) enum RefusedOne {
+    /// There is no such thing.
+    #[response(status = 404)]
+    Nothing(ErrorResponse),
+    /// It is not any more as `If-Match` says.
+    #[response(status = 412)]
+    Outdated(ErrorResponse),
+}
+
+/// What is wrong with a request.
+#[derive(utoipa::ToSchema)]
+#[schema(as = BadRequest)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes answers that are made elsewhere")]
+pub(super) enum BadRequest {
+    /// A field or parameter is missing or wrong, refers to nothing, or cannot be done.
+    Content(ErrorResponse),
+    /// The header for experimental operations is missing.
+    Header(PlainError),
+}
+
 /// Puts an operation at `path` and describes it as its row has it: its name, with the version behind it since each must be
 /// unique, and the scopes of which one is asked for.
 ///

@@ -20,6 +20,28 @@ const MEDIA_TYPES: [&str; 2] = ["application/json-patch+json", "application/json
 /// More operations than anybody needs.
 const MOST: usize = 200;
 
+/// The operations of a patch, in order.
+#[derive(ToSchema)]
+#[schema(as = PatchOperations)]
+#[expect(dead_code, reason = "describes a body that a library reads")]
+pub(super) struct PatchOperations(Vec<OnePatchOperation>);
+
+/// One change (RFC 6902 section 4).
+#[derive(ToSchema)]
+#[schema(as = PatchOperation)]
+#[expect(dead_code, reason = "describes a body that a library reads")]
+struct OnePatchOperation {
+    /// `add`, `remove`, `replace`, `move`, `copy` or `test`.
+    #[schema(examples("replace"))]
+    op: String,
+    /// What it is done to, as a JSON Pointer.
+    path: String,
+    /// Where `move` and `copy` take it from.
+    from: Option<String>,
+    /// What `add`, `replace` and `test` are about.
+    value: Option<Value>,
+}
+
 /// The body of a patch.
 #[derive(Debug)]
 pub(super) struct PatchBody(pub(super) Patch);

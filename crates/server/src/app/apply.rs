@@ -79,6 +79,7 @@ pub async fn apply(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Pla
         .store
         .write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
+                lockstep_store::configuration::lock(tx).await?;
                 let plan = work.plan(tx).await?;
                 if !plan.passwords.is_empty() {
                     let text = "somebody else changed the database meanwhile; run this again".to_owned();

@@ -3,7 +3,6 @@
 
 mod world;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use lockstep::worker::{self, WorkerHandle};
 use lockstep_connectors::{AccountRef, SignIn};
 use lockstep_core::id::{ClientId, IdentityId, PersonalAccessTokenId};
 use lockstep_core::password::Password;
-use lockstep_core::scope::Scopes;
+use lockstep_core::scope::{Scopes, UserLevel};
 use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::{Error, Tx, client, lane, personal_access_token};
@@ -26,6 +25,7 @@ use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::master_key::MasterKey;
 use lockstep_vault::secret::{Secret, draw_client_secret, draw_id};
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -142,6 +142,11 @@ impl Harness {
 
     /// A new API client with these scopes.
     pub(crate) async fn client(&self, scopes: &str) -> Credentials {
+        self.client_of_levels(scopes, &[]).await
+    }
+
+    /// The same, which may act as a person of these levels would.
+    pub(crate) async fn client_of_levels(&self, scopes: &str, levels: &[UserLevel]) -> Credentials {
         let (id, secret) = (ClientId(draw_id()), draw_client_secret());
         let now = self.app.clock.utc();
         let row = Client {
@@ -149,7 +154,7 @@ impl Harness {
             name: "a test".to_owned(),
             secret_hash: self.hash(HashPurpose::ClientSecret, &secret),
             scopes: scopes.parse().expect("scopes"),
-            levels: BTreeSet::new(),
+            levels: levels.iter().copied().collect(),
             enabled: true,
             token_seconds: 749,
             created_at: now,
@@ -243,6 +248,30 @@ impl Harness {
         Answer::of(self.http.delete(self.url(path)).bearer_auth(token)).await
     }
 
+    /// A request as the owner of `token`, who knows that operations may change.
+    pub(crate) fn ask(&self, method: &str, path: &str, token: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method.parse().expect("a method"), self.url(path));
+        request.bearer_auth(token).header("x-sailpoint-experimental", "true")
+    }
+
+    /// The token of a program that may do what an ORG_ADMIN may.
+    pub(crate) async fn admin_token(&self) -> String {
+        self.token(&self.client_of_levels("sp:scopes:all", &[UserLevel::OrgAdmin]).await).await
+    }
+
+    /// The actions that the audit has, without those of tokens. In the order of their names: what happens in one
+    /// millisecond is in no other.
+    pub(crate) async fn audited(&self) -> Vec<String> {
+        let path = self.app.config.store.url.strip_prefix("sqlite:").expect("SQLite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
+        let mut database = options.connect().await.expect("a database");
+        let rows = sqlx::query_scalar("SELECT action FROM audit WHERE action NOT LIKE '%TOKEN%' ORDER BY action")
+            .fetch_all(&mut database)
+            .await;
+        database.close().await.expect("closed");
+        rows.expect("the audit")
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -331,16 +360,24 @@ impl Answer {
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await.expect("a body");
         let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("text").to_owned());
-        assert!(header("content-type").is_some_and(|kind| kind.starts_with("application/json")), "{status} {text}");
+        let is_json = header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+        let is_empty = text.is_empty() && matches!(status, 200 | 201 | 204);
+        assert!(is_json || is_empty, "{status} {text}");
         let id = header("slpt-request-id").expect("a request id");
         assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)), "{id}");
         assert_eq!(header("cache-control").as_deref(), Some("no-store"));
         assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"));
-        let body: Value = serde_json::from_str(&text).expect("JSON");
+        let body: Value = if is_empty { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
         if let Some(tracking) = body.get("trackingId") {
             assert_eq!(tracking, &json!(id));
         }
         Self { status, headers, body }
+    }
+
+    /// Under which it was seen.
+    #[track_caller]
+    pub(crate) fn etag(&self) -> String {
+        self.headers["etag"].to_str().expect("a tag").to_owned()
     }
 
     /// The body of an answer with this status.

@@ -3,6 +3,7 @@
 mod api;
 mod architecture;
 mod cli;
+mod compatibility;
 mod documentation;
 mod harness;
 mod intents;

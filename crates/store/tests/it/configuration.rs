@@ -102,7 +102,10 @@ on_both_engines! {
         let second = group(2, "An empty one", Vec::new());
         put_group(&database, &second).await.expect("stored");
         assert_eq!(database.read(|tx| Box::pin(sync_group::get(tx, SyncGroupId(uuid(1))))).await, everyday);
-        assert_eq!(database.read(|tx| Box::pin(sync_group::list(tx))).await, [second, everyday]);
+        assert_eq!(database.read(|tx| Box::pin(sync_group::list(tx))).await, [second.clone(), everyday.clone()]);
+        let dated = database.read(|tx| Box::pin(sync_group::list_dated(tx))).await;
+        let dated: Vec<_> = dated.into_iter().map(|dated| (dated.value, dated.created_at, dated.modified_at)).collect();
+        assert_eq!(dated, [(second, at(1), None), (everyday, at(1), None)]);
 
         let used = database.try_write(|tx| Box::pin(password_policy::remove(tx, PasswordPolicyId::DEFAULT))).await;
         assert!(used.expect_err("a group has it").is_reference_violation());
@@ -121,6 +124,14 @@ on_both_engines! {
         assert_eq!(database.read(move |tx| Box::pin(password_policy::get(tx, id))).await, policy);
         let all = database.read(|tx| Box::pin(password_policy::list(tx))).await;
         assert_eq!(all, [PasswordPolicy::default(), policy.clone()]);
+        let dates = async || {
+            let all = database.read(|tx| Box::pin(password_policy::list_dated(tx))).await;
+            all.into_iter().find(|dated| dated.value.id == id).map(|dated| (dated.created_at, dated.modified_at))
+        };
+        assert_eq!(dates().await, Some((at(1), None)), "it was never changed");
+        let again = policy.clone();
+        database.write(move |tx| Box::pin(async move { password_policy::put(tx, &again, at(2)).await })).await;
+        assert_eq!(dates().await, Some((at(1), Some(at(2)))));
         let mut taken = policy;
         taken.id = PasswordPolicyId(uuid(5));
         let taken = database.try_write(move |tx| Box::pin(async move { password_policy::put(tx, &taken, at(1)).await })).await;
@@ -142,6 +153,8 @@ on_both_engines! {
         database.write(move |tx| Box::pin(async move { application::put(tx, &put, at(1)).await })).await;
         assert_eq!(database.read(move |tx| Box::pin(application::get(tx, id))).await, mail);
         assert_eq!(database.read(|tx| Box::pin(application::list(tx))).await, std::slice::from_ref(&mail));
+        let dated = database.read(|tx| Box::pin(application::list_dated(tx))).await;
+        assert_eq!((&dated[0].value, dated[0].created_at, dated[0].modified_at), (&mail, at(1), None));
         assert_eq!(database.read(|tx| Box::pin(application::list_on(tx, source_id(1)))).await, [mail]);
         assert!(database.read(|tx| Box::pin(application::list_on(tx, source_id(2)))).await.is_empty());
         assert!(database.write(move |tx| Box::pin(application::remove(tx, id))).await);
@@ -183,6 +196,21 @@ on_both_engines! {
         assert!(database.read(|tx| Box::pin(client::list(tx))).await == [stored]);
         assert!(database.write(move |tx| Box::pin(client::remove(tx, id))).await);
         assert!(database.read(move |tx| Box::pin(client::find(tx, id))).await.is_none());
+    }
+
+    async fn who_reads_the_configuration_to_change_it_keeps_others_waiting(database) {
+        let add = |database: Database| async move {
+            let add = database.write(|tx| {
+                Box::pin(async move {
+                    configuration::lock(tx).await?;
+                    let words = dictionary::find(tx).await?.unwrap_or_default();
+                    dictionary::put(tx, &format!("{words}x"), at(1)).await
+                })
+            });
+            add.await;
+        };
+        futures_util::future::join_all((0..6).map(|_| add(database.clone()))).await;
+        assert_eq!(database.read(|tx| Box::pin(dictionary::find(tx))).await.as_deref(), Some("xxxxxx"));
     }
 
     async fn whatever_writes_to_the_configuration_changes_its_version(database) {

@@ -71,6 +71,26 @@ on_both_engines! {
         assert!(matches!(unknown, Err(Error::NotFound("identity"))), "{unknown:?}");
     }
 
+    async fn those_who_are_more_than_users_are_found_while_they_are_enabled(database) {
+        populate(&database).await;
+        let some = async || database.read(|tx| Box::pin(identity::list_of_levels(tx))).await;
+        assert!(some().await.is_empty());
+        let set = async |n, levels: &[UserLevel]| {
+            let levels = levels.iter().copied().collect();
+            let set = database
+                .write(move |tx| Box::pin(async move { identity::set_levels(tx, identity_id(n), &levels, at(2)).await }));
+            set.await;
+        };
+        set(1, &[UserLevel::OrgAdmin]).await;
+        set(2, &[UserLevel::HelpDesk]).await;
+        assert_eq!(some().await.len(), 2);
+        set(2, &[]).await;
+        assert_eq!(some().await, [(identity_id(1), [UserLevel::OrgAdmin].into())]);
+        let disabled = lockstep_core::identity::Identity { enabled: false, ..sample_identity(1, "Abby.Smith") };
+        database.write(move |tx| Box::pin(async move { identity::put(tx, &disabled, at(3)).await })).await;
+        assert!(some().await.is_empty());
+    }
+
     async fn tokens_end_though_the_calendar_of_who_issued_them_was_ahead(database) {
         populate(&database).await;
         let token = PersonalAccessToken {
