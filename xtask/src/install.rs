@@ -34,6 +34,8 @@ pub(crate) enum Tool {
     Typescript,
     /// The Go SDK.
     Go,
+    /// Authlib, which signs people in by OAuth.
+    Authlib,
     /// The fuzzer that reads our OpenAPI document.
     Schemathesis,
 }
@@ -55,6 +57,7 @@ impl Installer<'_> {
             Tool::CargoDeny => self.cargo_deny(),
             Tool::Python142 => self.python("venv-142", "requirements-142.txt"),
             Tool::PythonLatest => self.python("venv-latest", "requirements-latest.txt"),
+            Tool::Authlib => self.python("venv-oauth", "requirements-oauth.txt"),
             Tool::Schemathesis => self.python("venv-tools", "requirements-tools.txt"),
             Tool::Typescript => self.typescript(),
             Tool::Go => self.go(),

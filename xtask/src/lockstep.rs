@@ -6,7 +6,7 @@
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::http;
-use crate::process::{Service, as_user, free_port, run, succeeds};
+use crate::process::{Service, as_user, free_port, run, run_for_output, succeeds};
 use crate::servers::Slapd;
 use crate::steps::{Bench, cargo};
 
@@ -35,7 +35,8 @@ pub(crate) struct Lockstep {
     pub(crate) client_id: &'static str,
     pub(crate) client_secret: &'static str,
     port: u16,
-    _folder: TempDir,
+    binary: PathBuf,
+    folder: TempDir,
 }
 
 impl Lockstep {
@@ -68,8 +69,20 @@ impl Lockstep {
             client_id: CLIENT_ID,
             client_secret: CLIENT_SECRET,
             port,
-            _folder: folder,
+            binary,
+            folder,
         })
+    }
+
+    /// What a command prints that runs beside the server.
+    pub(crate) fn command(&self, bench: &Bench<'_>, log: &Path, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.binary);
+        command.args(["--config", "lockstep.toml"]).args(arguments).current_dir(self.folder.path());
+        let (status, output) = run_for_output(&mut command, log, bench.stop)?;
+        match status.success() {
+            true => Ok(output),
+            false => bail!("lockstep {} ended with {status}", arguments.join(" ")),
+        }
     }
 
     /// An access token of the API client.

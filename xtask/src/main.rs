@@ -4,6 +4,7 @@
 //! check, and stops what it started. It is no part of the product and no product code depends on it.
 #![expect(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
 
+mod authlib;
 mod bench;
 mod http;
 mod install;

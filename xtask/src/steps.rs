@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::authlib;
 use crate::install::Tool;
 use crate::paths::Paths;
 use crate::process::{Stop, run};
@@ -41,6 +42,9 @@ pub(crate) enum Step {
     SdkTypescript,
     /// The official Go SDK v2 changes a password in slapd
     SdkGo,
+    /// Authlib signs a person in at an application, refreshes and revokes
+    #[value(name = "oauth-authlib")]
+    OauthAuthlib,
     /// Bad input, generated from our OpenAPI document, over the four operations and the token
     Schemathesis,
 }
@@ -82,6 +86,7 @@ impl Step {
             Self::SdkPythonLatest => &[Tool::Servers, Tool::PythonLatest],
             Self::SdkTypescript => &[Tool::Servers, Tool::Typescript],
             Self::SdkGo => &[Tool::Servers, Tool::Go],
+            Self::OauthAuthlib => &[Tool::Servers, Tool::Authlib],
             Self::Schemathesis => &[Tool::Servers, Tool::Schemathesis],
         }
     }
@@ -120,6 +125,7 @@ impl Step {
             Self::SdkPythonLatest => sdk::run(Sdk::PythonLatest, bench, &log),
             Self::SdkTypescript => sdk::run(Sdk::Typescript, bench, &log),
             Self::SdkGo => sdk::run(Sdk::Go, bench, &log),
+            Self::OauthAuthlib => authlib::run(bench, &log),
             Self::Schemathesis => schemathesis::run(bench, &log),
         }
     }

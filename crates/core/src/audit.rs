@@ -222,6 +222,20 @@ actions! {
     ApplicationUpdated = "APPLICATION_UPDATED",
     /// An application was deleted.
     ApplicationDeleted = "APPLICATION_DELETED",
+    /// An API client was changed. This name is Lockstep's own, and so are those below.
+    ApiClientUpdated = "API_CLIENT_UPDATED",
+    /// A personal access token was changed.
+    PersonalAccessTokenUpdated = "PERSONAL_ACCESS_TOKEN_UPDATED",
+    /// A personal access token was deleted.
+    PersonalAccessTokenDeleted = "PERSONAL_ACCESS_TOKEN_DELETED",
+    /// A client got tokens for a sign-in, or the next ones.
+    SignInTokenIssue = "SIGN_IN_TOKEN_ISSUE",
+    /// A code or a refresh token came a second time: somebody else has it.
+    TokenReuse = "TOKEN_REUSE_DETECTED",
+    /// A client ended a token.
+    TokenRevoked = "TOKEN_REVOKED",
+    /// Somebody was given a code to set a password with.
+    EnrolmentCreated = "ENROLMENT_CREATED",
     /// Everything that a restored database called unfinished was ended.
     DatabaseRestored = "DATABASE_RESTORED",
 }
@@ -289,7 +303,10 @@ mod tests {
              API_CLIENT_CREATED API_CLIENT_DELETED";
         let own = "PASSWORD_SYNC_GROUP_CREATED PASSWORD_SYNC_GROUP_UPDATED PASSWORD_SYNC_GROUP_DELETED \
              PASSWORD_SYNC_GROUP_SOURCE_ADDED PASSWORD_SYNC_GROUP_SOURCE_REMOVED PASSWORD_DICTIONARY_UPDATED \
-             USER_LEVELS_UPDATED APPLICATION_CREATED APPLICATION_UPDATED APPLICATION_DELETED DATABASE_RESTORED";
+             USER_LEVELS_UPDATED APPLICATION_CREATED APPLICATION_UPDATED APPLICATION_DELETED SOURCE_CREATED \
+             SOURCE_UPDATED SOURCE_DELETED ACCOUNT_ENABLED ACCOUNT_DISABLED API_CLIENT_UPDATED \
+             PERSONAL_ACCESS_TOKEN_UPDATED PERSONAL_ACCESS_TOKEN_DELETED SIGN_IN_TOKEN_ISSUE TOKEN_REUSE_DETECTED \
+             TOKEN_REVOKED ENROLMENT_CREATED DATABASE_RESTORED";
         let expected: BTreeSet<&str> = contract.split_whitespace().chain(own.split_whitespace()).collect();
         assert_eq!(Action::ALL.iter().map(|action| action.as_str()).collect::<BTreeSet<_>>(), expected);
     }

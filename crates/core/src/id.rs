@@ -75,6 +75,8 @@ id!(/// An API client.
     ClientId, hyphenated);
 id!(/// A personal access token.
     PersonalAccessTokenId, simple);
+id!(/// A sign-in of a person at a client: every token that came from it.
+    FamilyId, simple);
 id!(/// One running process.
     NodeId, simple);
 

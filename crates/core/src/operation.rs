@@ -312,6 +312,35 @@ operations! {
     /// The accounts that somebody has for an application.
     ListUserAppAccounts = "listAvailableAccountsForUserApp" Get "user-apps" "/{id}/available-accounts"
         scopes[] people levels[] own[AppRolesRead AppRolesManage] experimental;
+    /// The programs that may call.
+    ListOauthClients = "listOauthClients" Get "oauth-clients" ""
+        scopes[OauthClientRead OauthClientManage] people levels[OrgAdmin] own[] stable;
+    /// A new one. It gets nothing that whoever makes it has not.
+    CreateOauthClient = "createOauthClient" Post "oauth-clients" ""
+        scopes[OauthClientManage] people levels[OrgAdmin] own[] stable;
+    /// One of them.
+    GetOauthClient = "getOauthClient" Get "oauth-clients" "/{id}"
+        scopes[OauthClientRead OauthClientManage] people levels[OrgAdmin] own[] stable;
+    /// What is set about it.
+    PatchOauthClient = "patchOauthClient" Patch "oauth-clients" "/{id}"
+        scopes[OauthClientManage] people levels[OrgAdmin] own[] stable;
+    /// It calls no more.
+    DeleteOauthClient = "deleteOauthClient" Delete "oauth-clients" "/{id}"
+        scopes[OauthClientManage] people levels[OrgAdmin] own[] stable;
+    /// With what people's programs get tokens.
+    ListPersonalAccessTokens = "listPersonalAccessTokens" Get "personal-access-tokens" ""
+        scopes[AllPersonalAccessTokensRead AllPersonalAccessTokensManage] people levels[OrgAdmin]
+        own[MyPersonalAccessTokensRead MyPersonalAccessTokensManage] stable;
+    /// A new one, which nobody makes for another.
+    CreatePersonalAccessToken = "createPersonalAccessToken" Post "personal-access-tokens" ""
+        scopes[MyPersonalAccessTokensManage AllPersonalAccessTokensManage] people levels[]
+        own[MyPersonalAccessTokensManage AllPersonalAccessTokensManage] stable;
+    /// Its name, and what it is for.
+    PatchPersonalAccessToken = "patchPersonalAccessToken" Patch "personal-access-tokens" "/{id}"
+        scopes[MyPersonalAccessTokensManage] people levels[] own[MyPersonalAccessTokensManage] stable;
+    /// It gives no more tokens, and those that it gave are dead.
+    DeletePersonalAccessToken = "deletePersonalAccessToken" Delete "personal-access-tokens" "/{id}"
+        scopes[AllPersonalAccessTokensManage] people levels[OrgAdmin] own[MyPersonalAccessTokensManage] stable;
 }
 
 impl Operation {
@@ -349,6 +378,7 @@ impl Operation {
         }
         if takes.is_empty() {
             takes.push("the token of a person, who does it to themselves".to_owned());
+            takes.push("a token of the person whom it is about".to_owned());
         }
         takes.join(", or ")
     }

@@ -10,23 +10,25 @@ pub mod address;
 mod auth_users;
 mod boundary;
 mod caller;
-mod client_address;
+pub(crate) mod client_address;
 mod conditional;
 pub mod error;
 mod experimental;
 pub mod extract;
 pub mod identities;
-mod limit;
-mod list;
+pub(crate) mod limit;
+pub mod list;
 mod listener;
 pub mod oauth;
+pub mod oauth_clients;
 pub mod openapi;
 mod password_dictionary;
 pub mod password_management;
 mod password_org_config;
 mod password_policies;
 mod password_sync_groups;
-mod patch;
+pub mod patch;
+pub mod personal_access_tokens;
 mod prefer;
 mod source_apps;
 pub mod sources;
@@ -37,10 +39,11 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use axum::{Extension, Router};
+use chrono::{DateTime, SecondsFormat, Utc};
 use lockstep_core::operation::Operation;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -50,11 +53,12 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::tls::Tls;
+use crate::web;
 use client_address::Peer;
 use error::Error;
-use limit::{Failures, Requests};
+use limit::{FAILURES, Failures, Requests};
 use listener::TlsListener;
-use oauth::{jwks, token};
+use oauth::{info, introspect, jwks, metadata, revoke, token};
 use password_management::{digit, query, set, status};
 use prefer::Waits;
 
@@ -79,10 +83,16 @@ impl std::ops::Deref for Api {
     }
 }
 
+impl FromRef<Api> for App {
+    fn from_ref(api: &Api) -> Self {
+        api.app.clone()
+    }
+}
+
 impl Api {
     fn new(app: App) -> Self {
         let requests = Requests::new(&app.config.limits);
-        Self(Arc::new(Shared { requests, failures: Failures::default(), waits: Waits::default(), app }))
+        Self(Arc::new(Shared { requests, failures: Failures::new(FAILURES), waits: Waits::default(), app }))
     }
 }
 
@@ -90,8 +100,15 @@ impl Api {
 fn contract() -> OpenApiRouter<Api> {
     let mut table = OpenApiRouter::with_openapi(openapi::head());
     // Tokens, for whoever holds credentials.
-    let (schemas, paths, methods) = openapi::body_optional(routes!(token::issue));
-    table = table.routes((schemas, paths, methods.route_layer(from_fn(accept::json))));
+    let tokens = [
+        openapi::body_optional(routes!(token::issue)),
+        openapi::body_optional(routes!(revoke::revoke)),
+        openapi::body_optional(routes!(introspect::introspect)),
+        routes!(info::info),
+    ];
+    for (schemas, paths, methods) in tokens {
+        table = table.routes((schemas, paths, methods.route_layer(from_fn(accept::json))));
+    }
     for operation in Operation::ALL {
         let rule = operation.rule();
         for (version, path) in address::forms(rule.first, rule.rest) {
@@ -178,15 +195,25 @@ fn handler(operation: Operation) -> UtoipaMethodRouter<Api> {
         Operation::ListAllUserApps => routes!(user_apps::list_all_user_apps),
         Operation::ChangeUserApp => routes!(user_apps::change_user_app),
         Operation::ListUserAppAccounts => routes!(user_apps::list_user_app_accounts),
+        Operation::ListOauthClients => routes!(oauth_clients::list::list_oauth_clients),
+        Operation::CreateOauthClient => routes!(oauth_clients::create::create_oauth_client),
+        Operation::GetOauthClient => routes!(oauth_clients::get::get_oauth_client),
+        Operation::PatchOauthClient => routes!(oauth_clients::patch::patch_oauth_client),
+        Operation::DeleteOauthClient => routes!(oauth_clients::delete::delete_oauth_client),
+        Operation::ListPersonalAccessTokens => routes!(personal_access_tokens::list::list_personal_access_tokens),
+        Operation::CreatePersonalAccessToken => routes!(personal_access_tokens::create::create_personal_access_token),
+        Operation::PatchPersonalAccessToken => routes!(personal_access_tokens::patch::patch_personal_access_token),
+        Operation::DeletePersonalAccessToken => routes!(personal_access_tokens::delete::delete_personal_access_token),
     }
 }
 
 /// What operators and other programs read, without a token.
 fn system() -> Router<Api> {
     health()
-        // Keys for verifying our tokens, and our own description.
+        // Keys for verifying our tokens, how they are got, and our own description.
         .route("/oauth/jwks", get(jwks::jwks))
         .route("/.well-known/jwks.json", get(jwks::jwks))
+        .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
         .route("/openapi.json", get(openapi::serve))
 }
 
@@ -205,6 +232,7 @@ pub fn router(app: App) -> Router {
     let (contract, _) = contract().split_for_parts();
     let routed = contract
         .merge(system())
+        .merge(web::router(api.app.clone()))
         .fallback(async || Error::NoRoute)
         .method_not_allowed_fallback(async || Error::Method)
         // The outermost first; together, as the router puts each layer that it is given into a box of its own.
@@ -251,6 +279,11 @@ pub async fn serve_health(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     axum::serve(listener, health().with_state(Api::new(app))).with_graceful_shutdown(stop).await
+}
+
+/// A time as the contract writes it: RFC 3339 in UTC, with milliseconds.
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Our OpenAPI document.

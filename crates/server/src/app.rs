@@ -3,40 +3,57 @@
 //! A use case is read top to bottom: load, decide in `lockstep_core`, write in one transaction, return. It holds no HTTP
 //! and no SQL.
 
+pub(crate) mod access_token;
 pub mod account;
 pub mod application;
 pub mod apply;
+pub mod authorise;
 pub mod await_change;
 pub mod backup;
 pub mod configuration;
+mod credentials;
 pub mod dictionary;
 pub mod doctor;
+pub mod enrol;
 pub mod error;
+pub mod exchange_code;
 pub mod export;
 pub mod generate_digit_token;
 pub mod identity;
 pub mod import;
+pub mod introspect_token;
 pub mod issue_token;
 pub mod level;
 pub mod list;
+pub mod oauth_clients;
 mod open;
 pub mod org_config;
 pub mod password_change_status;
 pub mod password_policy;
+pub(crate) mod patch;
+pub mod personal_access_tokens;
 pub mod query_password_info;
 pub mod readiness;
 mod record;
+pub mod refresh_tokens;
 pub mod restore_mark;
 pub mod restored;
 pub mod revision;
+pub mod revoke_token;
 pub mod rotate_master_key;
 pub mod set_password;
+pub mod sign_in;
+pub(crate) mod signing_keys;
 pub mod source;
 pub mod sync_group;
 pub mod user_app;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+use lockstep_core::audit::{Action, Actor, Event, Outcome};
+use lockstep_core::id::IdentityId;
 use lockstep_store::Store;
 use lockstep_store::listing::Cursors;
 use lockstep_vault::Vault;
@@ -89,6 +106,12 @@ pub struct Shared {
     pub failpoints: crate::failpoint::Failpoints,
     /// The threads that compute.
     computing: Computing,
+}
+
+/// An event that ended as intended and is about nothing but a person, if about anybody.
+fn passed(action: Action, actor: Actor, identity: Option<IdentityId>, at: DateTime<Utc>) -> Event {
+    let (source, account, change, detail) = (None, None, None, BTreeMap::new());
+    Event { action, actor, identity, source, account, change, at, outcome: Outcome::Passed, detail }
 }
 
 impl std::ops::Deref for App {

@@ -2,7 +2,7 @@
 //!
 //! A token that verifies was issued here; that alone is not enough. Whatever it was issued to is as the database has it at
 //! every request, so that revoking a client or a token, disabling an identity or changing its password ends every
-//! living token at once, on every node. Sessions of browsers are not here.
+//! living token at once, on every node. How people sign in is not here, see [`crate::app::sign_in`].
 //!
 //! A use case takes a [`Permit`], which only the table of operations gives: it cannot be reached around the table.
 
@@ -11,14 +11,15 @@ mod verify;
 use std::collections::BTreeSet;
 
 use lockstep_core::audit::Actor;
-use lockstep_core::id::{ClientId, IdentityId, PersonalAccessTokenId};
+use lockstep_core::id::{ClientId, FamilyId, IdentityId, PersonalAccessTokenId};
 use lockstep_core::operation::{Asking, NotPermitted, Operation, Reach};
-use lockstep_core::scope::{Scopes, UserLevel};
+use lockstep_core::scope::{Scope, Scopes, UserLevel};
 use lockstep_vault::token::TokenError;
 
 use crate::app::error::Error;
 
 pub use verify::authenticate;
+pub(crate) use verify::living;
 
 /// The owner of a living access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,17 @@ pub enum Who {
         /// The token.
         token: PersonalAccessTokenId,
     },
+    /// A person who signed in at a client.
+    SignedIn {
+        /// The person.
+        identity: IdentityId,
+        /// The client.
+        client: ClientId,
+        /// The sign-in.
+        family: FamilyId,
+    },
+    /// A person who has a code to set a first password with.
+    Enrolling(IdentityId),
 }
 
 /// Leave to do one operation.
@@ -62,13 +74,19 @@ pub enum Refusal {
     /// A token that was not issued here, or has expired.
     #[error("JWT validation failed: {0}")]
     Token(#[from] TokenError),
-    /// The client or personal access token that it was issued to is gone or disabled, or its identity is disabled or
-    /// has another password since.
+    /// The client, personal access token or sign-in that it was issued to is gone, disabled or ended, its identity is
+    /// disabled or has another password since, or it was revoked itself.
     #[error("JWT validation failed: JWT is revoked")]
     Revoked,
 }
 
 impl Caller {
+    /// A person who has shown the code that they were given to set a first password with. It is good for nothing else.
+    pub fn enrolling(identity: IdentityId) -> Self {
+        let scopes = Scopes::from_iter([Scope::PasswordChangeManage, Scope::PasswordChangeRead]);
+        Self { who: Who::Enrolling(identity), levels: BTreeSet::new(), scopes }
+    }
+
     /// Leave to do `operation`, where the table has it for this caller.
     ///
     /// # Errors
@@ -83,7 +101,7 @@ impl Caller {
     pub fn person(&self) -> Option<IdentityId> {
         match self.who {
             Who::Client(_) => None,
-            Who::Person { identity, .. } => Some(identity),
+            Who::Person { identity, .. } | Who::SignedIn { identity, .. } | Who::Enrolling(identity) => Some(identity),
         }
     }
 
@@ -91,7 +109,9 @@ impl Caller {
     pub fn actor(&self) -> Actor {
         match self.who {
             Who::Client(id) => Actor::Client(id),
-            Who::Person { identity, .. } => Actor::Identity(identity),
+            Who::Person { identity, .. } | Who::SignedIn { identity, .. } | Who::Enrolling(identity) => {
+                Actor::Identity(identity)
+            }
         }
     }
 
@@ -100,7 +120,9 @@ impl Caller {
     pub fn name(&self) -> String {
         match self.who {
             Who::Client(id) => format!("client:{id}"),
-            Who::Person { identity, .. } => format!("identity:{identity}"),
+            Who::Person { identity, .. } | Who::SignedIn { identity, .. } | Who::Enrolling(identity) => {
+                format!("identity:{identity}")
+            }
         }
     }
 }

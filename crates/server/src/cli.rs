@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod export;
 mod import;
+mod enrol;
 mod init;
 mod keys;
 mod log;
@@ -20,6 +21,7 @@ mod print;
 mod restored;
 mod serve;
 mod status;
+mod token;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -47,7 +49,7 @@ const DEFAULT_CONFIGS: [&str; 2] = ["lockstep.toml", "/etc/lockstep/lockstep.tom
   lockstep demo
 
 Set it up for real:
-  lockstep init --data /var/lib/lockstep
+  lockstep init --data /var/lib/lockstep --admin admin
   lockstep --config /var/lib/lockstep/lockstep.toml apply state.toml
   lockstep --config /var/lib/lockstep/lockstep.toml serve
 
@@ -76,6 +78,8 @@ enum Command {
     Apply(apply::Apply),
     Import(import::Import),
     Export(export::Export),
+    Enrol(enrol::Enrol),
+    Token(token::Token),
     ChangePassword(change_password::ChangePassword),
     Status(status::Status),
     Doctor(doctor::Doctor),
@@ -132,6 +136,8 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Apply(arguments) => apply::run(arguments, config).await,
         Command::Import(arguments) => import::run(arguments, config).await,
         Command::Export(arguments) => export::run(arguments, config).await,
+        Command::Enrol(arguments) => enrol::run(arguments, config).await,
+        Command::Token(arguments) => token::run(arguments, config).await,
         Command::ChangePassword(arguments) => change_password::run(arguments).await,
         Command::Status(arguments) => status::run(arguments, config).await,
         Command::Doctor(arguments) => doctor::run(arguments, config).await,

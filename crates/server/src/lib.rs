@@ -1,6 +1,6 @@
 //! The Lockstep process: the API, the worker that carries password changes out, and the command line.
 //!
-//! Handlers ([`api`]) parse, call one use case ([`app`]) and render; a use case loads, decides in `lockstep_core`,
+//! Handlers ([`api`] for programs, [`web`] for people) parse, call one use case ([`app`]) and render; a use case loads, decides in `lockstep_core`,
 //! writes in one transaction and returns; the [`worker`] does what accepted changes need, alone. Everything they share
 //! is one [`app::App`], passed down: there is no global state.
 
@@ -15,4 +15,5 @@ pub mod failpoint;
 pub mod metrics;
 pub mod seclusion;
 pub mod tls;
+pub mod web;
 pub mod worker;

@@ -8,6 +8,7 @@ mod event;
 mod hints;
 mod host;
 mod judge;
+mod signing_keys;
 mod sources;
 mod transport_keys;
 mod upkeep;
@@ -32,7 +33,7 @@ pub struct WorkerHandle {
     engine: Engine,
     stop: CancellationToken,
     upkeep: JoinHandle<()>,
-    _hints: [AbortOnDropHandle<()>; 2],
+    _beside: [AbortOnDropHandle<()>; 3],
 }
 
 /// Joins the nodes of the database and starts to work.
@@ -44,10 +45,14 @@ pub async fn start(app: App) -> anyhow::Result<WorkerHandle> {
     let settings = app.config.engine_settings(app.store.serves_alone());
     let engine = Engine::start(app.clone(), settings, own).await?;
     transport_keys::publish_first(&app).await.context("cannot prepare a transport key")?;
-    let hints = [tokio::spawn(hints::send(app.clone(), others)), tokio::spawn(hints::receive(app.clone()))];
     let stop = CancellationToken::new();
+    let beside = [
+        tokio::spawn(hints::send(app.clone(), others)),
+        tokio::spawn(hints::receive(app.clone())),
+        tokio::spawn(signing_keys::follow(app.clone(), stop.clone())),
+    ];
     let upkeep = tokio::spawn(upkeep::keep(app.clone(), stop.clone()));
-    Ok(WorkerHandle { app, engine, stop, upkeep, _hints: hints.map(AbortOnDropHandle::new) })
+    Ok(WorkerHandle { app, engine, stop, upkeep, _beside: beside.map(AbortOnDropHandle::new) })
 }
 
 impl WorkerHandle {

@@ -342,6 +342,7 @@ CREATE TABLE api_client (
     levels JSONB NOT NULL,
     enabled BOOLEAN NOT NULL,
     token_seconds BIGINT NOT NULL,
+    settings JSONB NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     modified_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT api_client_id_key PRIMARY KEY (id)
@@ -355,6 +356,8 @@ CREATE TABLE personal_access_token (
     scopes JSONB NOT NULL,
     token_seconds BIGINT NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
+    -- NULL where it never expires.
+    expires_at TIMESTAMPTZ,
     last_used_at TIMESTAMPTZ,
     CONSTRAINT personal_access_token_id_key PRIMARY KEY (id),
     CONSTRAINT personal_access_token_identity_fkey FOREIGN KEY (identity) REFERENCES identity (id) ON DELETE CASCADE

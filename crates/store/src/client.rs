@@ -1,8 +1,9 @@
 //! API clients: the programs that may call. Their secrets are here as keyed hashes only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use lockstep_core::client::ClientSettings;
 use lockstep_core::id::ClientId;
 use lockstep_core::scope::{Scopes, UserLevel};
 use sqlx::types::Json;
@@ -29,9 +30,14 @@ pub struct Client {
     pub enabled: bool,
     /// How long a token lives, in seconds.
     pub token_seconds: u32,
+    /// What else is set about it.
+    pub settings: ClientSettings,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
+
+/// How exactly it is known when a client was last used: so often it is written down.
+const USE_KNOWN_TO: TimeDelta = TimeDelta::hours(1);
 
 /// Inserts a client, or replaces what is known of it.
 pub async fn put(tx: &mut Tx<'_>, client: &Client, now: DateTime<Utc>) -> Result<()> {
@@ -39,11 +45,13 @@ pub async fn put(tx: &mut Tx<'_>, client: &Client, now: DateTime<Utc>) -> Result
     execute!(
         tx,
         "store an API client",
-        "INSERT INTO api_client (id, name, secret_hash, scopes, levels, enabled, token_seconds, created_at, modified_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "INSERT INTO api_client (id, name, secret_hash, scopes, levels, enabled, token_seconds, settings, created_at,
+             modified_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_hash = excluded.secret_hash,
              scopes = excluded.scopes, levels = excluded.levels, enabled = excluded.enabled,
-             token_seconds = excluded.token_seconds, modified_at = excluded.modified_at",
+             token_seconds = excluded.token_seconds, settings = excluded.settings,
+             modified_at = excluded.modified_at",
         client.id.0,
         client.name.as_str(),
         client.secret_hash.as_slice(),
@@ -51,6 +59,7 @@ pub async fn put(tx: &mut Tx<'_>, client: &Client, now: DateTime<Utc>) -> Result
         Json(&client.levels),
         client.enabled,
         i64::from(client.token_seconds),
+        Json(&client.settings),
         client.created_at,
         now,
     )?;
@@ -63,7 +72,7 @@ pub async fn find(tx: &mut Tx<'_>, id: ClientId) -> Result<Option<Client>> {
         tx,
         fetch_optional as ClientRow,
         "find an API client",
-        "SELECT id, name, secret_hash, scopes, levels, enabled, token_seconds, created_at FROM api_client
+        "SELECT id, name, secret_hash, scopes, levels, enabled, token_seconds, settings, created_at FROM api_client
          WHERE id = $1",
         id.0
     )?;
@@ -76,10 +85,52 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Client>> {
         tx,
         fetch_all as ClientRow,
         "list the API clients",
-        "SELECT id, name, secret_hash, scopes, levels, enabled, token_seconds, created_at FROM api_client
+        "SELECT id, name, secret_hash, scopes, levels, enabled, token_seconds, settings, created_at FROM api_client
          ORDER BY name, id"
     )?;
     rows.into_iter().map(Client::try_from).collect()
+}
+
+/// When what is known of a client was last written; none where there is no such client.
+pub async fn modified_at(tx: &mut Tx<'_>, id: ClientId) -> Result<Option<DateTime<Utc>>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (DateTime<Utc>,),
+        "find when an API client was changed",
+        "SELECT modified_at FROM api_client WHERE id = $1",
+        id.0
+    )?;
+    Ok(row.map(|(at,)| at))
+}
+
+/// When each client was last written, and when it last got a token, to the hour; those that never did are there without.
+pub async fn times(tx: &mut Tx<'_>) -> Result<HashMap<ClientId, (DateTime<Utc>, Option<DateTime<Utc>>)>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid, DateTime<Utc>, Option<DateTime<Utc>>),
+        "list when API clients were used",
+        "SELECT api_client.id, api_client.modified_at, api_client_use.last_used_at
+         FROM api_client LEFT JOIN api_client_use ON api_client_use.client = api_client.id"
+    )?;
+    Ok(rows.into_iter().map(|(id, modified, used)| (ClientId(id), (modified, used))).collect())
+}
+
+/// Records that a client got a token. The latest time stays, whatever another node's calendar says.
+///
+/// # Errors
+/// A reference violation when there is no such client.
+pub async fn used(tx: &mut Tx<'_>, id: ClientId, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "record the use of an API client",
+        "INSERT INTO api_client_use (client, last_used_at) VALUES ($1, $2)
+         ON CONFLICT (client) DO UPDATE SET last_used_at = excluded.last_used_at
+             WHERE api_client_use.last_used_at <= $3",
+        id.0,
+        now,
+        now - USE_KNOWN_TO,
+    )?;
+    Ok(())
 }
 
 /// Removes a client. Gives whether it was there.
@@ -97,6 +148,7 @@ row! {
         levels: Json<BTreeSet<UserLevel>>,
         enabled: bool,
         token_seconds: i64,
+        settings: Json<ClientSettings>,
         created_at: DateTime<Utc>,
     }
 }
@@ -114,6 +166,7 @@ impl TryFrom<ClientRow> for Client {
             enabled: row.enabled,
             token_seconds: u32::try_from(row.token_seconds)
                 .map_err(|_| Error::Corrupt { what: "a client's token life", value: row.token_seconds.to_string() })?,
+            settings: row.settings.0,
             created_at: row.created_at,
         })
     }

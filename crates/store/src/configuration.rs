@@ -23,6 +23,19 @@ pub async fn version(tx: &mut Tx<'_>) -> Result<Option<Uuid>> {
     Ok(version)
 }
 
+/// The version, and whether the access token with that id was revoked: in one statement, as both are asked at every request
+/// of a program.
+pub async fn version_and_revoked(tx: &mut Tx<'_>, token: Uuid) -> Result<(Option<Uuid>, bool)> {
+    fetch!(
+        tx,
+        fetch_one as (Option<Uuid>, bool),
+        "read the version of the configuration",
+        "SELECT version, EXISTS (SELECT 1 FROM revoked_token WHERE revoked_token.id = $1) AS revoked
+         FROM configuration WHERE id = 1",
+        token
+    )
+}
+
 /// To be called by every function that writes to one of those tables. On PostgreSQL the row is written when the
 /// transaction is about to be committed: whoever holds its lock must not wait for anything else.
 pub(crate) async fn changed(tx: &mut Tx<'_>) -> Result<()> {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 use crate::window::Window;
+use crate::{authorization_code, enrolment, token_family};
 
 /// Inserts an identity, or replaces what is known of it. Its levels and tokens stay.
 ///
@@ -78,6 +79,14 @@ pub async fn is_enabled(tx: &mut Tx<'_>, id: IdentityId) -> Result<Option<bool>>
 /// [`Error::NotFound`] when there is none.
 pub async fn get(tx: &mut Tx<'_>, id: IdentityId) -> Result<Identity> {
     find(tx, id).await?.ok_or(Error::NotFound("identity"))
+}
+
+/// Keeps others from changing an identity, and what it has at most so many of, until the transaction ends.
+pub async fn hold(tx: &mut Tx<'_>, id: IdentityId) -> Result<()> {
+    if let Tx::Postgres(_) = tx {
+        execute!(tx, "hold an identity", "SELECT 1 FROM identity WHERE id = $1 FOR UPDATE", id.0)?;
+    }
+    Ok(())
 }
 
 /// An identity by its login name, whatever its case.
@@ -192,7 +201,8 @@ pub async fn tokens_valid_from(tx: &mut Tx<'_>, id: IdentityId) -> Result<Option
     Ok(row.and_then(|(from,)| from))
 }
 
-/// Ends every token of an identity that was issued so far.
+/// Ends every token of an identity that was issued so far, its sign-ins at clients, and what a password can be set with
+/// instead of signing in.
 ///
 /// A token is dated by the calendar of the node that issued it, which may be ahead of the one that `now` was read from: so
 /// they end no earlier than the latest one was issued, and than they ended before.
@@ -215,7 +225,10 @@ pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> 
         id.0,
         from
     )?;
-    Ok(())
+    // In this order: whoever exchanges a code meanwhile holds its row, and the family is there when the row is free.
+    authorization_code::remove_of(tx, id).await?;
+    token_family::end_of(tx, id, now).await?;
+    enrolment::remove(tx, id).await
 }
 
 /// Ends every token of every identity that was issued before `now`. What was ended by a node whose calendar is ahead stays
@@ -227,7 +240,9 @@ pub async fn end_all_tokens(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
         "UPDATE identity SET tokens_valid_from = $1 WHERE tokens_valid_from IS NULL OR tokens_valid_from < $1",
         now
     )?;
-    Ok(())
+    authorization_code::remove_all(tx).await?;
+    token_family::end_all(tx, now).await?;
+    enrolment::remove_all(tx).await
 }
 
 row! {

@@ -3,9 +3,13 @@
 
 use chrono::{DateTime, Utc};
 use lockstep_core::id::IdentityId;
+use uuid::Uuid;
 
 use crate::error::Result;
 use crate::tx::{Tx, execute, fetch, row};
+
+/// Whose password nobody has.
+const NOBODY: IdentityId = IdentityId(Uuid::nil());
 
 /// The sign-in password of an identity.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,32 +76,64 @@ pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, password: &SignInPasswor
     Ok(())
 }
 
-/// Counts a wrong try and gives how many there were since the last right one; none where there is no password.
-pub async fn fail(tx: &mut Tx<'_>, identity: IdentityId, now: DateTime<Utc>) -> Result<Option<i64>> {
-    let row = fetch!(
-        tx,
-        fetch_optional as (i64,),
-        "count a failed sign-in",
-        "UPDATE sign_in_password SET failures = failures + 1, failed_at = $3
-         WHERE bucket = $1 AND identity = $2 RETURNING failures",
-        identity.bucket().number(),
-        identity.0,
-        now
-    )?;
-    Ok(row.map(|(failures,)| failures))
+/// The sign-in password of an identity. Until the transaction ends nobody else tries it, so that no try goes uncounted.
+pub async fn hold(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Option<SignInPassword>> {
+    if let Tx::Postgres(_) = tx {
+        execute!(
+            tx,
+            "hold a sign-in password",
+            "SELECT 1 FROM sign_in_password WHERE bucket = $1 AND identity = $2 FOR UPDATE",
+            identity.bucket().number(),
+            identity.0,
+        )?;
+    }
+    find(tx, identity).await
 }
 
-/// Forgets the wrong tries: a right one came, or an administrator unlocked the identity.
-pub async fn forgive(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
+/// Records how many wrong tries there were in a row, with one that may turn out to be right.
+pub async fn tried(tx: &mut Tx<'_>, identity: IdentityId, failures: i64, now: DateTime<Utc>) -> Result<()> {
     execute!(
         tx,
-        "forget failed sign-ins",
-        "UPDATE sign_in_password SET failures = 0, failed_at = NULL
-         WHERE bucket = $1 AND identity = $2 AND failures > 0",
+        "count a sign-in",
+        "UPDATE sign_in_password SET failures = $3, failed_at = $4 WHERE bucket = $1 AND identity = $2",
         identity.bucket().number(),
         identity.0,
+        failures,
+        now,
     )?;
     Ok(())
+}
+
+/// Counts a try at nobody's password: it costs what one at somebody's does, so that its time does not tell that there is
+/// none.
+pub async fn tried_at_nobodys(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "count a sign-in of nobody",
+        "INSERT INTO sign_in_password (bucket, identity, hash, changed_at, must_change, failures, failed_at)
+         VALUES ($1, $2, $3, $4, TRUE, 1, $4)
+         ON CONFLICT (bucket, identity) DO UPDATE SET failures = sign_in_password.failures + 1,
+             failed_at = excluded.failed_at",
+        NOBODY.bucket().number(),
+        NOBODY.0,
+        &[][..] as &[u8],
+        now,
+    )?;
+    Ok(())
+}
+
+/// Forgets the wrong tries, as one with the password of this hash was right. Gives whether it still is the password, which
+/// stays so until the transaction ends.
+pub async fn forgive(tx: &mut Tx<'_>, identity: IdentityId, hash: &[u8]) -> Result<bool> {
+    let forgiven = execute!(
+        tx,
+        "forget failed sign-ins",
+        "UPDATE sign_in_password SET failures = 0, failed_at = NULL WHERE bucket = $1 AND identity = $2 AND hash = $3",
+        identity.bucket().number(),
+        identity.0,
+        hash,
+    )?;
+    Ok(forgiven == 1)
 }
 
 /// Replaces the hash by another of the same password, at today's cost, unless the password was changed meanwhile.

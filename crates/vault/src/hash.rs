@@ -211,6 +211,14 @@ pub enum HashPurpose {
     RefreshToken,
     /// A decoded ciphertext, for the row that makes a retry the same change.
     Ciphertext,
+    /// An authorization code.
+    AuthorizationCode,
+    /// The code that a person sets a first password with.
+    Enrolment,
+    /// What a form must send back, together with the cookie that it belongs to.
+    FormToken,
+    /// The stored hash of a client's secret, for the tokens that are dead once it has another.
+    SecretGeneration,
     /// A digit token together with the identity it is for.
     DigitToken,
     /// The head of the audit chain.
@@ -224,6 +232,10 @@ impl HashPurpose {
             Self::PersonalAccessToken => b"personal-access-token",
             Self::RefreshToken => b"refresh-token",
             Self::Ciphertext => b"ciphertext",
+            Self::AuthorizationCode => b"authorization-code",
+            Self::Enrolment => b"enrolment",
+            Self::FormToken => b"form-token",
+            Self::SecretGeneration => b"secret-generation",
             Self::DigitToken => b"digit-token",
             Self::AuditHead => b"audit-head",
         }

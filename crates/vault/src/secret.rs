@@ -6,6 +6,8 @@
 use std::fmt;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -38,6 +40,12 @@ impl fmt::Debug for Secret {
 pub fn draw_client_secret() -> Secret {
     let bytes = Zeroizing::new(random::<32>());
     Secret::new(hex::encode(*bytes))
+}
+
+/// A code or token that is handed out once: 32 random bytes as 43 characters that need no escape in an address.
+pub fn draw_token() -> Secret {
+    let bytes = Zeroizing::new(random::<32>());
+    Secret::new(URL_SAFE_NO_PAD.encode(*bytes))
 }
 
 /// A random id: a UUID of version 4 (122 random bits, RFC 9562 section 5.4). Written without dashes it is the 32

@@ -4,6 +4,8 @@
 //! identity disabled, the password changed) is for the server to look up by the token's id. Refresh tokens are random
 //! secrets, not JSON Web Tokens.
 
+pub mod rotation;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -53,6 +55,12 @@ pub struct Claims {
     pub iat: i64,
     /// Its own id.
     pub jti: String,
+    /// The sign-in that it came from, 32 hexadecimal digits; absent unless a person signed in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// Stands for the secret that it was exchanged for, so that it ends with that; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<String>,
 }
 
 /// Why a token is not accepted. The texts go to the client behind `JWT validation failed: `.
@@ -73,6 +81,9 @@ pub enum TokenError {
     /// Its time is over.
     #[error("JWT is expired")]
     Expired,
+    /// Its time has not come, by more than calendars may differ.
+    #[error("JWT is not valid yet")]
+    NotYet,
     /// Issued by or for somebody else.
     #[error("JWT was not issued for this server")]
     Foreign,
@@ -177,6 +188,9 @@ pub struct Jwks {
     pub keys: Vec<Jwk>,
 }
 
+/// How far ahead, in seconds, the calendar of another node may be that issued a token.
+const CALENDARS_DIFFER: i64 = 300;
+
 /// How many tokens are remembered as verified at most.
 const REMEMBERED: usize = 4096;
 
@@ -223,6 +237,9 @@ struct WireClaims {
     iss: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     aud: Option<String>,
+    /// We write none; one that is there counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
     #[serde(flatten)]
     claims: Claims,
 }
@@ -237,7 +254,7 @@ impl Tokens {
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(kid(key.id));
         let TokenSettings { issuer, audience } = self.settings.clone();
-        let claims = WireClaims { iss: issuer, aud: audience, claims: claims.clone() };
+        let claims = WireClaims { iss: issuer, aud: audience, nbf: None, claims: claims.clone() };
         jsonwebtoken::encode(&header, &claims, &key.signer).map_err(|_| SigningError::Sign)
     }
 
@@ -252,8 +269,10 @@ impl Tokens {
             }
         };
         // RFC 7519 section 4.1.4: not accepted on or after the expiry.
-        match now.timestamp() >= claims.exp {
+        let now = now.timestamp();
+        match now >= claims.exp {
             true => Err(TokenError::Expired),
+            false if claims.iat > now + CALENDARS_DIFFER => Err(TokenError::NotYet),
             false => Ok(claims),
         }
     }
@@ -282,7 +301,9 @@ impl Tokens {
         if issuer.is_some() && wire.iss != *issuer || audience.is_some() && wire.aud != *audience {
             return Err(TokenError::Foreign);
         }
-        Ok(wire.claims)
+        let mut claims = wire.claims;
+        claims.iat = claims.iat.max(wire.nbf.unwrap_or(i64::MIN));
+        Ok(claims)
     }
 
     pub(crate) fn jwks(&self) -> Jwks {

@@ -14,8 +14,11 @@
 //! When keys are made, published and destroyed is told in [`rotation`]; where they are stored is not this crate's
 //! business.
 
+mod encrypt;
 pub mod implicit_rejection;
 pub mod rotation;
+
+pub use encrypt::{TooLong, encrypt};
 
 use std::fmt;
 

@@ -4,8 +4,8 @@
 //! A token is taken from the header only: in a query it would reach logs, in a form it could be posted by a page.
 
 use axum::extract::{FromRequestParts, MatchedPath};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 
 use lockstep_core::operation::Operation;
 
@@ -19,7 +19,7 @@ impl FromRequestParts<Api> for Permit {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Error> {
-        let token = bearer(parts).ok_or(Refusal::Missing)?;
+        let token = bearer(&parts.headers).ok_or(Refusal::Missing)?;
         let caller = auth::authenticate(&api.app, token).await?;
         if let Some(name) = parts.extensions.get::<CallerName>() {
             name.set(caller.name());
@@ -32,8 +32,9 @@ impl FromRequestParts<Api> for Permit {
     }
 }
 
-fn bearer(parts: &Parts) -> Option<&str> {
-    let (scheme, token) = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+/// The token of a request, if there is one.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

@@ -9,15 +9,15 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
 
-use super::Api;
 use super::listener::TlsListener;
+use crate::app::App;
 use crate::config::{ForwardingHeader, ProxyConfig};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -40,16 +40,20 @@ impl Connected<IncomingStream<'_, TlsListener>> for Peer {
 
 /// The client's address, as far as it can be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::api) struct ClientAddress(pub(in crate::api) IpAddr);
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
-impl FromRequestParts<Api> for ClientAddress {
+impl<S> FromRequestParts<S> for ClientAddress
+where
+    App: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         // There always is a peer: the router is served with it.
         let peer = parts.extensions.get::<ConnectInfo<Peer>>();
         let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |ConnectInfo(Peer(address))| address.ip());
-        Ok(Self(client_address(peer, &parts.headers, &api.app.config.proxy)))
+        Ok(Self(client_address(peer, &parts.headers, &App::from_ref(state).config.proxy)))
     }
 }
 

@@ -16,7 +16,7 @@ use super::error::Error;
 use crate::config::Limits;
 
 /// How many failures at the token endpoint are answered as such, within [`FAILURES_PER`].
-const FAILURES: u32 = 20;
+pub(super) const FAILURES: u32 = 20;
 
 /// The time that [`FAILURES`] counts for.
 const FAILURES_PER: Duration = Duration::from_secs(60);
@@ -50,9 +50,12 @@ impl Requests {
     }
 }
 
-/// The failures at the token endpoint.
-#[derive(Debug, Default)]
-pub(super) struct Failures(Mutex<HashMap<(IpAddr, String), Window>>);
+/// The failures of those who try what only somebody knows: credentials at the token endpoint, passwords on pages.
+#[derive(Debug)]
+pub(crate) struct Failures {
+    most: u32,
+    windows: Mutex<HashMap<(IpAddr, String), Window>>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Window {
@@ -61,11 +64,16 @@ struct Window {
 }
 
 impl Failures {
+    /// Answers so many within a minute.
+    pub(crate) fn new(most: u32) -> Self {
+        Self { most, windows: Mutex::default() }
+    }
+
     /// Refuses whoever failed too often. `now` is the monotonic time of the process.
-    pub(super) fn check(&self, address: IpAddr, client: &str, now: Duration) -> Result<(), Error> {
-        let windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn check(&self, address: IpAddr, client: &str, now: Duration) -> Result<(), Error> {
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         match windows.get(&(address, client.to_owned())) {
-            Some(window) if window.ends > now && window.failures >= FAILURES => {
+            Some(window) if window.ends > now && window.failures >= self.most => {
                 Err(Error::TooMany { retry_after: whole_seconds(window.ends - now) })
             }
             _ => Ok(()),
@@ -73,8 +81,8 @@ impl Failures {
     }
 
     /// Counts a failure.
-    pub(super) fn count(&self, address: IpAddr, client: &str, now: Duration) {
-        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn count(&self, address: IpAddr, client: &str, now: Duration) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() > MANY {
             windows.retain(|_, window| window.ends > now);
         }
@@ -109,7 +117,7 @@ mod tests {
 
     #[test]
     fn who_fails_too_often_is_refused_for_a_while() {
-        let failures = Failures::default();
+        let failures = Failures::new(FAILURES);
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         let now = Duration::from_secs(5);
         for _ in 0..FAILURES {

@@ -22,7 +22,7 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The part of a list that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListRequest {
+pub struct ListRequest {
     /// How many entries are given at most.
     pub(super) limit: u32,
     /// How many are skipped.
@@ -39,7 +39,7 @@ pub(super) struct ListRequest {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes parameters that are read by hand")]
-pub(super) struct Paging {
+pub struct Paging {
     /// How many entries are given at most.
     #[param(minimum = 0, maximum = 250, default = 250)]
     limit: Option<u32>,
@@ -55,7 +55,7 @@ pub(super) struct Paging {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes parameters that are read by hand")]
-pub(super) struct Choosing {
+pub struct Choosing {
     /// Which entries, in the filter language: `name sw "A" and not (id eq "…")`.
     filters: Option<String>,
     /// The order: fields with commas between them, `-` before a field for descending.
@@ -133,7 +133,7 @@ fn given(text: &str) -> Option<String> {
 
 /// A part of a list.
 #[derive(Debug)]
-pub(super) struct Listed<T> {
+pub struct Listed<T> {
     /// The entries.
     pub(super) entries: Vec<T>,
     /// How many there are in all, where it was asked.

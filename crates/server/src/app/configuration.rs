@@ -61,12 +61,25 @@ impl Remembered {
     /// When the version cannot be read.
     pub async fn read(&self, tx: &mut Tx<'_>) -> Result<Arc<Configuration>> {
         let version = configuration::version(tx).await?;
+        Ok(self.of(version))
+    }
+
+    /// The same, and whether the access token with that id was revoked.
+    ///
+    /// # Errors
+    /// When the version cannot be read.
+    pub async fn read_beside(&self, tx: &mut Tx<'_>, token: Uuid) -> Result<(Arc<Configuration>, bool)> {
+        let (version, revoked) = configuration::version_and_revoked(tx, token).await?;
+        Ok((self.of(version), revoked))
+    }
+
+    fn of(&self, version: Option<Uuid>) -> Arc<Configuration> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Before anything is configured, nothing tells two states from each other.
         if known.version != version || version.is_none() {
             *known = Arc::new(Configuration { version, ..Configuration::default() });
         }
-        Ok(Arc::clone(&known))
+        Arc::clone(&known)
     }
 }
 

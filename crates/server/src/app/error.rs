@@ -23,7 +23,7 @@ pub enum Error {
         reason: String,
     },
     /// A field is longer than allowed.
-    #[error("{field} must have at most {most} characters")]
+    #[error("{field} must have at most {most} characters or entries")]
     TooLong {
         /// The request's field.
         field: &'static str,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lockstep_store::data_key::{self, DataKey};
 use lockstep_store::listing::{Cursors, Limits};
-use lockstep_store::{Options, Store, Tx, restore_mark, signing_key};
+use lockstep_store::{Options, Store, Tx, restore_mark};
 use lockstep_vault::Vault;
 use lockstep_vault::hash::HashCost;
 use lockstep_vault::key_ring::{KeyRing, KeyRingError, WrappedKey};
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::await_change::Waiters;
 use super::configuration::Remembered;
 use super::restore_mark::RestoreMarkError;
-use super::{App, RestoreMark, Shared};
+use super::{App, RestoreMark, Shared, signing_keys};
 use crate::clock::Clock;
 use crate::compute::Computing;
 use crate::config::{Config, MasterKeyConfig};
@@ -101,7 +101,10 @@ impl App {
         let ring = key_ring(&store, &config.master_key, &clock).await?;
         let tokens = TokenSettings { issuer: Some(config.public_url()), audience: None };
         let vault = Vault::new(ring, HashCost::default(), tokens);
-        use_signing_keys(&store, &vault, &clock).await?;
+        if signing_keys::use_them(&store, &vault, &clock, Vec::new()).await?.is_empty() {
+            signing_keys::maintain(&store, &vault, &clock).await?;
+            signing_keys::use_them(&store, &vault, &clock, Vec::new()).await?;
+        }
         Ok(Self(Arc::new(Shared {
             sources: Sources::new(Arc::clone(&store), vault.clone(), clock.clone()),
             role,
@@ -180,27 +183,6 @@ async fn open_key_ring(store: &Store, masters: &[MasterKey], clock: &Clock) -> R
 /// A wrapped key as the store keeps it.
 pub(super) fn stored(key: WrappedKey) -> DataKey {
     DataKey { id: key.id, purpose: key.purpose, master_key_id: key.master_key_id, wrapped: key.wrapped }
-}
-
-async fn use_signing_keys(store: &Store, vault: &Vault, clock: &Clock) -> Result<(), OpenError> {
-    let mut keys = store.read(|tx: &mut Tx<'_>| Box::pin(signing_key::list(tx))).await?;
-    if keys.is_empty() {
-        let id = draw_id();
-        let sealed = vault.generate_signing_key(id)?;
-        let now = clock.utc();
-        keys = store
-            .write(move |tx: &mut Tx<'_>| {
-                Box::pin(async move {
-                    if signing_key::list(tx).await?.is_empty() {
-                        signing_key::insert(tx, id, &sealed, now).await?;
-                    }
-                    signing_key::list(tx).await
-                })
-            })
-            .await?;
-    }
-    vault.use_signing_keys(keys.iter().map(|(id, sealed, _)| (*id, sealed.as_slice())))?;
-    Ok(())
 }
 
 /// The database's address, with the password from its file put in.

@@ -12,17 +12,18 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use lockstep_vault::master_key::MasterKey;
 
-use super::{Exit, print};
+use super::{Exit, enrol, print};
 use crate::app::{App, Role};
 use crate::config::Config;
 
 /// Make a configuration, a master key and a database
 ///
 /// Writes into the data folder: lockstep.toml (unless --config names another place), master.key, which only its owner
-/// may read, and the database lockstep.db. Nothing that exists is overwritten.
+/// may read, and the database lockstep.db. Nothing that exists is overwritten. There is no first password: --admin gives a link
+/// with which the first administrator sets one; `lockstep enrol` gives another.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  lockstep init --data ./data
+  lockstep init --data ./data --admin admin
   lockstep --config /etc/lockstep/lockstep.toml init --data /var/lib/lockstep --listen 0.0.0.0:8443
 
 Keep a copy of master.key apart from the database's backups: each is useless without the other.")]
@@ -33,6 +34,9 @@ pub(super) struct Init {
     /// The address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// The login name of the first administrator: a link is shown with which that person sets a password
+    #[arg(long, value_name = "ALIAS")]
+    admin: Option<String>,
 }
 
 /// What `init` made, or would refuse to overwrite.
@@ -51,6 +55,15 @@ pub(super) async fn run(arguments: Init, config: Option<&Path>) -> Result<Exit> 
     print::line(format_args!("Made {}", files.config.display()))?;
     print::line(format_args!("Made {}", files.master_key.display()))?;
     print::line(format_args!("Made {}", files.database.display()))?;
+    if let Some(alias) = &arguments.admin {
+        let app = App::open(Config::read(&files.config)?, Role::Tool).await?;
+        let link = enrol::made(&app, alias, true).await;
+        app.close().await;
+        let config = files.config.display();
+        let again =
+            format!("all of it is made; try `lockstep --config {config} enrol ALIAS --admin` for the administrator");
+        enrol::print_link(alias, &link.context(again)?)?;
+    }
     let program = format!("lockstep --config {}", files.config.display());
     print::line(format_args!(
         "

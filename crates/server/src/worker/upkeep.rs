@@ -1,4 +1,4 @@
-//! What time makes due beside the changes themselves: the restore mark, transport keys, and rows that have served.
+//! What time makes due beside the changes themselves: the restore mark, keys, and rows that have served.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,10 +6,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::id::{Bucket, ChangeId};
-use lockstep_store::{Tx, change, submission, transport_key};
+use lockstep_store::{
+    Tx, authorization_code, change, enrolment, revoked_token, submission, token_family, transport_key,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::transport_keys;
+use super::{signing_keys, transport_keys};
 use crate::app::App;
 use crate::failpoint::failpoint;
 
@@ -21,6 +23,8 @@ const PRUNE_EVERY: u32 = 24 * 60;
 
 /// How long the status of a final change can be asked for, at least.
 const KEPT: TimeDelta = TimeDelta::days(30);
+/// How long a token is kept that is dead: the longest access token of a sign-in that is over lives for twelve hours.
+const DEAD_FOR: TimeDelta = TimeDelta::hours(13);
 /// How many changes are looked for at a time; each bucket's are removed in a transaction of its own.
 const BATCH: u32 = 500;
 
@@ -47,9 +51,11 @@ async fn look_after(app: &App, ticks: u32) -> anyhow::Result<()> {
     // Whatever else fails must not keep it from rising.
     let raised = app.restore_mark.raise(&app.store).await.context("cannot raise the restore mark");
     transport_keys::maintain(app).await.and(raised)?;
+    signing_keys::maintain(app).await?;
     if !ticks.is_multiple_of(FORGET_EVERY) {
         return Ok(());
     }
+    forget_tokens(app).await?;
     let read = app.store.read(|tx: &mut Tx<'_>| Box::pin(transport_key::opens_since(tx)));
     let opens_since: lockstep_store::Result<Option<DateTime<Utc>>> = read.await;
     let Some(before) = opens_since.context("cannot find since when transport keys open")? else { return Ok(()) };
@@ -61,6 +67,21 @@ async fn look_after(app: &App, ticks: u32) -> anyhow::Result<()> {
         failpoint!(app, ChangesPruned);
     }
     Ok(())
+}
+
+/// What has been dead for so long that nobody asks about it: sign-ins, codes, and the access tokens that were revoked.
+async fn forget_tokens(app: &App) -> anyhow::Result<()> {
+    let before = app.clock.utc() - DEAD_FOR;
+    let forget = app.store.write(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            token_family::forget(tx, before).await?;
+            authorization_code::forget(tx, before).await?;
+            revoked_token::forget(tx, before).await?;
+            enrolment::forget(tx, before).await
+        })
+    });
+    let forgotten: lockstep_store::Result<()> = forget.await;
+    forgotten.context("cannot forget dead tokens")
 }
 
 /// What came before any key was published that still opens is opened by none, so it no longer matters who sent it.

@@ -15,6 +15,7 @@ use lockstep::app::{App, Role};
 use lockstep::config::Config;
 use lockstep::worker::{self, WorkerHandle};
 use lockstep_connectors::{AccountRef, SignIn};
+use lockstep_core::client::ClientSettings;
 use lockstep_core::id::{ClientId, IdentityId, PersonalAccessTokenId};
 use lockstep_core::password::Password;
 use lockstep_core::scope::{Scopes, UserLevel};
@@ -145,7 +146,12 @@ impl Harness {
         self.client_of_levels(scopes, &[]).await
     }
 
-    /// The same, which may act as a person of these levels would.
+    /// A new API client with these scopes that administers.
+    pub(crate) async fn administrator(&self, scopes: &str) -> Credentials {
+        self.client_of_levels(scopes, &[UserLevel::OrgAdmin]).await
+    }
+
+    /// A new API client with these scopes, which may act as a person of these levels would.
     pub(crate) async fn client_of_levels(&self, scopes: &str, levels: &[UserLevel]) -> Credentials {
         let (id, secret) = (ClientId(draw_id()), draw_client_secret());
         let now = self.app.clock.utc();
@@ -157,6 +163,7 @@ impl Harness {
             levels: levels.iter().copied().collect(),
             enabled: true,
             token_seconds: 749,
+            settings: ClientSettings::default(),
             created_at: now,
         };
         self.write(move |tx| Box::pin(async move { client::put(tx, &row, now).await })).await;
@@ -174,13 +181,14 @@ impl Harness {
             scopes: scopes.parse::<Scopes>().expect("scopes"),
             token_seconds: 43200,
             created_at: self.app.clock.utc(),
+            expires_at: None,
             last_used_at: None,
         };
         self.write(move |tx| Box::pin(async move { personal_access_token::insert(tx, &row).await })).await;
         Credentials { id: id.to_string(), secret }
     }
 
-    fn hash(&self, purpose: HashPurpose, secret: &Secret) -> Vec<u8> {
+    pub(crate) fn hash(&self, purpose: HashPurpose, secret: &Secret) -> Vec<u8> {
         self.app.vault.keyed_hash(purpose, secret.expose().as_bytes()).to_vec()
     }
 

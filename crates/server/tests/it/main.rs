@@ -7,4 +7,5 @@ mod compatibility;
 mod documentation;
 mod harness;
 mod intents;
+mod sign_in;
 mod system;

@@ -1,6 +1,7 @@
 //! Systems and rules: sources, applications, policies, sync groups, dictionary, settings, clients.
 
 use lockstep_core::application::Application;
+use lockstep_core::client::ClientSettings;
 use lockstep_core::id::{ApplicationId, ClientId, PasswordPolicyId, SourceId, SyncGroupId, TransportKeyId};
 use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
@@ -185,6 +186,7 @@ on_both_engines! {
             levels: [UserLevel::HelpDesk].into(),
             enabled: true,
             token_seconds: 749,
+            settings: ClientSettings::default(),
             created_at: at(1),
         };
         for enabled in [true, false] {
@@ -261,6 +263,7 @@ fn sample_client() -> Client {
         levels: [UserLevel::User].into(),
         enabled: true,
         token_seconds: 749,
+        settings: ClientSettings::default(),
         created_at: at(1),
     }
 }

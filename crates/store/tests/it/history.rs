@@ -44,18 +44,23 @@ on_both_engines! {
     async fn a_sign_in_password_counts_wrong_tries_until_a_right_one(database) {
         let find = async || database.read(|tx| Box::pin(sign_in_password::find(tx, IDENTITY))).await;
         assert!(find().await.is_none());
-        assert_eq!(database.write(|tx| Box::pin(sign_in_password::fail(tx, IDENTITY, at(1)))).await, None);
+        assert!(database.write(|tx| Box::pin(sign_in_password::hold(tx, IDENTITY))).await.is_none());
         let password =
             SignInPassword { hash: vec![9; 45], changed_at: at(1), must_change: true, failures: 0, failed_at: None };
         let put = password.clone();
         database.write(move |tx| Box::pin(async move { sign_in_password::put(tx, IDENTITY, &put).await })).await;
         assert!(find().await.as_ref() == Some(&password));
         for n in 1..=3 {
-            assert_eq!(database.write(move |tx| Box::pin(sign_in_password::fail(tx, IDENTITY, at(n)))).await, Some(n));
+            database.write(move |tx| Box::pin(sign_in_password::tried(tx, IDENTITY, n, at(n)))).await;
         }
         let failed = find().await.expect("stored");
         assert_eq!((failed.failures, failed.failed_at), (3, Some(at(3))));
-        database.write(|tx| Box::pin(sign_in_password::forgive(tx, IDENTITY))).await;
+        let forgive = async |hash: &'static [u8]| {
+            database.write(move |tx| Box::pin(sign_in_password::forgive(tx, IDENTITY, hash))).await
+        };
+        assert!(!forgive(&[8; 45]).await, "another password by now");
+        assert_eq!(find().await.expect("stored").failures, 3);
+        assert!(forgive(&[9; 45]).await);
         assert!(find().await.as_ref() == Some(&password));
     }
 

@@ -101,6 +101,7 @@ on_both_engines! {
             scopes: "sp:scopes:all".parse().expect("scopes"),
             token_seconds: 750,
             created_at: at(0),
+            expires_at: None,
             last_used_at: None,
         };
         let id = token.id;
@@ -213,6 +214,7 @@ on_both_engines! {
             scopes: [Scope::All].into_iter().collect(),
             token_seconds: 43_200,
             created_at: at(1),
+            expires_at: None,
             last_used_at: None,
         };
         let stored = token.clone();

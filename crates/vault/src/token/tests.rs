@@ -33,6 +33,8 @@ fn claims() -> Claims {
         exp: now().timestamp() + 749,
         iat: now().timestamp(),
         jti: "1".to_owned(),
+        sid: None,
+        generation: None,
     }
 }
 

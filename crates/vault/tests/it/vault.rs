@@ -31,6 +31,8 @@ fn claims(exp: i64) -> Claims {
         exp,
         iat: 0,
         jti: "j".to_owned(),
+        sid: None,
+        generation: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The parameters of a token request, wherever a client puts them: urlencoded or multipart body, query, HTTP Basic.
+//! The parameters of a request at the OAuth endpoints, wherever a client puts them: urlencoded or multipart body, query, HTTP Basic.
 //!
 //! A parameter may be given in one place only (RFC 6749 section 3.2), and so may the credentials (section 2.3), except
 //! that a client id may be repeated with the same value.
@@ -13,13 +13,18 @@ use super::OAuthError;
 use crate::api::error::Error;
 use crate::api::extract::{self, BASE64};
 
-/// What a token request says.
+/// What a request says.
 #[derive(Debug, Default)]
 pub(in crate::api) struct Parameters {
     pub(super) grant_type: Option<String>,
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<Secret>,
     pub(super) scope: Option<String>,
+    pub(super) code: Option<Secret>,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) code_verifier: Option<Secret>,
+    pub(super) refresh_token: Option<Secret>,
+    pub(super) token: Option<Secret>,
 }
 
 const TWICE: OAuthError = OAuthError::invalid_request("a parameter is there twice");
@@ -48,14 +53,23 @@ impl Parameters {
         if value.is_empty() {
             return Ok(());
         }
+        let secret = match name {
+            "client_secret" => &mut self.client_secret,
+            "code" => &mut self.code,
+            "code_verifier" => &mut self.code_verifier,
+            "refresh_token" => &mut self.refresh_token,
+            "token" => &mut self.token,
+            _ => return self.take_text(name, value),
+        };
+        secret.replace(Secret::new(value)).map_or(Ok(()), |_| Err(TWICE))
+    }
+
+    fn take_text(&mut self, name: &str, value: String) -> Result<(), OAuthError> {
         let place = match name {
             "grant_type" => &mut self.grant_type,
             "client_id" => &mut self.client_id,
+            "redirect_uri" => &mut self.redirect_uri,
             "scope" => &mut self.scope,
-            "client_secret" => {
-                let earlier = self.client_secret.replace(Secret::new(value));
-                return earlier.map_or(Ok(()), |_| Err(TWICE));
-            }
             _ => return Ok(()),
         };
         place.replace(value).map_or(Ok(()), |_| Err(TWICE))

@@ -1,17 +1,20 @@
-//! `POST /oauth/token`: exchanges the credentials of an API client or of a personal access token for an access token.
+//! `POST /oauth/token`: exchanges credentials, the code of a sign-in, or a refresh token for an access token.
 
 use axum::Json;
 use axum::extract::State;
-use lockstep_core::id::ClientId;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::attempt::attempt;
 use super::parameters::Parameters;
 use super::{OAuthError, OAuthErrorBody};
 use crate::api::Api;
 use crate::api::client_address::ClientAddress;
 use crate::api::error::{Error, ErrorResponse, MessageError, ProtocolError};
-use crate::app::issue_token::{self, IssuedToken, NoToken};
+use crate::app::access_token::IssuedToken;
+use crate::app::exchange_code::{Shown, exchange_code};
+use crate::app::issue_token::issue_token;
+use crate::app::refresh_tokens::refresh;
 
 /// What a client asks for. The parameters may stand in the body or in the query, and the credentials in an
 /// `Authorization: Basic` header instead.
@@ -19,15 +22,23 @@ use crate::app::issue_token::{self, IssuedToken, NoToken};
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes parameters that are read from several places")]
 pub struct TokenRequest {
-    /// `client_credentials`.
+    /// `client_credentials`, `authorization_code` or `refresh_token`.
     #[schema(examples("client_credentials"))]
     grant_type: Option<String>,
     /// The id of an API client or of a personal access token.
     client_id: Option<String>,
     /// Its secret.
     client_secret: Option<String>,
-    /// The scopes wanted, with spaces between them; left out: all that the client has.
+    /// The scopes wanted, with spaces between them; left out: all that the client, or the sign-in, has.
     scope: Option<String>,
+    /// The code that `/oauth/authorize` sent.
+    code: Option<String>,
+    /// Where it was sent to.
+    redirect_uri: Option<String>,
+    /// What the `code_challenge` is the SHA-256 of.
+    code_verifier: Option<String>,
+    /// The refresh token that came with the token before. It is good once.
+    refresh_token: Option<String>,
 }
 
 /// An access token, and whose it is.
@@ -60,12 +71,15 @@ pub struct TokenResponse {
     internal: bool,
     /// The token's own id.
     jti: String,
+    /// With what the next token is got, once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
 }
 
 /// Get an access token
 ///
-/// Takes the credentials of an API client or of a personal access token, in a urlencoded or multipart body, in the
-/// query, or as HTTP Basic. Wrong credentials are answered without saying which half is wrong; who fails too often
+/// Takes the credentials of an API client or of a personal access token, the code of a person's sign-in, or a refresh token, in
+/// a urlencoded or multipart body, in the query, or, for the credentials, as HTTP Basic. Wrong credentials are answered without saying which half is wrong; who fails too often
 /// waits.
 #[utoipa::path(
     post,
@@ -95,26 +109,34 @@ pub(in crate::api) async fn issue(
     ClientAddress(address): ClientAddress,
     parameters: Parameters,
 ) -> Result<Json<TokenResponse>, Error> {
-    let grant = parameters.grant_type.ok_or(OAuthError::invalid_request("grant_type is required"))?;
-    if grant != "client_credentials" {
+    let required = |what| OAuthError::invalid_request(what);
+    let grant = parameters.grant_type.ok_or(required("grant_type is required"))?;
+    if !matches!(grant.as_str(), "client_credentials" | "authorization_code" | "refresh_token") {
         return Err(OAuthError::UNSUPPORTED_GRANT_TYPE.into());
     }
-    let id = parameters.client_id.ok_or(OAuthError::invalid_request("client_id is required"))?;
-    let secret = parameters.client_secret.ok_or(OAuthError::invalid_request("client_secret is required"))?;
-
-    // What is no id is counted under one name, so that nobody fills the memory with names.
-    let counted = id.parse::<ClientId>().map_or_else(|_| "no id".to_owned(), |id| id.to_string());
-    let now = api.app.clock.monotonic();
-    api.failures.check(address, &counted, now)?;
-    match issue_token::issue_token(&api.app, &id, &secret, parameters.scope.as_deref()).await {
-        Ok(issued) => Ok(Json(issued.into())),
-        Err(NoToken::WrongCredentials) => {
-            api.failures.count(address, &counted, now);
-            Err(OAuthError::INVALID_CLIENT.into())
+    let id = parameters.client_id.ok_or(required("client_id is required"))?;
+    let (app, secret, scope) = (&api.app, parameters.client_secret.as_ref(), parameters.scope.as_deref());
+    let issued = match grant.as_str() {
+        "authorization_code" => {
+            let shown = Shown {
+                client_id: &id,
+                secret,
+                code: parameters.code.as_ref().ok_or(required("code is required"))?,
+                redirect_uri: parameters.redirect_uri.as_deref().ok_or(required("redirect_uri is required"))?,
+                verifier: parameters.code_verifier.as_ref().ok_or(required("code_verifier is required"))?,
+            };
+            attempt(&api, address, &id, exchange_code(app, shown)).await?
         }
-        Err(NoToken::Scope) => Err(OAuthError::INVALID_SCOPE.into()),
-        Err(NoToken::Failed(error)) => Err(error.into()),
-    }
+        "refresh_token" => {
+            let token = parameters.refresh_token.as_ref().ok_or(required("refresh_token is required"))?;
+            attempt(&api, address, &id, refresh(app, &id, secret, token, scope)).await?
+        }
+        _ => {
+            let secret = secret.ok_or(required("client_secret is required"))?;
+            attempt(&api, address, &id, issue_token(app, &id, secret, scope)).await?
+        }
+    };
+    Ok(Json(issued.into()))
 }
 
 impl From<IssuedToken> for TokenResponse {
@@ -134,6 +156,7 @@ impl From<IssuedToken> for TokenResponse {
             strong_auth_supported: false,
             internal: false,
             jti: claims.jti,
+            refresh_token: issued.refresh.map(|token| token.expose().to_owned()),
         }
     }
 }

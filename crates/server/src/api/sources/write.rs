@@ -14,7 +14,7 @@ use crate::api::conditional::tagged;
 use crate::api::error::{Error, ErrorResponse};
 use crate::api::extract::{JsonBody, PathId, required};
 use crate::api::openapi::Refused;
-use crate::api::patch::{self, PatchBody, PatchDocument};
+use crate::api::patch::{self, PatchBody, PatchOperations};
 use crate::app::Error as AppError;
 use crate::app::revision::Seen;
 use crate::app::source;
@@ -104,7 +104,7 @@ pub(in crate::api) async fn put_source(
         ("id" = String, Path, description = "The source."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` that the client has seen."),
     ),
-    request_body(content((PatchDocument = "application/json-patch+json"))),
+    request_body(content = PatchOperations, content_type = "application/json-patch+json"),
     responses(
         (status = 200, description = "The source.", body = Source,
             headers(("ETag" = String, description = "For `If-Match`."))),

@@ -142,6 +142,8 @@ async fn token(harness: &Harness, client_id: String, seconds: i64) -> String {
         exp: now + seconds,
         iat: now - 1000,
         jti: String::new(),
+        sid: None,
+        generation: None,
     };
     harness.app.vault.issue_token(&claims).expect("a token")
 }

@@ -39,7 +39,7 @@ fn operations_have_ids_of_their_own_and_say_how_they_fail() {
             }
         }
     }
-    assert_eq!(ids.len(), 1 + 6 * 32, "the token, and each operation at six addresses");
+    assert_eq!(ids.len(), 4 + 6 * Operation::ALL.len(), "those of tokens, and each operation at six addresses");
 }
 
 #[test]

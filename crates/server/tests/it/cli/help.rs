@@ -2,7 +2,7 @@
 
 use super::lockstep;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "serve",
     "worker",
     "init",
@@ -11,6 +11,8 @@ const COMMANDS: [&str; 16] = [
     "apply",
     "import",
     "export",
+    "enrol",
+    "token",
     "change-password",
     "status",
     "doctor",

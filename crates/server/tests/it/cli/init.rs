@@ -102,3 +102,37 @@ fn a_master_key_that_others_may_read_is_refused() {
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("chmod 600"), "{}", ran.stderr);
 }
+
+#[test]
+fn the_first_administrator_gets_a_link_and_no_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = lockstep(folder.path(), &["init", "--data", ".", "--admin", "Ada \"the\" Admin"]);
+    assert_eq!((made.code, made.stderr.as_str()), (0, ""), "{made:?}");
+    let code = |printed: &str| {
+        let (_, rest) = printed.split_once("  http://127.0.0.1:8080/enrol#").expect("a link");
+        rest.split_whitespace().next().expect("a code").to_owned()
+    };
+    let first = code(&made.stdout);
+    assert_eq!(first.len(), 43);
+
+    let run = |arguments: &[&str]| lockstep(folder.path(), &[&["--config", "lockstep.toml"], arguments].concat());
+    let again = run(&["enrol", "ada \"THE\" admin"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_ne!(code(&again.stdout), first);
+    let nobody = run(&["enrol", "Nobody"]);
+    assert_eq!((nobody.code, nobody.stderr.as_str()), (1, "error: there is no such identity\n"));
+    let database = fs::read(folder.path().join("lockstep.db")).unwrap();
+    let holds = |text: &str| database.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!holds(&first) && holds("ORG_ADMIN"));
+
+    let arguments =
+        ["token", "--identity", "Ada \"the\" Admin", "--name", "script", "--scope", "idn:password-info:read"];
+    let drawn = run(&arguments);
+    assert_eq!(drawn.code, 0, "{drawn:?}");
+    let words: Vec<&str> = drawn.stdout.split_whitespace().collect();
+    assert!(matches!(words[..], ["id", id, "secret", secret] if id.len() == 32 && secret.len() == 64), "{words:?}");
+    let twice = run(&arguments);
+    assert!(twice.code == 1 && twice.stderr.contains("another name"), "{twice:?}");
+    let unknown = run(&["token", "--identity", "Nobody", "--name", "x"]);
+    assert!(unknown.code == 1 && unknown.stderr.contains("there is no identity"), "{unknown:?}");
+}

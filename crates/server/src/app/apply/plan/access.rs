@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use lockstep_core::audit::Action;
+use lockstep_core::client::ClientSettings;
 use lockstep_core::id::{ClientId, PersonalAccessTokenId};
 use lockstep_core::identity::Identity;
 use lockstep_core::scope::{Scope, Scopes};
@@ -76,6 +77,7 @@ impl Planner<'_> {
             levels: Default::default(),
             enabled: true,
             token_seconds: DEFAULT_SECONDS,
+            settings: ClientSettings::default(),
             created_at: self.now,
         });
         client.name.clone_from(name);
@@ -146,6 +148,7 @@ impl Planner<'_> {
             scopes: Scopes::from_iter([Scope::All]),
             token_seconds: DEFAULT_SECONDS,
             created_at: self.now,
+            expires_at: None,
             last_used_at: None,
         });
         token.name.clone_from(name);

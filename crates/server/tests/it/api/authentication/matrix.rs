@@ -63,6 +63,32 @@ pub(super) const ROWS: &[Row] = &[
     ("listAllUserApps", "GET /user-apps/all", "", &["idn:app-roles:manage"], "----A-Q"),
     ("patchUserApp", "PATCH /user-apps/{id}", "[]", &["idn:app-roles:manage"], "BUHSA--"),
     ("listAvailableAccountsForUserApp", "GET /user-apps/{id}/available-accounts", "", &["idn:app-roles:read", "idn:app-roles:manage"], "BUHSA--"),
+
+    ("listSources", "GET /sources", "", &["idn:sources:read", "idn:sources:manage"], "--HSAPQ"),
+    ("getSource", "GET /sources/{id}", "", &["idn:sources:read", "idn:sources:manage"], "--HSAPQ"),
+    ("createSource", "POST /sources", "{}", &["idn:sources:manage"], "----A-Q"),
+    ("putSource", "PUT /sources/{id}", "{}", &["idn:sources:manage"], "----A-Q"),
+    ("updateSource", "PATCH /sources/{id}", "[]", &["idn:sources:manage"], "----A-Q"),
+    ("deleteSource", "DELETE /sources/{id}", "", &["idn:sources:manage"], "----A-Q"),
+    ("updatePasswordPolicyHolders", "PATCH /sources/{id}/password-policies", "[]", &["idn:sources:manage"], "----A-Q"),
+    ("testSourceConnection", "POST /sources/{id}/connector/check-connection", "", &["idn:source-connector:manage"], "---SA-Q"),
+    ("testSourceConfiguration", "POST /sources/{id}/connector/test-configuration", "", &["idn:source-connector:manage"], "---SA-Q"),
+
+    ("listAccounts", "GET /accounts", "", &["idn:accounts:read", "idn:accounts:manage"], "--HSAPQ"),
+    ("getAccount", "GET /accounts/{id}", "", &["idn:accounts:read", "idn:accounts:manage"], "--HSAPQ"),
+    ("unlockAccount", "POST /accounts/{id}/unlock", "", &["idn:accounts-state:manage"], "--HSAPQ"),
+    ("enableAccount", "POST /accounts/{id}/enable", "", &["idn:accounts-state:manage"], "--HSA-Q"),
+    ("disableAccount", "POST /accounts/{id}/disable", "", &["idn:accounts-state:manage"], "--HSA-Q"),
+
+    ("listIdentities", "GET /identities", "", &["idn:identity:read", "idn:identity:manage"], "--HSAPQ"),
+    ("getIdentity", "GET /identities/{id}", "", &["idn:identity:read", "idn:identity:manage"], "--HSAPQ"),
+    ("getPublicIdentities", "GET /public-identities", "", &["sp:scopes:default"], EVERYBODY),
+
+    ("listOauthClients", "GET /oauth-clients", "", &["sp:oauth-client:read", "sp:oauth-client:manage"], "----A-Q"),
+    ("getOauthClient", "GET /oauth-clients/{id}", "", &["sp:oauth-client:read", "sp:oauth-client:manage"], "----A-Q"),
+    ("createOauthClient", "POST /oauth-clients", "{}", &["sp:oauth-client:manage"], "----A-Q"),
+    ("patchOauthClient", "PATCH /oauth-clients/{id}", "[]", &["sp:oauth-client:manage"], "----A-Q"),
+    ("deleteOauthClient", "DELETE /oauth-clients/{id}", "", &["sp:oauth-client:manage"], "----A-Q"),
 ];
 
 #[tokio::test]

@@ -1,0 +1,117 @@
+//! A person's first password: a code that works once, and setting the password with it.
+//!
+//! The password goes the way of every change, so the same policy binds it and the same systems get it. What makes the code
+//! dead is that the sign-in password was written: a refused password leaves it good, and a kill in between does too.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use lockstep_core::audit::{Action, Actor};
+use lockstep_core::change::ChangeState;
+use lockstep_core::id::IdentityId;
+use lockstep_core::operation::Operation;
+use lockstep_core::password::Password;
+use lockstep_store::{Tx, audit, enrolment, identity};
+use lockstep_vault::hash::HashPurpose;
+use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
+use lockstep_vault::transport::{TransportPadding, encrypt};
+
+use super::await_change::await_change;
+use super::password_change_status::password_change_status;
+use super::query_password_info::padding_name;
+use super::set_password::{self, set_password};
+use super::{App, Error, passed};
+use crate::auth::Caller;
+
+/// How long a code is good.
+const LIFE: TimeDelta = TimeDelta::hours(24);
+
+/// How long a page waits for the password to be everywhere.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What became of an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Enrolled {
+    /// The password is set.
+    Done,
+    /// The code is unknown, used or over. Which is not said.
+    WrongCode,
+    /// It is not set, or not everywhere; why, a sentence each.
+    Refused(Vec<String>),
+    /// It is not known yet.
+    Unfinished,
+}
+
+/// Draws a code for the person with this login name, in place of the one before. Whoever may call this runs a command on
+/// the host.
+///
+/// # Errors
+/// There is no such person, or they are disabled.
+pub async fn invite(app: &App, alias: &str) -> Result<Secret, Error> {
+    let (alias, now) = (alias.to_owned(), app.clock.utc());
+    let code = draw_token();
+    let hash = digest(app, &code);
+    let written = app.store.write(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let person = identity::find_by_alias(tx, &alias).await?;
+            let person = person.ok_or_else(|| Error::Impossible("there is no such identity".to_owned()))?;
+            if !person.enabled {
+                return Err(Error::Impossible("the identity is disabled".to_owned()));
+            }
+            enrolment::put(tx, person.id, &hash, now + LIFE).await?;
+            let event = passed(Action::EnrolmentCreated, Actor::Nobody, Some(person.id), now);
+            Ok::<_, Error>(audit::append(tx, draw_id_at(now), &event).await?)
+        })
+    });
+    written.await.map(|()| code)
+}
+
+/// The address that leads a person to the page, the code behind the `#`: browsers send that to nobody, so it reaches no log.
+pub fn link(app: &App, code: &Secret) -> Secret {
+    Secret::new(format!("{}/enrol#{}", app.config.public_url(), code.expose()))
+}
+
+/// Sets the password of whoever has the code.
+pub async fn enrol(app: &App, code: &Secret, password: &Password) -> Result<Enrolled, Error> {
+    let Some((identity, key, public_key)) = find(app, code).await? else { return Ok(Enrolled::WrongCode) };
+    let Ok(ciphertext) = encrypt(&public_key, password) else {
+        return Ok(Enrolled::Refused(vec!["the password is too long".to_owned()]));
+    };
+    let permit = Caller::enrolling(identity).permit(Operation::SetPassword)?;
+    let request = set_password::Request { identity, source: None, account: None, key, ciphertext };
+    let change = set_password(app, &permit, request).await?.id;
+    match await_change(app, change, PATIENCE).await? {
+        ChangeState::Finished => Ok(Enrolled::Done),
+        ChangeState::Failed => {
+            let reads = Caller::enrolling(identity).permit(Operation::GetPasswordChangeStatus)?;
+            Ok(Enrolled::Refused(password_change_status(app, &reads, change).await?.errors))
+        }
+        _ => Ok(Enrolled::Unfinished),
+    }
+}
+
+/// Whose code it is, and the transport key that the password goes by; none where it is good for nothing.
+async fn find(
+    app: &App,
+    code: &Secret,
+) -> Result<Option<(IdentityId, lockstep_core::id::TransportKeyId, String)>, Error> {
+    let (hash, now, within) = (digest(app, code), app.clock.utc(), app.clone());
+    let found = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let found = enrolment::find(tx, &hash).await?.filter(|(_, expires_at)| now < *expires_at);
+            let Some((identity, _)) = found else { return Ok(None) };
+            if identity::is_enabled(tx, identity).await? != Some(true) {
+                return Ok(None);
+            }
+            let configuration = within.configuration.read(tx).await?;
+            let key = configuration.published_key(tx, padding_name(TransportPadding::Pkcs1v15)).await?;
+            let key = key.ok_or(Error::Lacking("a published transport key"))?;
+            Ok(Some((identity, key.id, key.public_key.clone())))
+        })
+    });
+    found.await
+}
+
+fn digest(app: &App, code: &Secret) -> [u8; 32] {
+    app.vault.keyed_hash(HashPurpose::Enrolment, code.expose().trim().as_bytes())
+}

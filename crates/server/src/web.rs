@@ -1,0 +1,94 @@
+//! Pages for people: every address there is, in one table, and what surrounds them.
+//!
+//! A page is made on the server and needs no script: signing in at a client, and setting a first password. A form says where it
+//! came from and brings back what only its own page was told (`form`). Programs have the API; a page takes no bearer token.
+
+mod enrol;
+mod form;
+mod page;
+mod sign_in;
+mod text;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use crate::api::error::Error;
+use crate::api::limit::Failures;
+use crate::app::App;
+
+/// How many wrong passwords and codes are looked at from one address within a minute.
+const TRIES: u32 = 20;
+
+/// The same for this machine, which a reverse proxy is on: all people come from there.
+const TRIES_HERE: u32 = 600;
+
+/// What the pages share.
+#[derive(Clone)]
+struct Web(Arc<Shared>);
+
+struct Shared {
+    app: App,
+    elsewhere: Failures,
+    here: Failures,
+}
+
+impl std::ops::Deref for Web {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl FromRef<Web> for App {
+    fn from_ref(web: &Web) -> Self {
+        web.app.clone()
+    }
+}
+
+impl Web {
+    /// Refuses an address from which too much was tried.
+    fn check(&self, peer: IpAddr) -> Result<(), Error> {
+        self.failures(peer).check(peer, "", self.app.clock.monotonic())
+    }
+
+    /// Counts a try that failed.
+    fn count(&self, peer: IpAddr) {
+        self.failures(peer).count(peer, "", self.app.clock.monotonic());
+    }
+
+    fn failures(&self, peer: IpAddr) -> &Failures {
+        match peer.is_loopback() {
+            true => &self.here,
+            false => &self.elsewhere,
+        }
+    }
+}
+
+/// The pages of `app`.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
+    let shared = Shared { app, elsewhere: Failures::new(TRIES), here: Failures::new(TRIES_HERE) };
+    Router::new()
+        // For people whom a client sends.
+        .route("/oauth/authorize", get(sign_in::show).post(sign_in::submit))
+        // For people who have a code from an administrator.
+        .route("/enrol", get(enrol::show).post(enrol::submit))
+        // What the pages are made of.
+        .route("/assets/lockstep.css", get(stylesheet))
+        .route("/assets/enrol.js", get(script))
+        .with_state(Web(Arc::new(shared)))
+}
+
+async fn stylesheet() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../assets/lockstep.css"))
+}
+
+async fn script() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../assets/enrol.js"))
+}
