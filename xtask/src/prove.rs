@@ -1,5 +1,6 @@
 //! `cargo xtask prove`: what takes too long for every change, or is no test but a proof that the tests can fail.
 
+mod aggregation;
 mod fsync;
 mod kill;
 mod nodes;
@@ -18,6 +19,7 @@ use crate::process::Stop;
 /// What can be proved, one file each.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Proof {
+    Aggregation(aggregation::Aggregation),
     Fsync(fsync::Fsync),
     Padding(padding::Padding),
     Simulation(simulation::Simulation),
@@ -29,6 +31,7 @@ pub(crate) enum Proof {
 /// Proves it. The exit code is 0 only if all of it holds.
 pub(crate) fn run(proof: &Proof, paths: &Paths, stop: &Stop) -> Result<ExitCode> {
     match proof {
+        Proof::Aggregation(arguments) => aggregation::run(arguments, paths, stop),
         Proof::Fsync(arguments) => fsync::run(arguments, paths),
         Proof::Padding(arguments) => padding::run(arguments, paths),
         Proof::Simulation(arguments) => simulation::run(arguments, paths),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, IdentityId, SourceId};
+use crate::identity::Identity;
 
 /// One identity's account on one source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,4 +29,38 @@ pub struct Account {
     pub attributes: BTreeMap<String, String>,
     /// Whether the account vanished from its source. A vanished account is kept as a tombstone and gets no password.
     pub vanished: bool,
+}
+
+impl Account {
+    /// The account on the built-in source that stands for an identity's sign-in password.
+    pub fn built_in(identity: &Identity) -> Self {
+        Self {
+            id: AccountId(identity.id.0),
+            identity: Some(identity.id),
+            source: SourceId::IDENTITY_NOW,
+            stable_id: identity.id.to_string(),
+            native_id: identity.alias.clone(),
+            name: identity.alias.clone(),
+            password_sync: true,
+            attributes: BTreeMap::new(),
+            vanished: false,
+        }
+    }
+}
+
+/// Who said whose an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// Nobody did. It is nobody's, and the rules are asked again.
+    None,
+    /// The rules of its source.
+    Rule,
+    /// A person or an apply file; also that it is nobody's. The rules are not asked.
+    Manual,
+}
+
+impl Link {
+    /// Every one with its name in the database.
+    pub const NAMES: [(Self, &str); 3] = [(Self::None, "none"), (Self::Rule, "rule"), (Self::Manual, "manual")];
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::aggregation::Aggregation;
 use crate::id::{IdentityId, SourceId};
 
 /// A person.
@@ -26,6 +27,15 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// A value by the name that a rule of correlation has for it; none where there is none.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        match name {
+            Aggregation::ALIAS => Some(&self.alias),
+            Aggregation::EMAIL => self.email.as_deref(),
+            _ => self.attributes.get(name).map(String::as_str),
+        }
+    }
+
     /// The form of an alias in which two of them are compared.
     pub fn alias_key(alias: &str) -> String {
         use unicode_normalization::UnicodeNormalization;

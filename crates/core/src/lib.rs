@@ -6,6 +6,7 @@
 //! either; those live in the sibling crates.
 
 pub mod account;
+pub mod aggregation;
 pub mod application;
 pub mod audit;
 pub mod change;
@@ -24,3 +25,4 @@ pub mod scope;
 pub mod sign_in;
 pub mod source;
 pub mod sync_group;
+pub mod task;

@@ -341,6 +341,21 @@ operations! {
     /// It gives no more tokens, and those that it gave are dead.
     DeletePersonalAccessToken = "deletePersonalAccessToken" Delete "personal-access-tokens" "/{id}"
         scopes[AllPersonalAccessTokensManage] people levels[OrgAdmin] own[MyPersonalAccessTokensManage] stable;
+    /// Reading the accounts of a source.
+    ImportAccounts = "importAccounts" Post "sources" "/{id}/load-accounts"
+        scopes[SourcesManage] people levels[OrgAdmin SourceAdmin] own[] stable;
+    /// How far a task is.
+    GetTaskStatus = "getTaskStatus" Get "task-status" "/{id}"
+        scopes[TaskManagementRead] programs levels[OrgAdmin SourceAdmin] own[] stable;
+    /// How far the latest tasks are.
+    GetTaskStatusList = "getTaskStatusList" Get "task-status" ""
+        scopes[TaskManagementRead] programs levels[OrgAdmin SourceAdmin] own[] stable;
+    /// Saying whose an account is.
+    UpdateAccount = "updateAccount" Patch "accounts" "/{id}"
+        scopes[AccountsManage] people levels[OrgAdmin SourceAdmin] own[] stable;
+    /// Reading one account again.
+    SubmitReloadAccount = "submitReloadAccount" Post "accounts" "/{id}/reload"
+        scopes[AccountsStateManage] programs levels[OrgAdmin SourceAdmin HelpDesk] own[] stable;
 }
 
 impl Operation {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::aggregation::Aggregation;
 use crate::id::SourceId;
 use crate::password_policy::holder::PolicyHolder;
 
@@ -28,6 +29,8 @@ pub struct Source {
     pub policy_holders: Vec<PolicyHolder>,
     /// How many deliveries to it may be under way at once.
     pub concurrency: u16,
+    /// How its accounts come in.
+    pub aggregation: Aggregation,
 }
 
 impl Source {

@@ -105,6 +105,7 @@ mod tests {
             features: features.iter().copied().collect(),
             policy_holders: vec![],
             concurrency: Source::CONCURRENCY,
+            aggregation: Default::default(),
         }
     }
 

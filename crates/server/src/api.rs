@@ -7,6 +7,7 @@
 mod accept;
 pub mod accounts;
 pub mod address;
+pub mod aggregation;
 mod auth_users;
 mod boundary;
 mod caller;
@@ -55,6 +56,7 @@ use crate::app::App;
 use crate::tls::Tls;
 use crate::web;
 use client_address::Peer;
+use aggregation::{load_accounts, reload_account, task_status, update_account};
 use error::Error;
 use limit::{FAILURES, Failures, Requests};
 use listener::TlsListener;
@@ -204,6 +206,11 @@ fn handler(operation: Operation) -> UtoipaMethodRouter<Api> {
         Operation::CreatePersonalAccessToken => routes!(personal_access_tokens::create::create_personal_access_token),
         Operation::PatchPersonalAccessToken => routes!(personal_access_tokens::patch::patch_personal_access_token),
         Operation::DeletePersonalAccessToken => routes!(personal_access_tokens::delete::delete_personal_access_token),
+        Operation::ImportAccounts => openapi::body_optional(routes!(load_accounts::load_accounts)),
+        Operation::GetTaskStatus => routes!(task_status::get),
+        Operation::GetTaskStatusList => routes!(task_status::list),
+        Operation::UpdateAccount => routes!(update_account::update_account),
+        Operation::SubmitReloadAccount => routes!(reload_account::reload_account),
     }
 }
 

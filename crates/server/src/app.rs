@@ -5,6 +5,7 @@
 
 pub(crate) mod access_token;
 pub mod account;
+pub mod aggregate;
 pub mod application;
 pub mod apply;
 pub mod authorise;
@@ -24,7 +25,9 @@ pub mod import;
 pub mod introspect_token;
 pub mod issue_token;
 pub mod level;
+pub mod link_account;
 pub mod list;
+pub mod load_accounts;
 pub mod oauth_clients;
 mod open;
 pub mod org_config;
@@ -36,6 +39,7 @@ pub mod query_password_info;
 pub mod readiness;
 mod record;
 pub mod refresh_tokens;
+pub mod reload_account;
 pub mod restore_mark;
 pub mod restored;
 pub mod revision;
@@ -46,6 +50,7 @@ pub mod sign_in;
 pub(crate) mod signing_keys;
 pub mod source;
 pub mod sync_group;
+pub mod task_status;
 pub mod user_app;
 
 use std::collections::BTreeMap;

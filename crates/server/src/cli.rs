@@ -3,6 +3,7 @@
 //! A command reads its arguments, calls what the server calls too (`App`, a use case), and prints. What it was asked
 //! for goes to standard output, everything else to standard error. Rules and SQL are not here.
 
+mod aggregate;
 mod apply;
 mod backup;
 mod change_password;
@@ -57,7 +58,8 @@ Exit codes:
   0  done
   1  failed: standard error says why and what to do
   2  wrong arguments
-  3  a password change failed (change-password), or rows were rejected and the others written (import)
+  3  not all of it: a password change failed (change-password), rows were rejected and the others written (import),
+     somebody must agree first (aggregate)
   4  a password change is still in progress (change-password)"
 )]
 struct Cli {
@@ -80,6 +82,7 @@ enum Command {
     Export(export::Export),
     Enrol(enrol::Enrol),
     Token(token::Token),
+    Aggregate(aggregate::Aggregate),
     ChangePassword(change_password::ChangePassword),
     Status(status::Status),
     Doctor(doctor::Doctor),
@@ -99,9 +102,9 @@ enum Exit {
     Failed = 1,
     /// It was asked wrongly.
     Usage = 2,
-    /// It is done in part: a password change came to its end and a system has not got the new password, or rows were
-    /// rejected and the others written.
-    InPart = 3,
+    /// It came to another end than the one that was asked for: a system has not got the new password, rows were rejected and
+    /// the others written, or somebody must agree to what an aggregation would take for gone.
+    Unmet = 3,
     /// A password change had not come to its end when the time was over.
     InProgress = 4,
 }
@@ -138,6 +141,7 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Export(arguments) => export::run(arguments, config).await,
         Command::Enrol(arguments) => enrol::run(arguments, config).await,
         Command::Token(arguments) => token::run(arguments, config).await,
+        Command::Aggregate(arguments) => aggregate::run(arguments, config).await,
         Command::ChangePassword(arguments) => change_password::run(arguments).await,
         Command::Status(arguments) => status::run(arguments, config).await,
         Command::Doctor(arguments) => doctor::run(arguments, config).await,

@@ -3,6 +3,7 @@
 //! Which password goes where and when is decided by `lockstep_core::change::Lane` and carried out by `lockstep_engine`;
 //! here are the rows, the keys and the systems it needs for that.
 
+mod aggregation;
 mod call;
 mod event;
 mod hints;
@@ -22,6 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 
+pub(crate) use sources::InUse;
 pub use sources::{Sources, SourcesError, Unusable};
 pub use transport_keys::rotate_transport_keys;
 use waker::Inboxes;
@@ -33,6 +35,7 @@ pub struct WorkerHandle {
     engine: Engine,
     stop: CancellationToken,
     upkeep: JoinHandle<()>,
+    aggregation: JoinHandle<()>,
     _beside: [AbortOnDropHandle<()>; 3],
 }
 
@@ -52,7 +55,8 @@ pub async fn start(app: App) -> anyhow::Result<WorkerHandle> {
         tokio::spawn(signing_keys::follow(app.clone(), stop.clone())),
     ];
     let upkeep = tokio::spawn(upkeep::keep(app.clone(), stop.clone()));
-    Ok(WorkerHandle { app, engine, stop, upkeep, _beside: beside.map(AbortOnDropHandle::new) })
+    let aggregation = tokio::spawn(aggregation::keep(app.clone(), stop.clone()));
+    Ok(WorkerHandle { app, engine, stop, upkeep, aggregation, _beside: beside.map(AbortOnDropHandle::new) })
 }
 
 impl WorkerHandle {
@@ -67,12 +71,19 @@ impl WorkerHandle {
                 Ok(()) => "upkeep ended".to_owned(),
                 Err(error) => error.to_string(),
             },
+            ended = &mut self.aggregation => match ended {
+                Ok(()) => "aggregation ended".to_owned(),
+                Err(error) => error.to_string(),
+            },
         }
     }
 
     /// Begins nothing new, lets what is under way end and be written down, hands the buckets over, and returns.
     pub async fn stop(self) {
         self.stop.cancel();
+        if let Err(error) = self.aggregation.await {
+            tracing::error!(%error, "aggregation ended with a fault");
+        }
         self.engine.stop().await;
         if let Err(error) = self.upkeep.await {
             tracing::error!(%error, "upkeep ended with a fault");

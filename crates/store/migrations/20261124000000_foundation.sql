@@ -180,6 +180,7 @@ CREATE TABLE source (
     features JSONB NOT NULL,
     policy_holders JSONB NOT NULL,
     concurrency BIGINT NOT NULL,
+    aggregation JSONB NOT NULL,
     version BIGINT NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     modified_at TIMESTAMPTZ NOT NULL,
@@ -271,6 +272,10 @@ CREATE TABLE identity (
     attributes JSONB NOT NULL,
     sign_in_source UUID NOT NULL,
     enabled BOOLEAN NOT NULL,
+    -- The account of an authoritative source that says who this is; NULL where none does.
+    authority UUID,
+    -- Whether it was disabled because its account there is gone.
+    retired BOOLEAN NOT NULL,
     levels JSONB NOT NULL,
     -- Tokens that were issued before it are dead.
     tokens_valid_from TIMESTAMPTZ,
@@ -298,11 +303,16 @@ CREATE TABLE account (
     source UUID NOT NULL,
     stable_id TEXT NOT NULL,
     native_id TEXT NOT NULL,
-    native_key TEXT NOT NULL,
+    -- NULL while another account of the source is known under that one.
+    native_key TEXT,
     name TEXT NOT NULL,
     -- What lists of accounts are filtered and sorted by, where case does not count: see account.rs.
     name_key TEXT /*postgres COLLATE "C"*/ NOT NULL,
     native_id_key TEXT /*postgres COLLATE "C"*/ NOT NULL,
+    -- Whether its source lets it sign in; NULL where that is not known.
+    enabled BOOLEAN,
+    -- Who said whose it is.
+    correlated TEXT NOT NULL,
     password_sync BOOLEAN NOT NULL,
     attributes JSONB NOT NULL,
     vanished BOOLEAN NOT NULL,

@@ -18,7 +18,7 @@ use crate::tx::{Tx, execute, fetch, row};
 use crate::window::Window;
 
 /// Inserts an account, or replaces what is known of it. One that belongs to somebody stays with them: only an
-/// [`intent`](crate::intent) gives it to another. A tombstone stays one: see [`find_again`].
+/// [`intent`](crate::intent) gives it to another. Whose it becomes here was said by somebody, not by a rule. A tombstone stays one: see [`find_again`].
 ///
 /// # Errors
 /// Constraint `account_source_stable_id_key` or `account_source_native_key_key` when another account has that id.
@@ -27,10 +27,12 @@ pub async fn put(tx: &mut Tx<'_>, account: &Account, native_key: &str, now: Date
         tx,
         "store an account",
         "INSERT INTO account (id, identity, source, stable_id, native_id, native_key, name, password_sync, attributes,
-             vanished, created_at, modified_at, name_key, native_id_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13)
+             vanished, created_at, modified_at, name_key, native_id_key, correlated)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13,
+             CASE WHEN CAST($2 AS UUID) IS NULL THEN 'none' ELSE 'manual' END)
          ON CONFLICT (id) DO UPDATE SET identity = COALESCE(account.identity, excluded.identity),
              source = excluded.source, stable_id = excluded.stable_id, native_id = excluded.native_id, native_key = excluded.native_key,
+             correlated = CASE WHEN account.identity IS NULL THEN excluded.correlated ELSE account.correlated END,
              name = excluded.name, password_sync = excluded.password_sync, attributes = excluded.attributes,
              vanished = account.vanished OR excluded.vanished, modified_at = excluded.modified_at,
              name_key = excluded.name_key, native_id_key = excluded.native_id_key",

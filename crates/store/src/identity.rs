@@ -11,6 +11,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::identity_value;
 use crate::tx::{Tx, execute, fetch, row};
 use crate::window::Window;
 use crate::{authorization_code, enrolment, token_family};
@@ -24,11 +25,12 @@ pub async fn put(tx: &mut Tx<'_>, identity: &Identity, now: DateTime<Utc>) -> Re
         tx,
         "store an identity",
         "INSERT INTO identity (id, alias, alias_key, display_name, email, attributes, sign_in_source, enabled, levels,
-             created_at, modified_at, name_key, email_key, firstname_key, lastname_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14)
+             created_at, modified_at, name_key, email_key, firstname_key, lastname_key, retired)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, FALSE)
          ON CONFLICT (id) DO UPDATE SET alias = excluded.alias, alias_key = excluded.alias_key,
              display_name = excluded.display_name, email = excluded.email, attributes = excluded.attributes,
              sign_in_source = excluded.sign_in_source, enabled = excluded.enabled,
+             retired = identity.retired AND NOT excluded.enabled,
              modified_at = excluded.modified_at, name_key = excluded.name_key, email_key = excluded.email_key,
              firstname_key = excluded.firstname_key, lastname_key = excluded.lastname_key",
         identity.id.0,
@@ -46,7 +48,7 @@ pub async fn put(tx: &mut Tx<'_>, identity: &Identity, now: DateTime<Utc>) -> Re
         identity.first_name().map(fold),
         identity.last_name().map(fold),
     )?;
-    Ok(())
+    identity_value::keep(tx, identity).await
 }
 
 /// An identity by its id.
@@ -246,7 +248,7 @@ pub async fn end_all_tokens(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
 }
 
 row! {
-    struct IdentityRow {
+    pub(crate) struct IdentityRow {
         id: Uuid,
         alias: String,
         display_name: String,

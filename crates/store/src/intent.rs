@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use lockstep_core::change::{Intent, IntentKind};
 use lockstep_core::id::{AccountId, IdentityId, IntentId};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -73,6 +74,32 @@ pub async fn find_about(tx: &mut Tx<'_>, identity: IdentityId, account: AccountI
         identity.0,
     )?;
     row.map(Intent::try_from).transpose()
+}
+
+/// What is to become of any of these accounts, each of the identity beside it.
+pub async fn list_about(tx: &mut Tx<'_>, accounts: &[(IdentityId, AccountId)]) -> Result<Vec<Intent>> {
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = match tx {
+        Tx::Sqlite(_) => {
+            "SELECT i.id, i.kind, i.account, i.heir FROM json_each($1) AS wanted JOIN intent i
+                 ON i.bucket = json_extract(wanted.value, '$[0]')
+                 AND i.account = unhex(json_extract(wanted.value, '$[1]'))
+                 AND i.identity = unhex(json_extract(wanted.value, '$[2]'))"
+        }
+        Tx::Postgres(_) => {
+            "SELECT i.id, i.kind, i.account, i.heir FROM jsonb_array_elements($1) AS wanted (value) JOIN intent i
+                 ON i.bucket = CAST(wanted.value ->> 0 AS SMALLINT) AND i.account = CAST(wanted.value ->> 1 AS UUID)
+                 AND i.identity = CAST(wanted.value ->> 2 AS UUID)"
+        }
+    };
+    let wanted = accounts.iter().map(|(identity, account)| {
+        (identity.bucket().number(), account.0.simple().to_string(), identity.0.simple().to_string())
+    });
+    let wanted: Json<Vec<_>> = Json(wanted.collect());
+    let rows = fetch!(tx, fetch_all as IntentRow, "list the intents about accounts", sql, wanted)?;
+    rows.into_iter().map(Intent::try_from).collect()
 }
 
 /// Does what was intended and forgets the intent. The owner of the bucket calls it, once nothing is under way.

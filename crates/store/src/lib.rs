@@ -11,6 +11,7 @@
 //! PostgreSQL a transaction over them works in one bucket, or two when a change is accepted.
 
 pub mod account;
+pub mod aggregation;
 pub mod application;
 pub mod audit;
 pub mod authorization_code;
@@ -27,6 +28,7 @@ mod error;
 pub mod hint;
 pub mod history;
 pub mod identity;
+pub mod identity_value;
 pub mod intent;
 pub mod lane;
 pub mod listing;
@@ -49,6 +51,7 @@ mod store;
 pub mod submission;
 pub mod sync_group;
 pub mod token_family;
+pub mod task;
 pub mod transport_key;
 mod tx;
 mod window;

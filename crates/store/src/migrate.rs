@@ -20,6 +20,7 @@ const MIGRATIONS: [(&str, &str); 5] = [
     ("20261126020000_restore_mark", include_str!("../migrations/20261126020000_restore_mark.sql")),
     ("20261126100000_configuration", include_str!("../migrations/20261126100000_configuration.sql")),
     ("20261127000000_sign_in", include_str!("../migrations/20261127000000_sign_in.sql")),
+    ("20261127000000_aggregation", include_str!("../migrations/20261127000000_aggregation.sql")),
 ];
 
 /// The number of the advisory lock on PostgreSQL: "Lockstep" in ASCII.
@@ -167,6 +168,7 @@ async fn built_in(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
             features: [Feature::Authenticate, Feature::Password].into(),
             policy_holders: Vec::new(),
             concurrency: Source::CONCURRENCY,
+            aggregation: Default::default(),
         };
         source::put(tx, &identity_now, now).await?;
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use lockstep_core::aggregation::Aggregation;
 use lockstep_core::id::SourceId;
 use lockstep_core::password_policy::holder::PolicyHolder;
 use lockstep_core::source::{Feature, Source};
@@ -23,12 +24,12 @@ pub async fn put(tx: &mut Tx<'_>, source: &Source, now: DateTime<Utc>) -> Result
         tx,
         "store a source",
         "INSERT INTO source (id, name, name_key, description, connector, config, features, policy_holders, concurrency,
-             version, created_at, modified_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10)
+             aggregation, version, created_at, modified_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $11, 1, $10, $10)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_key = excluded.name_key,
              description = excluded.description, connector = excluded.connector, config = excluded.config,
              features = excluded.features, policy_holders = excluded.policy_holders,
-             concurrency = excluded.concurrency, version = source.version + 1, modified_at = excluded.modified_at",
+             concurrency = excluded.concurrency, aggregation = excluded.aggregation, version = source.version + 1, modified_at = excluded.modified_at",
         source.id.0,
         source.name.as_str(),
         name_key(&source.name),
@@ -39,6 +40,7 @@ pub async fn put(tx: &mut Tx<'_>, source: &Source, now: DateTime<Utc>) -> Result
         Json(&source.policy_holders),
         i64::from(source.concurrency),
         now,
+        Json(&source.aggregation),
     )?;
     Ok(())
 }
@@ -49,7 +51,7 @@ pub async fn find(tx: &mut Tx<'_>, id: SourceId) -> Result<Option<Source>> {
         tx,
         fetch_optional as SourceRow,
         "find a source",
-        "SELECT id, name, description, connector, config, features, policy_holders, concurrency FROM source
+        "SELECT id, name, description, connector, config, features, policy_holders, concurrency, aggregation FROM source
          WHERE id = $1",
         id.0
     )?;
@@ -70,7 +72,7 @@ pub async fn find_by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Source>>
         tx,
         fetch_optional as SourceRow,
         "find a source by its name",
-        "SELECT id, name, description, connector, config, features, policy_holders, concurrency FROM source
+        "SELECT id, name, description, connector, config, features, policy_holders, concurrency, aggregation FROM source
          WHERE name_key = $1",
         name_key(name)
     )?;
@@ -83,7 +85,7 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Source>> {
         tx,
         fetch_all as SourceRow,
         "list the sources",
-        "SELECT id, name, description, connector, config, features, policy_holders, concurrency FROM source
+        "SELECT id, name, description, connector, config, features, policy_holders, concurrency, aggregation FROM source
          ORDER BY name_key"
     )?;
     rows.into_iter().map(Source::try_from).collect()
@@ -174,6 +176,21 @@ pub async fn references(tx: &mut Tx<'_>, id: SourceId) -> Result<References> {
     Ok(References { group: group.map(|(name,)| name), applications, accounts, people })
 }
 
+/// The version of a source, see [`versions`].
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such source.
+pub async fn version(tx: &mut Tx<'_>, id: SourceId) -> Result<i64> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (i64,),
+        "find the version of a source",
+        "SELECT version FROM source WHERE id = $1",
+        id.0
+    )?;
+    row.map(|(version,)| version).ok_or(Error::NotFound("source"))
+}
+
 /// The version of every source: it rises with each change of the source or of its secrets, so that a node notices that
 /// its connector must be made anew.
 pub async fn versions(tx: &mut Tx<'_>) -> Result<Vec<(SourceId, i64)>> {
@@ -207,6 +224,7 @@ row! {
         features: Json<BTreeSet<Feature>>,
         policy_holders: Json<Vec<PolicyHolder>>,
         concurrency: i64,
+        aggregation: Json<Aggregation>,
     }
 }
 
@@ -224,6 +242,7 @@ impl TryFrom<SourceRow> for Source {
             policy_holders: row.policy_holders.0,
             concurrency: u16::try_from(row.concurrency)
                 .map_err(|_| Error::Corrupt { what: "a source's concurrency", value: row.concurrency.to_string() })?,
+            aggregation: row.aggregation.0,
         })
     }
 }

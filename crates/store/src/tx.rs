@@ -9,6 +9,8 @@
 use std::ops::{Deref, DerefMut};
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
 
 /// A transaction that is under way. Everything done through it is committed together or not at all.
 #[derive(Debug)]
@@ -108,4 +110,28 @@ macro_rules! row {
     };
 }
 
-pub(crate) use {execute, fetch, row};
+/// A text with a list in it, for whichever engine the transaction is of: `texts` or `ids` between what comes before and after.
+/// The list is parameter `$1`, as JSON; ids are written by [`hex_ids`].
+macro_rules! among {
+    ($tx:expr, $before:literal, texts, $after:literal) => {
+        match $tx {
+            $crate::tx::Tx::Sqlite(_) => concat!($before, "(SELECT value FROM json_each($1))", $after),
+            $crate::tx::Tx::Postgres(_) => concat!($before, "(SELECT jsonb_array_elements_text($1))", $after),
+        }
+    };
+    ($tx:expr, $before:literal, ids, $after:literal) => {
+        match $tx {
+            $crate::tx::Tx::Sqlite(_) => concat!($before, "(SELECT unhex(value) FROM json_each($1))", $after),
+            $crate::tx::Tx::Postgres(_) => {
+                concat!($before, "(SELECT CAST(jsonb_array_elements_text($1) AS UUID))", $after)
+            }
+        }
+    };
+}
+
+/// Ids as [`among!`] takes them.
+pub(crate) fn hex_ids(ids: impl IntoIterator<Item = Uuid>) -> Json<Vec<String>> {
+    Json(ids.into_iter().map(|id| id.simple().to_string()).collect())
+}
+
+pub(crate) use {among, execute, fetch, row};

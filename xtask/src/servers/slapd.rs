@@ -41,12 +41,17 @@ pub(crate) struct Slapd {
 impl Slapd {
     /// Fills `folder` and starts slapd on two free ports.
     pub(super) fn start(folder: &Path, log: &Path, stop: &Stop) -> Result<Self> {
+        Self::with(PEOPLE, folder, log, stop)
+    }
+
+    /// The same with so many people.
+    pub(crate) fn with(people: u32, folder: &Path, log: &Path, stop: &Stop) -> Result<Self> {
         for name in ["db", "tls", "run"] {
             fs::create_dir_all(folder.join(name)).with_context(|| format!("creating {name}"))?;
         }
         certificates(&folder.join("tls"), log, stop)?;
         fs::write(folder.join("slapd.conf"), configuration(folder)).context("writing slapd.conf")?;
-        fs::write(folder.join("data.ldif"), ldif::directory(PEOPLE)).context("writing data.ldif")?;
+        fs::write(folder.join("data.ldif"), ldif::directory(people)).context("writing data.ldif")?;
         run(
             Command::new(daemon("slapadd")?)
                 .arg("-q")

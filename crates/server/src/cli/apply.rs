@@ -56,6 +56,9 @@ const FORMAT: &str = r##"The file, by example (names refer to names; most fields
       UPDATE users SET password = :hash WHERE login = :account""" }
   secrets = { password = { file = "billing.password" } }
   policies = [{ policy = "Guests", when = { kind = "external" } }, { policy = "Staff" }]
+  [source.aggregation]                  # how its accounts come in: see `lockstep aggregate`
+  correlation = [{ account = "mail", identity = "email" }]
+  every = "15m"
 
   [[sync-group]]
   name = "Office"

@@ -163,7 +163,7 @@ fn conclude(status: &Status, name: impl Fn(&str) -> String) -> Result<Exit> {
         print::line(format_args!("  {error}"))?;
     }
     print::line("The change failed.")?;
-    Ok(Exit::InPart)
+    Ok(Exit::Unmet)
 }
 
 #[cfg(test)]

@@ -199,7 +199,7 @@ async fn take_over(app: &App, file: &File, format: Format, schema: Arc<Schema>) 
     Ok(match (refused, counts.rejected) {
         (true, _) => Exit::Failed,
         (false, 0) => Exit::Done,
-        (false, _) => Exit::InPart,
+        (false, _) => Exit::Unmet,
     })
 }
 

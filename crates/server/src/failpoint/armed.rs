@@ -101,6 +101,16 @@ failpoints! {
     ImportWithinCommit = "import.within-commit",
     /// It is durable; the next one was not begun.
     ImportAfterCommit = "import.after-commit",
+    /// What a page of an aggregation changes is written and not committed.
+    AggregationWithinPage = "aggregation.within-page",
+    /// A page of an aggregation is durable.
+    AggregationPageWritten = "aggregation.page-written",
+    /// Some of what is gone was taken for gone.
+    AggregationPartGone = "aggregation.part-gone",
+    /// Everything of an aggregation is durable but that it is done.
+    AggregationBeforeEnd = "aggregation.before-end",
+    /// It is known that an aggregation has ended otherwise.
+    AggregationEnded = "aggregation.ended",
 }
 
 /// What happens at the place that is armed.

@@ -44,6 +44,7 @@ impl Host for App {
         let registered =
             self.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { node::register(tx, id, &name, now).await }));
         registered.await.context("cannot make this node known")?;
+        self.waker.is_node(id);
         failpoint!(self, NodeRegistered);
         Ok(())
     }

@@ -30,8 +30,12 @@ pub struct Sources {
 pub struct InUse {
     /// What people call it.
     pub(super) name: String,
+    /// The source as it was when the connector was built.
+    pub(crate) row: Source,
+    /// In which version that was.
+    pub(crate) version: i64,
     /// How it is talked to.
-    pub(super) connector: Box<dyn Connector>,
+    pub(crate) connector: Box<dyn Connector>,
     /// How many talk to it at once.
     pub(super) gate: Arc<Gate>,
 }
@@ -87,7 +91,7 @@ impl Sources {
     }
 
     /// The source as its row says.
-    pub(super) async fn get(&self, id: SourceId) -> Result<Arc<InUse>, SourcesError> {
+    pub(crate) async fn get(&self, id: SourceId) -> Result<Arc<InUse>, SourcesError> {
         let now = self.clock.monotonic();
         let (believed, known) = self.with(id, |live| (live.read_at + BELIEVED > now, live.built.clone()));
         if let Some((_, source)) = known.as_ref().filter(|_| believed) {
@@ -105,8 +109,8 @@ impl Sources {
         let built = match known {
             Some((built, source)) if built == version => source,
             previous => {
-                let source = self.build(&row, secrets)?;
-                tracing::info!(source.id = %id, source.name = row.name, source.version = version, "connector built");
+                let source = self.build(row, version, secrets)?;
+                tracing::info!(source.id = %id, source.name = source.name, source.version = version, "connector built");
                 if let Some((_, old)) = previous {
                     // Whoever is still at work with the old one ends undisturbed.
                     tokio::spawn(async move { old.connector.close().await });
@@ -171,7 +175,7 @@ impl Sources {
         }
     }
 
-    fn build(&self, row: &Source, sealed: BTreeMap<String, Vec<u8>>) -> Result<Arc<InUse>, SourcesError> {
+    fn build(&self, row: Source, version: i64, sealed: BTreeMap<String, Vec<u8>>) -> Result<Arc<InUse>, SourcesError> {
         let opened = sealed.into_iter().map(|(name, sealed)| {
             let binding = Binding::ConnectorSecret { source: row.id, name: &name };
             let wrong = |source| SourcesError::Secret { name: name.clone(), source };
@@ -185,7 +189,7 @@ impl Sources {
             lockstep_connectors::build(&row.connector, &row.config, &secrets, Arc::new(move || clock.utc()))?;
         let gate = self.gate(row.id);
         gate.resize(row.concurrency);
-        Ok(Arc::new(InUse { name: row.name.clone(), connector, gate }))
+        Ok(Arc::new(InUse { name: row.name.clone(), version, connector, gate, row }))
     }
 
     fn with<T>(&self, id: SourceId, act: impl FnOnce(&mut Live) -> T) -> T {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lockstep_core::id::{Bucket, IdentityId};
+use lockstep_core::id::{Bucket, IdentityId, NodeId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Tells the engine that an identity has something new.
@@ -13,6 +13,7 @@ pub struct Waker {
     others: UnboundedSender<IdentityId>,
     inboxes: Mutex<Option<Inboxes>>,
     standing: Mutex<Option<Standing>>,
+    node: Mutex<Option<NodeId>>,
 }
 
 /// Where the hints arrive.
@@ -33,7 +34,7 @@ impl Default for Waker {
     fn default() -> Self {
         let ((sender, own), (to_others, others)) = (unbounded_channel(), unbounded_channel());
         let inboxes = Mutex::new(Some(Inboxes { own, others }));
-        Self { sender, others: to_others, inboxes, standing: Mutex::default() }
+        Self { sender, others: to_others, inboxes, standing: Mutex::default(), node: Mutex::default() }
     }
 }
 
@@ -54,6 +55,16 @@ impl Waker {
     /// Hands on what another process hints at. The engine leaves alone what is not its own.
     pub(super) fn wake_here(&self, identity: IdentityId) {
         let _ = self.sender.send(identity);
+    }
+
+    /// This process is known to the others by that name.
+    pub(super) fn is_node(&self, id: NodeId) {
+        *self.node.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+    }
+
+    /// By which name the others know this process; none before they do.
+    pub(super) fn node(&self) -> Option<NodeId> {
+        *self.node.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A beat succeeded at the monotonic time `at`, and told that these buckets are this node's.

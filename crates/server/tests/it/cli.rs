@@ -1,5 +1,6 @@
 //! The binary as a binary: what it prints, how it ends, and what it leaves on the disk.
 
+mod aggregate;
 mod apply;
 mod demo;
 mod doctor;

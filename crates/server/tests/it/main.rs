@@ -1,5 +1,6 @@
 //! The integration tests of the server: one binary, because linking is what costs.
 
+mod aggregation;
 mod api;
 mod architecture;
 mod cli;

@@ -1,6 +1,7 @@
 //! The store on both engines. Every test of a noun runs on SQLite and on PostgreSQL; what only one engine has is
 //! tested in the file of that engine.
 
+mod aggregation;
 mod bucket;
 mod change;
 mod configuration;
@@ -18,3 +19,4 @@ mod restore;
 mod sample;
 mod sqlite;
 mod submission;
+mod task;

@@ -65,6 +65,7 @@ pub(crate) fn source(n: u128, name: &str) -> Source {
         features: [Feature::Password, Feature::Unlock].into(),
         policy_holders: Vec::new(),
         concurrency: 7,
+        aggregation: Default::default(),
     }
 }
 

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use lockstep_core::aggregation::Aggregation;
 use lockstep_core::id::{ClientId, IdentityId, PersonalAccessTokenId};
 use lockstep_core::scope::{Scopes, UserLevel};
 use lockstep_core::source::Feature;
@@ -69,6 +70,8 @@ pub struct WantedSource {
     pub features: Option<Spanned<BTreeSet<Feature>>>,
     /// How many deliveries may be under way at once.
     pub concurrency: Option<Spanned<u16>>,
+    /// `[source.aggregation]`: how its accounts come in.
+    pub aggregation: Option<Spanned<Aggregation>>,
     /// Which policy binds whom, in order, while it is in no sync group.
     pub policies: Option<Vec<Spanned<WantedHolder>>>,
 }

@@ -2,7 +2,7 @@
 
 use super::lockstep;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "serve",
     "worker",
     "init",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 18] = [
     "export",
     "enrol",
     "token",
+    "aggregate",
     "change-password",
     "status",
     "doctor",
@@ -62,6 +63,8 @@ fn wrong_arguments_end_with_code_2() {
         &["serve", "--port", "1"],
         &["serve", "--listen", "nowhere"],
         &["apply"],
+        &["aggregate"],
+        &["aggregate", "HR", "--accept-deletes", "all"],
         &["init"],
         &["import"],
         &["import", "identities"],

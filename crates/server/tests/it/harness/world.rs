@@ -168,6 +168,7 @@ fn a_source(id: SourceId, name: &str, config: Value, passwords: bool) -> Source 
         features: if passwords { BTreeSet::from([Feature::Password]) } else { BTreeSet::new() },
         policy_holders: Vec::new(),
         concurrency: Source::CONCURRENCY,
+        aggregation: Default::default(),
     }
 }
 

@@ -348,16 +348,6 @@ impl Planner<'_> {
 
 /// The account that stands for the sign-in password in Lockstep itself.
 fn built_in_account(identity: &Identity) -> Write {
-    let account = Account {
-        id: AccountId(identity.id.0),
-        identity: Some(identity.id),
-        source: SourceId::IDENTITY_NOW,
-        stable_id: identity.id.to_string(),
-        native_id: identity.alias.clone(),
-        name: identity.alias.clone(),
-        password_sync: true,
-        attributes: BTreeMap::new(),
-        vanished: false,
-    };
+    let account = Account::built_in(identity);
     Write::Account { account, native_key: Identity::alias_key(&identity.alias) }
 }

@@ -122,6 +122,7 @@ impl Planner<'_> {
                 features: [Feature::Password].into(),
                 policy_holders: Vec::new(),
                 concurrency: Source::CONCURRENCY,
+                aggregation: Default::default(),
             },
             (None, None) => {
                 self.problem(wanted.name.span().start, "a new source needs a connector: \"ldap\" or \"sql\"");
@@ -145,6 +146,16 @@ impl Planner<'_> {
             source.concurrency = *concurrency.get_ref();
             if source.concurrency == 0 {
                 self.problem(concurrency.span().start, "concurrency must be at least 1");
+            }
+        }
+        if let Some(aggregation) = &wanted.aggregation {
+            source.aggregation.clone_from(aggregation.get_ref());
+            if let Some(problem) = source.aggregation.problem() {
+                self.problem(aggregation.span().start, problem);
+            }
+            if source.is_built_in() {
+                let text = format!("{} has no accounts to be read", Source::IDENTITY_NOW);
+                self.problem(aggregation.span().start, text);
             }
         }
         Some(source)

@@ -74,6 +74,12 @@ pub(super) const ROWS: &[Row] = &[
     ("testSourceConnection", "POST /sources/{id}/connector/check-connection", "", &["idn:source-connector:manage"], "---SA-Q"),
     ("testSourceConfiguration", "POST /sources/{id}/connector/test-configuration", "", &["idn:source-connector:manage"], "---SA-Q"),
 
+    ("importAccounts", "POST /sources/{id}/load-accounts", "", &["idn:sources:manage"], "---SA-Q"),
+    ("getTaskStatus", "GET /task-status/{id}", "", &["idn:task-management:read"], "---SAPQ"),
+    ("getTaskStatusList", "GET /task-status", "", &["idn:task-management:read"], "---SAPQ"),
+    ("updateAccount", "PATCH /accounts/{id}", "[]", &["idn:accounts:manage"], "---SA-Q"),
+    ("submitReloadAccount", "POST /accounts/{id}/reload", "", &["idn:accounts-state:manage"], "--HSAPQ"),
+
     ("listAccounts", "GET /accounts", "", &["idn:accounts:read", "idn:accounts:manage"], "--HSAPQ"),
     ("getAccount", "GET /accounts/{id}", "", &["idn:accounts:read", "idn:accounts:manage"], "--HSAPQ"),
     ("unlockAccount", "POST /accounts/{id}/unlock", "", &["idn:accounts-state:manage"], "--HSAPQ"),
@@ -89,6 +95,10 @@ pub(super) const ROWS: &[Row] = &[
     ("createOauthClient", "POST /oauth-clients", "{}", &["sp:oauth-client:manage"], "----A-Q"),
     ("patchOauthClient", "PATCH /oauth-clients/{id}", "[]", &["sp:oauth-client:manage"], "----A-Q"),
     ("deleteOauthClient", "DELETE /oauth-clients/{id}", "", &["sp:oauth-client:manage"], "----A-Q"),
+    ("listPersonalAccessTokens", "GET /personal-access-tokens", "", &["sp:all-personal-access-tokens:read", "sp:all-personal-access-tokens:manage"], "----A-Q"),
+    ("createPersonalAccessToken", "POST /personal-access-tokens", "{}", &["sp:my-personal-access-tokens:manage", "sp:all-personal-access-tokens:manage"], "BUHSA--"),
+    ("patchPersonalAccessToken", "PATCH /personal-access-tokens/{id}", "[]", &["sp:my-personal-access-tokens:manage"], "BUHSA--"),
+    ("deletePersonalAccessToken", "DELETE /personal-access-tokens/{id}", "", &["sp:all-personal-access-tokens:manage"], "BUHSA-Q"),
 ];
 
 #[tokio::test]
