@@ -110,8 +110,8 @@ pub async fn find_stored(tx: &mut Tx<'_>, id: SourceId) -> Result<Option<Stored>
         tx,
         fetch_optional as StoredRow,
         "find a source with its version",
-        "SELECT id, name, description, connector, config, features, policy_holders, concurrency, version, created_at,
-             modified_at FROM source WHERE id = $1",
+        "SELECT id, name, description, connector, config, features, policy_holders, concurrency, aggregation,
+             version, created_at, modified_at FROM source WHERE id = $1",
         id.0
     )?;
     row.map(Stored::try_from).transpose()
@@ -123,8 +123,8 @@ pub async fn list_stored(tx: &mut Tx<'_>) -> Result<Vec<Stored>> {
         tx,
         fetch_all as StoredRow,
         "list the sources with their versions",
-        "SELECT id, name, description, connector, config, features, policy_holders, concurrency, version, created_at,
-             modified_at FROM source ORDER BY name_key"
+        "SELECT id, name, description, connector, config, features, policy_holders, concurrency, aggregation,
+             version, created_at, modified_at FROM source ORDER BY name_key"
     )?;
     rows.into_iter().map(Stored::try_from).collect()
 }
@@ -257,6 +257,7 @@ row! {
         features: Json<BTreeSet<Feature>>,
         policy_holders: Json<Vec<PolicyHolder>>,
         concurrency: i64,
+        aggregation: Json<Aggregation>,
         version: i64,
         created_at: DateTime<Utc>,
         modified_at: DateTime<Utc>,
@@ -268,7 +269,9 @@ impl TryFrom<StoredRow> for Stored {
 
     fn try_from(row: StoredRow) -> Result<Self> {
         let StoredRow { id, name, description, connector, config, features, policy_holders, concurrency, .. } = row;
-        let source = SourceRow { id, name, description, connector, config, features, policy_holders, concurrency };
+        let aggregation = row.aggregation;
+        let source =
+            SourceRow { id, name, description, connector, config, features, policy_holders, concurrency, aggregation };
         Ok(Self {
             source: source.try_into()?,
             version: row.version,

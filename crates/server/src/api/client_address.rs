@@ -9,8 +9,8 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::extract::{FromRef, FromRequestParts};
 use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::serve::IncomingStream;

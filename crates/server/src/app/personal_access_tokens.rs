@@ -3,6 +3,7 @@
 pub mod wanted;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chrono::{DateTime, Months, Utc};
 use json_patch::Patch;
@@ -79,10 +80,10 @@ pub async fn list(app: &App, permit: &Permit, whose: Whose) -> Result<Vec<Found>
             let mut names: HashMap<IdentityId, String> = HashMap::new();
             let mut found = Vec::new();
             for token in tokens {
-                if !names.contains_key(&token.identity) {
-                    names.insert(token.identity, name_of(tx, token.identity).await?);
-                }
-                let owner = names.get(&token.identity).cloned().unwrap_or_default();
+                let owner = match names.entry(token.identity) {
+                    Entry::Occupied(known) => known.get().clone(),
+                    Entry::Vacant(place) => place.insert(name_of(tx, token.identity).await?).clone(),
+                };
                 found.push(Found { token, owner });
             }
             Ok::<_, lockstep_store::Error>(found)

@@ -3,7 +3,6 @@
 //! The code comes behind the `#` of a link, which a browser sends to nobody; a small script puts it into the form, and
 //! where there is no script the person does.
 
-
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};

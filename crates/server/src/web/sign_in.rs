@@ -3,7 +3,6 @@
 //! Nobody stays signed in here: each client asks for the password. Nor is anybody asked whether the client may: who makes
 //! clients is an administrator.
 
-
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

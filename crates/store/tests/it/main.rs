@@ -17,6 +17,7 @@ mod people;
 mod postgres;
 mod restore;
 mod sample;
+mod sign_in;
 mod sqlite;
 mod submission;
 mod task;

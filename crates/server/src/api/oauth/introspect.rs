@@ -9,9 +9,9 @@ use super::attempt::attempt;
 use super::parameters::Parameters;
 use super::revoke::TokenOfClient;
 use super::{OAuthError, OAuthErrorBody};
-use crate::api::error::{Error, ErrorResponse, MessageError, ProtocolError};
 use crate::api::Api;
 use crate::api::client_address::ClientAddress;
+use crate::api::error::{Error, ErrorResponse, MessageError, ProtocolError};
 use crate::app::introspect_token::{Introspected, introspect_token};
 
 /// Whether a token lives, and whose it is. Of one that does not live nothing else is said.

@@ -7,9 +7,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::attempt::attempt;
 use super::parameters::Parameters;
 use super::{OAuthError, OAuthErrorBody};
-use crate::api::error::{Error, ErrorResponse, MessageError, ProtocolError};
 use crate::api::Api;
 use crate::api::client_address::ClientAddress;
+use crate::api::error::{Error, ErrorResponse, MessageError, ProtocolError};
 use crate::app::revoke_token::revoke_token;
 
 /// A token, and the credentials of the client that has it, which may stand in an `Authorization: Basic` header instead.
