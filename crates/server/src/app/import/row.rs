@@ -69,10 +69,10 @@ pub type Rows = Box<dyn Iterator<Item = Result<Row, Unreadable>> + Send>;
 pub type Open = Arc<dyn Fn() -> Result<Rows, Unreadable> + Send + Sync>;
 
 macro_rules! fields {
-    ($($field:ident = $name:literal,)*) => {
+    ($($(#[$about:meta])* $field:ident = $name:literal,)*) => {
         /// A field of a row.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Field { $(#[doc = $name] $field,)* }
+        pub enum Field { $($(#[$about])* $field,)* }
 
         /// Every field with its name. Where it stands in this list is its number in a place.
         const FIELDS: &[(Field, &str)] = &[$((Field::$field, $name),)*];
@@ -80,21 +80,37 @@ macro_rules! fields {
 }
 
 fields! {
+    /// The row as a whole.
     Row = "",
+    /// A person's login name.
     Alias = "alias",
+    /// A person's id.
     Id = "id",
+    /// What a person is called.
     DisplayName = "displayName",
+    /// Where mail reaches a person.
     Email = "email",
+    /// Whether a person may do anything.
     Enabled = "enabled",
+    /// The source whose password signs a person in.
     SignInSource = "signInSource",
+    /// What a person is in the organisation.
     Levels = "levels",
+    /// What policies look at.
     Attributes = "attributes",
+    /// Where an account is.
     Source = "source",
+    /// How the system names an account.
     NativeId = "nativeId",
+    /// What the system never changes about an account.
     StableId = "stableId",
+    /// What people read of an account.
     Name = "name",
+    /// Whether a change on another source of the group reaches an account.
     PasswordSync = "passwordSync",
+    /// Whose an account is.
     Identity = "identity",
+    /// Whether an account is gone from its source.
     Gone = "gone",
 }
 

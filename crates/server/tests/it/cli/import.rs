@@ -300,7 +300,7 @@ fn killed(installation: &Installation, failpoint: &str) {
     installation.write("people.csv", &format!("alias,displayName,department\n{text}"));
     let mut command = super::command(installation.path());
     let ended = command.args(["import", "identities", "people.csv"]).env("LOCKSTEP_FAILPOINT", failpoint).output();
-    assert_eq!(ended.unwrap().status.signal(), Some(9), "it was not killed");
+    assert_eq!(ended.expect("it runs").status.signal(), Some(9), "it was not killed");
 }
 
 #[test]
