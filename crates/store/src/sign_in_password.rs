@@ -136,6 +136,18 @@ pub async fn forgive(tx: &mut Tx<'_>, identity: IdentityId, hash: &[u8]) -> Resu
     Ok(forgiven == 1)
 }
 
+/// Forgets the wrong tries: somebody who may has unlocked the identity.
+pub async fn unlock(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
+    execute!(
+        tx,
+        "unlock an identity",
+        "UPDATE sign_in_password SET failures = 0, failed_at = NULL WHERE bucket = $1 AND identity = $2",
+        identity.bucket().number(),
+        identity.0,
+    )?;
+    Ok(())
+}
+
 /// Replaces the hash by another of the same password, at today's cost, unless the password was changed meanwhile.
 pub async fn rehash(tx: &mut Tx<'_>, identity: IdentityId, old: &[u8], new: &[u8]) -> Result<()> {
     execute!(

@@ -22,8 +22,6 @@ const CREATED: &str = "createTimestamp";
 /// How far before the mark a reading of changes begins. Servers that replicate to each other stamp a change by their own
 /// clocks and pass it on later, so it may arrive with an earlier time than changes that were seen already.
 const OVERLAP: TimeDelta = TimeDelta::seconds(60);
-/// How often the question for the newest change is narrowed before it is read to the end.
-const NARROWINGS: usize = 4;
 
 /// What a reading needs to know.
 #[derive(Clone, Copy)]
@@ -47,11 +45,11 @@ impl Reader<'_> {
     ) -> Result<Reading, Failure> {
         // A mark that is none of ours leads to a reading of everything.
         let since = since.and_then(Timestamp::parse);
-        let mark = self.newest(connection, since).await?.max(since);
         let filter = match since {
             None => self.accounts.filter.clone(),
             Some(since) => changed_since(&self.accounts.filter, since.before(OVERLAP)),
         };
+        let mark = self.newest(connection, &filter).await?.max(since);
         let search = self.search(filter);
         let mut cookie = Vec::new();
         loop {
@@ -118,34 +116,23 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    /// The newest `modifyTimestamp` among the accounts, or since a time before; none if the directory does not show it.
+    /// The newest `modifyTimestamp` among the entries of a filter; none if the directory does not show it.
     ///
-    /// No directory can be relied on to sort. A page shows some of the times; asking for newer ones than those leaves
-    /// few after a question or two, without reading every entry twice.
-    async fn newest(self, connection: &mut Connection, since: Option<Timestamp>) -> Result<Option<Timestamp>, Failure> {
-        let mut newest = since;
-        for narrowings in 0.. {
-            let filter = match newest {
-                None => self.accounts.filter.clone(),
-                // There is no "greater than" in filters.
-                Some(time) => format!("(&{}({MODIFIED}>={time})(!({MODIFIED}<={time})))", self.accounts.filter),
-            };
-            let search = Search { wanted: [MODIFIED.to_owned()].into(), ..self.search(filter) };
-            let (mut cookie, mut found) = (Vec::new(), newest);
-            loop {
-                let mut page = Page::ask(connection, &search, self.accounts.page_size, cookie).await?;
-                while let Some(entry) = page.next().await? {
-                    found = found.max(Values::of(&entry).first(MODIFIED).and_then(Timestamp::parse));
-                }
-                match page.end().await?.map_err(|answer| self.refusal(&answer))? {
-                    None => return Ok(found),
-                    Some(_) if found > newest && narrowings < NARROWINGS => break,
-                    Some(next) => cookie = next,
-                }
+    /// It takes a pass of its own over the entries, of one attribute: no directory can be relied on to sort, and asking
+    /// for times greater than one that was seen takes some of them longer than sending all.
+    async fn newest(self, connection: &mut Connection, filter: &str) -> Result<Option<Timestamp>, Failure> {
+        let search = Search { wanted: [MODIFIED.to_owned()].into(), ..self.search(filter.to_owned()) };
+        let (mut cookie, mut newest) = (Vec::new(), None);
+        loop {
+            let mut page = Page::ask(connection, &search, self.accounts.page_size, cookie).await?;
+            while let Some(entry) = page.next().await? {
+                newest = newest.max(Values::of(&entry).first(MODIFIED).and_then(Timestamp::parse));
             }
-            newest = found;
+            match page.end().await?.map_err(|answer| self.refusal(&answer))? {
+                Some(next) => cookie = next,
+                None => return Ok(newest),
+            }
         }
-        Ok(newest)
     }
 
     fn search(self, filter: String) -> Search {

@@ -99,7 +99,7 @@ async fn a_reading_of_changes_gives_those_and_little_else() {
     let connector = directory.connector(json!({ "page_size": 100 }));
     let all = read(connector.as_ref(), None).await;
     assert_eq!(all.accounts.len(), 1500);
-    assert_eq!(all.mark(), Some("20200101002459Z"), "the newest, though it is not on the first page");
+    assert_eq!(all.mark(), Some("20200101002459Z"), "the newest, though it is on the last page");
     modify_at(&directory.url, &format!("dn: {}\nchangetype: modify\nreplace: sn\nsn: New\n", person(3)));
     let one = "objectClass: inetOrgPerson\nuid: new\ncn: New\nsn: New\n";
     modify_at(&directory.url, &format!("dn: uid=new,ou=people,dc=example,dc=test\nchangetype: add\n{one}"));

@@ -63,8 +63,13 @@ pub struct Source {
     /// How many deliveries may be under way at once. Lockstep's own.
     #[schema(minimum = 1, maximum = 65535)]
     concurrency: u16,
-    /// Whether it was made for people's own data.
+    /// How its accounts come in, in the words of the apply file. Lockstep's own.
+    #[schema(value_type = Object)]
+    aggregation: Value,
+    /// Whether its accounts make identities.
     authoritative: bool,
+    /// How many of a hundred accounts may vanish before somebody is asked.
+    delete_threshold: u8,
     /// Not known without a test of its connection.
     healthy: bool,
     /// The same in the contract's words.
@@ -114,6 +119,9 @@ pub struct SourceRequest {
     /// How many deliveries may be under way at once. Lockstep's own.
     #[schema(minimum = 1, maximum = 65535)]
     concurrency: Option<u16>,
+    /// How its accounts come in, in the words of the apply file. Lockstep's own.
+    #[schema(value_type = Option<Object>)]
+    aggregation: Option<Value>,
 }
 
 impl SourceRequest {
@@ -124,6 +132,10 @@ impl SourceRequest {
         if self.concurrency == Some(0) {
             return Err(AppError::Illegal { field: "concurrency", reason: "must be at least 1".to_owned() });
         }
+        let aggregation = self.aggregation.map(serde_path_to_error::deserialize).transpose().map_err(|error| {
+            let reason = format!("cannot be read: {} is wrong", error.path());
+            AppError::Illegal { field: "aggregation", reason }
+        })?;
         Ok(Draft {
             name: required("name", self.name, LONGEST_NAME)?,
             description: optional("description", self.description, LONGEST_DESCRIPTION)?.unwrap_or_default(),
@@ -131,6 +143,7 @@ impl SourceRequest {
             config,
             features: features.transpose()?,
             concurrency: self.concurrency,
+            aggregation,
         })
     }
 }
@@ -162,7 +175,7 @@ impl From<Told> for Source {
     fn from(told: Told) -> Self {
         let Told { stored, policies } = told;
         let kind = stored.source.kind().to_owned();
-        let Row { id, name, description, connector, config, features, policy_holders, concurrency } = stored.source;
+        let Row { id, name, description, connector, config, features, policy_holders, concurrency, aggregation } = stored.source;
         let mut seen = BTreeSet::new();
         let holders = policy_holders.iter().filter(|holder| seen.insert(holder.policy_id));
         let password_policies = holders.map(|holder| Reference {
@@ -186,7 +199,10 @@ impl From<Told> for Source {
             },
             password_policies: password_policies.collect(),
             concurrency,
-            authoritative: false,
+            authoritative: aggregation.authoritative,
+            delete_threshold: aggregation.guard,
+            // Our own struct, which has nothing that JSON lacks.
+            aggregation: serde_json::to_value(&aggregation).unwrap_or_default(),
             healthy: false,
             status: Told::STATUS.to_owned(),
             created: instant(stored.created_at),

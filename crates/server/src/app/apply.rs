@@ -164,6 +164,7 @@ mod tests {
             features: Default::default(),
             policy_holders: vec![],
             concurrency: 1,
+            aggregation: Default::default(),
         };
         assert_eq!(native_key(&source, "uid=Abby, OU=People"), native_key(&source, "UID=abby,ou=people"));
         source.connector = "sql".to_owned();

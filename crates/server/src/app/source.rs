@@ -14,6 +14,7 @@ mod test_connection;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use lockstep_core::aggregation::Aggregation;
 use lockstep_core::audit::{Action, Detail, Event, Outcome};
 use lockstep_core::filter::Value;
 use lockstep_core::filter::apply::Record;
@@ -60,6 +61,8 @@ pub struct Draft {
     pub features: Option<BTreeSet<Feature>>,
     /// How many deliveries may be under way at once.
     pub concurrency: Option<u16>,
+    /// How its accounts come in.
+    pub aggregation: Option<Aggregation>,
 }
 
 impl Told {
@@ -163,6 +166,7 @@ fn drafted(base: Source, draft: &Draft) -> Source {
         description: draft.description.clone(),
         config,
         concurrency: draft.concurrency.unwrap_or(base.concurrency),
+        aggregation: draft.aggregation.clone().unwrap_or_else(|| base.aggregation.clone()),
         features: draft.features.clone().unwrap_or_else(|| base.features.clone()),
         ..base
     }

@@ -33,7 +33,7 @@ impl OwnDirectory {
         let settings = fs::read_to_string(template.join("slapd.conf")).expect("slapd.conf");
         let settings = settings
             .replace(&template.display().to_string(), &folder.path().display().to_string())
-            .replace("database monitor", &format!("index entryUUID,modifyTimestamp eq\n{more}\ndatabase monitor"));
+            .replace("database monitor", &format!("index entryUUID eq\n{more}\ndatabase monitor"));
         fs::write(folder.path().join("slapd.conf"), settings).expect("written");
         fs::write(folder.path().join("data.ldif"), ldif(&template, people)).expect("written");
         let filled = Command::new(daemon("slapadd"))

@@ -21,7 +21,8 @@ use crate::app::source;
 use crate::auth::Permit;
 
 /// What a patch may touch.
-const WRITABLE: [&str; 5] = ["name", "description", "features", "connectorAttributes", "concurrency"];
+const WRITABLE: [&str; 6] =
+    ["name", "description", "features", "connectorAttributes", "concurrency", "aggregation"];
 
 /// Create a source
 ///
@@ -95,7 +96,7 @@ pub(in crate::api) async fn put_source(
 /// Change a source
 ///
 /// Applies a JSON Patch (RFC 6902) to what is told of the source. `/name`, `/description`, `/features`,
-/// `/connectorAttributes` and `/concurrency` can be changed.
+/// `/connectorAttributes`, `/concurrency` and `/aggregation` can be changed.
 #[utoipa::path(
     patch,
     path = "/sources/{id}",

@@ -25,7 +25,7 @@ pub async fn unlock(app: &App, permit: &Permit, id: AccountId) -> Result<(), Err
         let (now, event) = (app.clock.utc(), event(app, permit, Action::UserUnlock, &listed, Outcome::Passed));
         let written = app.store.write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
-                sign_in_password::forgive(tx, person).await?;
+                sign_in_password::unlock(tx, person).await?;
                 audit::append(tx, draw_id_at(now), &event).await
             })
         });

@@ -24,6 +24,7 @@ pub async fn create(app: &App, permit: &Permit, connector: String, draft: Draft)
         features: Default::default(),
         policy_holders: Vec::new(),
         concurrency: Source::CONCURRENCY,
+        aggregation: Default::default(),
     };
     let mut made = drafted(base, &draft);
     let can = judge::connect(app, &made, draft.secrets.clone())?;

@@ -26,8 +26,18 @@ pub(super) fn connect(
     let secrets: Secrets = secrets.into_iter().collect();
     let clock = app.clock.clone();
     let built = lockstep_connectors::build(&source.connector, &source.config, &secrets, Arc::new(move || clock.utc()));
+    if let Some(problem) = source.aggregation.problem() {
+        return Err(Error::Illegal { field: "aggregation", reason: format!("is wrong: {problem}") });
+    }
     match built {
-        Ok(connector) => Ok(connector.capabilities()),
+        Ok(connector) => {
+            let can = connector.capabilities();
+            if source.aggregation.every.is_some() && !can.read_accounts {
+                let reason = "says every, but connectorAttributes do not say how accounts are read".to_owned();
+                return Err(Error::Illegal { field: "aggregation", reason });
+            }
+            Ok(can)
+        }
         Err(error @ ConfigError::UnknownKind { .. }) => {
             Err(Error::Illegal { field: "connector", reason: format!("is wrong: {error}") })
         }

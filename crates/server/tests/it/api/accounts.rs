@@ -99,7 +99,7 @@ async fn unlocking_the_built_in_account_forgives_wrong_sign_ins() {
     let client = harness.client_token("sp:scopes:all").await;
     let change = harness.post("/v2024/set-password", &client, &set).await.with_status(202);
     assert_eq!(harness.final_status(&client, change["requestId"].as_str().expect("an id")).await["state"], "FINISHED");
-    harness.write(move |tx| Box::pin(async move { sign_in_password::fail(tx, abby, now).await.map(|_| ()) })).await;
+    harness.write(move |tx| Box::pin(async move { sign_in_password::tried(tx, abby, 3, now).await })).await;
 
     let helga = harness.person_token(harness.world.helga).await;
     harness.post(&format!("/v2024/accounts/{abby}/unlock"), &helga, &Value::Null).await.with_status(202);

@@ -3,8 +3,7 @@
 mod matrix;
 
 use lockstep_core::id::{ClientId, IdentityId};
-use lockstep_core::scope::UserLevel;
-use lockstep_store::{account, client, identity, personal_access_token};
+use lockstep_store::{client, identity, personal_access_token};
 use lockstep_vault::token::Claims;
 use serde_json::json;
 

@@ -1,5 +1,6 @@
 //! Our own OpenAPI document.
 
+use lockstep_core::operation::Operation;
 use serde_json::Value;
 
 use crate::harness::{Answer, Harness};
