@@ -12,6 +12,7 @@ mod fill;
 mod http;
 mod jobs;
 mod least;
+mod lists;
 mod opener;
 mod rows;
 mod serve;
@@ -38,6 +39,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Fill(fill::Fill),
+    Lists(lists::Lists),
     Prepare(jobs::Prepare),
     Deliver(deliver::Deliver),
     Straight(straight::Straight),
@@ -63,6 +65,7 @@ fn execute(command: Command) -> Result<()> {
     let work = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let said = match command {
         Command::Fill(arguments) => work()?.block_on(fill::run(arguments))?,
+        Command::Lists(arguments) => work()?.block_on(lists::run(arguments))?,
         Command::Prepare(arguments) => load()?.block_on(jobs::run(arguments))?,
         Command::Deliver(arguments) => load()?.block_on(deliver::run(arguments))?,
         Command::Straight(arguments) => work()?.block_on(straight::run(arguments))?,

@@ -3,6 +3,7 @@
 mod aggregation;
 mod fsync;
 mod kill;
+mod lists;
 mod nodes;
 mod padding;
 mod restore;
@@ -24,6 +25,7 @@ pub(crate) enum Proof {
     Padding(padding::Padding),
     Simulation(simulation::Simulation),
     Kill(kill::Kill),
+    Lists(lists::Lists),
     Nodes(nodes::Nodes),
     Restore(restore::Restore),
 }
@@ -36,6 +38,7 @@ pub(crate) fn run(proof: &Proof, paths: &Paths, stop: &Stop) -> Result<ExitCode>
         Proof::Padding(arguments) => padding::run(arguments, paths),
         Proof::Simulation(arguments) => simulation::run(arguments, paths),
         Proof::Kill(arguments) => kill::run(arguments, paths, stop),
+        Proof::Lists(arguments) => lists::run(arguments, paths, stop),
         Proof::Nodes(arguments) => nodes::run(arguments, paths, stop),
         Proof::Restore(arguments) => restore::run(arguments, paths, stop),
     }

@@ -55,13 +55,13 @@ fn name(n: usize) -> &'static str {
 fn person(n: usize) -> Identity {
     let mut person = sample_identity(n as u128, &format!("{}{n}", name(n)));
     person.display_name = name(n * 7).to_owned();
-    person.email = (n % 4 != 0).then(|| format!("{}@example.test", name(n * 3)));
+    person.email = (!n.is_multiple_of(4)).then(|| format!("{}@example.test", name(n * 3)));
     for (key, every) in [("firstname", 3), ("givenName", 2), ("lastname", 5), ("sn", 4)] {
-        if n % every == 0 {
+        if n.is_multiple_of(every) {
             person.attributes.insert(key.to_owned(), name(n + every).to_owned());
         }
     }
-    person.enabled = n % 5 != 0;
+    person.enabled = !n.is_multiple_of(5);
     person
 }
 
@@ -165,7 +165,7 @@ fn filters(collection: &'static Collection) -> impl Strategy<Value = String> {
 
 fn value(field: &Field, operator: Operator, n: usize) -> String {
     match field.kind {
-        Kind::Bool => (n % 2 == 0).to_string(),
+        Kind::Bool => n.is_multiple_of(2).to_string(),
         Kind::Instant => at(n as i64 % 34).to_rfc3339(),
         Kind::Id => {
             let id = match n % 4 {

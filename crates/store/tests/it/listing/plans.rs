@@ -42,7 +42,7 @@ const OF_ACCOUNTS: [&str; 14] = [
     r#"sourceId eq "4c6f636b7374457080004964656e7400""#,
     "uncorrelated eq true",
     r#"identity.name eq "Person 77""#,
-    r#"identity.name sw "Person 77""#,
+    r#"identity.name sw "Person 7777""#,
     r#"source.displayableName eq "Directory""#,
     "created gt 2040-01-01T00:00:00Z",
     "modified ge 2040-01-01T00:00:00Z",
@@ -53,7 +53,7 @@ const OF_ACCOUNTS: [&str; 14] = [
 const PEOPLE: u32 = 80_000;
 
 /// Fills the two tables with one statement each.
-async fn fill(database: &Database, people: u32) {
+async fn fill(database: &Database, count: u32) {
     let work = database.write(move |tx| {
         Box::pin(async move {
             source::put(tx, &sample_source(1, "Directory"), at(1)).await?;
@@ -74,10 +74,10 @@ async fn fill(database: &Database, people: u32) {
                 true => format!("unhex('{}')", source_id(1)),
                 false => format!("CAST('{}' AS UUID)", source_id(1)),
             };
-            let numbers = |count: u32| {
+            let numbers = |many: u32| {
                 format!(
                     "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {})",
-                    count - 1
+                    many - 1
                 )
             };
             let people = format!(
@@ -86,7 +86,7 @@ async fn fill(database: &Database, people: u32) {
                  {} SELECT {}, 'Person' || n, 'person' || n, 'Person ' || n, 'p' || n || '@example.test', '{{}}', {built_in},
                      n % 100 <> 0, '[]', {time}, {time}, 'person ' || n, 'p' || n || '@example.test', 'first' || n,
                      'last' || n FROM numbers",
-                numbers(people),
+                numbers(count),
                 id(0, "n"),
             );
             let accounts = format!(
@@ -95,7 +95,7 @@ async fn fill(database: &Database, people: u32) {
                  {} SELECT {}, CASE WHEN n % 100 = 0 THEN NULL ELSE {} END,
                      CASE WHEN n % 2 = 0 THEN {built_in} ELSE {directory} END, 's' || n, 'CN=' || n, 'cn=' || n,
                      'account' || n, TRUE, '{{}}', n % 50 = 1, {time}, {time}, 'account' || n, 'cn=' || n FROM numbers",
-                numbers(3 * people),
+                numbers(3 * count),
                 id(1, "n"),
                 id(0, "(n / 3)"),
             );
