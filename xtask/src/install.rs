@@ -4,7 +4,7 @@
 //! installed again whenever its committed list of versions changes. A tool that cannot be installed is not silently
 //! left out: the error says which command would install it.
 
-mod debian;
+pub(crate) mod debian;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,10 @@ const CARGO_DENY: &str = "0.20.2";
 pub(crate) enum Tool {
     /// slapd and its clients, PostgreSQL, MariaDB, openssl.
     Servers,
+    /// What builds a Debian package.
+    Packaging,
+    /// What tries a Debian package on a bare system.
+    Bare,
     /// `cargo deny`.
     CargoDeny,
     /// The Python SDK, the line with the version first in the address.
@@ -54,6 +58,8 @@ impl Installer<'_> {
     pub(crate) fn ensure(&self, tool: Tool) -> Result<()> {
         match tool {
             Tool::Servers => self.packages(&debian::missing_servers()),
+            Tool::Packaging => self.packages(&debian::missing_packaging()),
+            Tool::Bare => self.packages(&debian::missing_bare()),
             Tool::CargoDeny => self.cargo_deny(),
             Tool::Python142 => self.python("venv-142", "requirements-142.txt"),
             Tool::PythonLatest => self.python("venv-latest", "requirements-latest.txt"),

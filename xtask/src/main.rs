@@ -1,4 +1,4 @@
-//! What a developer or CI runs: `cargo xtask test`, `prove`, `bench` and `dev`.
+//! What a developer or CI runs: `cargo xtask test`, `prove`, `bench`, `package` and `dev`.
 //!
 //! It installs the tools that the tests need, starts real servers on loopback in a folder of their own, runs every
 //! check, and stops what it started. It is no part of the product and no product code depends on it.
@@ -9,6 +9,7 @@ mod bench;
 mod http;
 mod install;
 mod lockstep;
+mod package;
 mod paths;
 mod process;
 mod prove;
@@ -55,6 +56,7 @@ enum Command {
     /// Every row is a ratio of two sides that take turns in one run. All of it takes about 20 minutes, and nothing else
     /// should run on the machine meanwhile. The exit code is 0 only if every goal is met and no row is void.
     Bench(bench::Arguments),
+    Package(package::Arguments),
     /// Start slapd, PostgreSQL and MariaDB for tests run by hand, and keep them until Ctrl-C.
     ///
     /// Standard output is the variables as shell exports, so that another terminal can take them:
@@ -83,6 +85,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Test(arguments) => test::run(&arguments, &paths, &stop),
         Command::Prove { proof } => prove::run(&proof, &paths, &stop),
         Command::Bench(arguments) => bench::run(&arguments, &paths, &stop),
+        Command::Package(arguments) => package::run_command(&arguments, &paths, &stop),
         Command::Dev { no_install } => dev(&Installer { allowed: !no_install, paths: &paths, stop: &stop }),
     }
 }

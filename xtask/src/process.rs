@@ -163,6 +163,23 @@ impl Service {
         }
         Ok(())
     }
+
+    /// Waits until `ready` says yes, or the server has ended by itself and well.
+    pub(crate) fn wait_for_end_or(&mut self, stop: &Stop, ready: impl Fn() -> bool) -> Result<()> {
+        let begin = Instant::now();
+        while !ready() {
+            stop.check()?;
+            match self.child.try_wait()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("{} ended with {status}:\n{}", self.name, tail(&self.log, 30)),
+                None => sleep(TICK),
+            }
+            if begin.elapsed() > READY_LIMIT {
+                bail!("{} did not do it in {READY_LIMIT:?}:\n{}", self.name, tail(&self.log, 30));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Service {

@@ -5,6 +5,7 @@ mod fsync;
 mod kill;
 mod lists;
 mod nodes;
+mod package;
 mod padding;
 mod restore;
 pub(crate) mod simulation;
@@ -28,6 +29,7 @@ pub(crate) enum Proof {
     Lists(lists::Lists),
     Nodes(nodes::Nodes),
     Restore(restore::Restore),
+    Package(package::Package),
 }
 
 /// Proves it. The exit code is 0 only if all of it holds.
@@ -41,5 +43,6 @@ pub(crate) fn run(proof: &Proof, paths: &Paths, stop: &Stop) -> Result<ExitCode>
         Proof::Lists(arguments) => lists::run(arguments, paths, stop),
         Proof::Nodes(arguments) => nodes::run(arguments, paths, stop),
         Proof::Restore(arguments) => restore::run(arguments, paths, stop),
+        Proof::Package(_) => package::run(paths, stop),
     }
 }

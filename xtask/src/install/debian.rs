@@ -34,6 +34,35 @@ pub(super) fn missing_servers() -> Vec<&'static str> {
     missing
 }
 
+/// The packages that building one takes.
+pub(super) fn missing_packaging() -> Vec<&'static str> {
+    missing_programs(&[("dpkg-deb", "dpkg"), ("strip", "binutils"), ("git", "git")])
+}
+
+/// The packages that trying one takes.
+pub(super) fn missing_bare() -> Vec<&'static str> {
+    missing_programs(&[
+        ("debootstrap", "debootstrap"),
+        ("systemd-analyze", "systemd"),
+        ("sqlite3", "sqlite3"),
+        ("openssl", "openssl"),
+        ("strace", "strace"),
+    ])
+}
+
+/// Where this machine's apt takes Debian from: the release, and the address of its mirror.
+pub(crate) fn release_and_mirror() -> Result<(String, String)> {
+    let release = fs::read_to_string("/etc/os-release").context("reading /etc/os-release")?;
+    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    let codename = codename.context("/etc/os-release names no release of Debian")?.trim_matches('"').to_owned();
+    let format = "$(CODENAME) $(COMPONENT) $(REPO_URI)";
+    let output = Command::new("apt-get").args(["indextargets", "--format", format]).output().context("asking apt")?;
+    let lines = String::from_utf8(output.stdout).context("apt names no text")?;
+    let wanted = format!("{codename} main ");
+    let mirror = lines.lines().find_map(|line| line.strip_prefix(&wanted)).map(ToOwned::to_owned);
+    Ok((codename, mirror.context("apt has no mirror of Debian's main archive; is `apt-get update` done?")?))
+}
+
 /// The packages that a virtual environment needs; Debian's Python comes without the module for them.
 pub(super) fn missing_python() -> Vec<&'static str> {
     let usable = succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]));

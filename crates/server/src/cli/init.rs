@@ -12,27 +12,29 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use lockstep_vault::master_key::MasterKey;
 
-use super::{Exit, enrol, print};
+use super::{Exit, config_path, enrol, print};
 use crate::app::{App, Role};
 use crate::config::Config;
 
 /// Make a configuration, a master key and a database
 ///
 /// Writes into the data folder: lockstep.toml (unless --config names another place), master.key, which only its owner
-/// may read, and the database lockstep.db. Nothing that exists is overwritten. There is no first password: --admin gives a link
-/// with which the first administrator sets one; `lockstep enrol` gives another.
+/// may read, and the database lockstep.db. Without --data the configuration is there already, as a package brings it: what
+/// it names is made. Nothing that exists is overwritten. There is no first password: --admin gives a link with which the
+/// first administrator sets one; `lockstep enrol` gives another.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lockstep init --data ./data --admin admin
+  lockstep --config /etc/lockstep/lockstep.toml init --admin admin
   lockstep --config /etc/lockstep/lockstep.toml init --data /var/lib/lockstep --listen 0.0.0.0:8443
 
 Keep a copy of master.key apart from the database's backups: each is useless without the other.")]
 pub(super) struct Init {
     /// The data folder; made where it is missing
     #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    data: Option<PathBuf>,
     /// The address to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", requires = "data")]
     listen: SocketAddr,
     /// The login name of the first administrator: a link is shown with which that person sets a password
     #[arg(long, value_name = "ALIAS")]
@@ -51,18 +53,13 @@ pub(super) struct Files {
 
 /// Runs the command.
 pub(super) async fn run(arguments: Init, config: Option<&Path>) -> Result<Exit> {
-    let files = create(&arguments.data, arguments.listen, config).await?;
+    let Some(data) = &arguments.data else { return complete(config, arguments.admin.as_deref()).await };
+    let files = create(data, arguments.listen, config).await?;
     print::line(format_args!("Made {}", files.config.display()))?;
     print::line(format_args!("Made {}", files.master_key.display()))?;
     print::line(format_args!("Made {}", files.database.display()))?;
     if let Some(alias) = &arguments.admin {
-        let app = App::open(Config::read(&files.config)?, Role::Tool).await?;
-        let link = enrol::made(&app, alias, true).await;
-        app.close().await;
-        let config = files.config.display();
-        let again =
-            format!("all of it is made; try `lockstep --config {config} enrol ALIAS --admin` for the administrator");
-        enrol::print_link(alias, &link.context(again)?)?;
+        first_administrator(&files.config, alias).await?;
     }
     let program = format!("lockstep --config {}", files.config.display());
     print::line(format_args!(
@@ -74,6 +71,62 @@ Next:
   4. {program} serve",
         files.master_key.display()
     ))?;
+    Ok(Exit::Done)
+}
+
+/// Shows the link with which the first administrator sets a password.
+async fn first_administrator(config: &Path, alias: &str) -> Result<()> {
+    let app = App::open(Config::read(config)?, Role::Tool).await?;
+    let link = enrol::made(&app, alias, true).await;
+    app.close().await;
+    let config = config.display();
+    let again = format!("all of it is made; try `lockstep --config {config} enrol ALIAS --admin` for the administrator");
+    enrol::print_link(alias, &link.context(again)?)
+}
+
+/// Makes what a configuration names that exists: the master key's file, and the database.
+async fn complete(named: Option<&Path>, admin: Option<&str>) -> Result<Exit> {
+    let Ok(path) = config_path(named) else {
+        eprintln!(
+            "error: there is no configuration to go by: name a folder with --data DIR, or a file with --config FILE"
+        );
+        return Ok(Exit::Usage);
+    };
+    let config = Config::read(path)?;
+    let database = config.store.url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    let database = database.map(PathBuf::from);
+    for path in config.master_key.file.iter().chain(&database).chain(&config.restore_mark()) {
+        if path.exists() {
+            bail!("{} exists already; nothing was made or overwritten", path.display());
+        }
+    }
+    if let Some(key) = &config.master_key.file {
+        MasterKey::create_file(key)?;
+    }
+    let made = config.master_key.file.clone();
+    match App::open(config, Role::Tool).await {
+        Ok(app) => app.close().await,
+        Err(error) => {
+            // On PostgreSQL the key may wrap what is in the database already: it stays, and `serve` goes on with it.
+            if let Some(database) = &database {
+                let beside = ["-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", database.display())));
+                for path in made.iter().chain([database]).chain(&beside) {
+                    let _ = fs::remove_file(path);
+                }
+            }
+            return Err(error.into());
+        }
+    }
+    for path in made.iter().chain(&database) {
+        print::line(format_args!("Made {}", path.display()))?;
+    }
+    if let Some(alias) = admin {
+        first_administrator(path, alias).await?;
+    }
+    if let Some(key) = &made {
+        let key = key.display();
+        print::line(format_args!("\nCopy {key} to a safe place, apart from the database's backups."))?;
+    }
     Ok(Exit::Done)
 }
 

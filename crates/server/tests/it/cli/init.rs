@@ -59,6 +59,32 @@ fn init_overwrites_nothing() {
 }
 
 #[test]
+fn what_a_configuration_names_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[store]\nurl = \"sqlite:own.db\"\n[master-key]\nfile = \"own.key\"\n";
+    fs::write(folder.path().join("lockstep.toml"), config).unwrap();
+    let made = lockstep(folder.path(), &["init"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(made.stdout.contains("Made own.key\nMade own.db\n"), "{made:?}");
+    assert_eq!(fs::metadata(folder.path().join("own.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(lockstep(folder.path(), &["status"]).code, 0);
+    let key = fs::read(folder.path().join("own.key")).unwrap();
+    let again = lockstep(folder.path(), &["init"]);
+    assert!(again.code == 1 && again.stderr.contains("own.key exists already"), "{again:?}");
+    assert_eq!(fs::read(folder.path().join("own.key")).unwrap(), key);
+
+    // What cannot be made leaves nothing behind that would stop the next attempt.
+    fs::write(
+        folder.path().join("lockstep.toml"),
+        config.replace("own", "none/own").replace("none/own.key", "new.key"),
+    )
+    .unwrap();
+    let failed = lockstep(folder.path(), &["init"]);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(!folder.path().join("new.key").exists());
+}
+
+#[test]
 fn a_wrong_configuration_is_named_with_file_line_and_cause() {
     let installation = Installation::new();
     let good = fs::read_to_string(installation.path().join("lockstep.toml")).unwrap();
