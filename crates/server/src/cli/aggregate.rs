@@ -117,7 +117,7 @@ async fn follow(asking: &mut Asking, config: &Config, arguments: &Aggregate) -> 
     let mut bar = Bar::new();
     loop {
         let task = read(&asking.app, id).await?;
-        bar.draw(&task);
+        bar.show(&task);
         if task.state.is_final() {
             bar.end();
             return Ok(task);
@@ -173,7 +173,7 @@ impl Bar {
         Self { terminal: std::io::stderr().is_terminal(), drawn: false }
     }
 
-    fn draw(&mut self, task: &Task) {
+    fn show(&mut self, task: &Task) {
         if !self.terminal {
             return;
         }

@@ -153,7 +153,7 @@ fn whenever_it_is_killed_it_comes_to_the_same_end() {
     change(&disturbed);
     let points = [
         "aggregation.page-written:kill",
-        "aggregation.within-page:kill@3",
+        "aggregation.within-page:kill@2",
         "aggregation.part-gone:kill",
         "aggregation.before-end:kill",
     ];
