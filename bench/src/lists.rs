@@ -114,6 +114,7 @@ fn place_of_accounts(id: SourceId, place: usize) -> Source {
         features: [].into(),
         policy_holders: Vec::new(),
         concurrency: Source::CONCURRENCY,
+        aggregation: Default::default(),
     }
 }
 

@@ -57,13 +57,16 @@ where
     }
 }
 
+/// Reads the addresses of one line of a header, in its order; none for what cannot be read.
+type Reader = fn(&str) -> Vec<Option<IpAddr>>;
+
 fn client_address(peer: IpAddr, headers: &HeaderMap, proxy: &ProxyConfig) -> IpAddr {
     let is_trusted = |address: IpAddr| proxy.trusted_proxies.iter().any(|network| network.contains(&address));
     let mut known = peer.to_canonical();
     if !is_trusted(known) {
         return known;
     }
-    let (name, read): (_, fn(&str) -> Vec<Option<IpAddr>>) = match proxy.header {
+    let (name, read): (_, Reader) = match proxy.header {
         ForwardingHeader::XForwardedFor => (X_FORWARDED_FOR, x_forwarded_for),
         ForwardingHeader::Forwarded => (header::FORWARDED, forwarded),
     };
@@ -92,7 +95,7 @@ fn x_forwarded_for(line: &str) -> Vec<Option<IpAddr>> {
 fn forwarded(line: &str) -> Vec<Option<IpAddr>> {
     let Some(elements) = split(line, ',') else { return vec![None] };
     let elements = elements.into_iter().map(str::trim).filter(|element| !element.is_empty());
-    elements.map(|element| for_of(element)).collect()
+    elements.map(for_of).collect()
 }
 
 fn for_of(element: &str) -> Option<IpAddr> {

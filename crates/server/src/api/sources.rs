@@ -175,7 +175,8 @@ impl From<Told> for Source {
     fn from(told: Told) -> Self {
         let Told { stored, policies } = told;
         let kind = stored.source.kind().to_owned();
-        let Row { id, name, description, connector, config, features, policy_holders, concurrency, aggregation } = stored.source;
+        let Row { id, name, description, connector, config, features, policy_holders, concurrency, aggregation } =
+            stored.source;
         let mut seen = BTreeSet::new();
         let holders = policy_holders.iter().filter(|holder| seen.insert(holder.policy_id));
         let password_policies = holders.map(|holder| Reference {

@@ -80,7 +80,8 @@ async fn first_administrator(config: &Path, alias: &str) -> Result<()> {
     let link = enrol::made(&app, alias, true).await;
     app.close().await;
     let config = config.display();
-    let again = format!("all of it is made; try `lockstep --config {config} enrol ALIAS --admin` for the administrator");
+    let again =
+        format!("all of it is made; try `lockstep --config {config} enrol ALIAS --admin` for the administrator");
     enrol::print_link(alias, &link.context(again)?)
 }
 

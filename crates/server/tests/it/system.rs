@@ -11,6 +11,7 @@ mod api;
 mod canary;
 mod configuration;
 mod directory;
+mod doctor;
 mod faults;
 mod graceful_stop;
 mod imported;

@@ -3,7 +3,7 @@
 use lockstep_core::id::{PasswordPolicyId, SourceId};
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::source::{Feature, Source};
-use lockstep_store::{Error, Options, Result, Store, Tx, bucket, password_policy, source};
+use lockstep_store::{Error, Options, Result, Schema, Store, Tx, bucket, password_policy, source};
 use sqlx::Executor;
 use tokio::task::JoinSet;
 
@@ -72,6 +72,22 @@ on_both_engines! {
             });
         }
         assert_eq!(processes.join_all().await, [256; 4]);
+    }
+
+    async fn how_far_the_schema_is_can_be_asked_without_changing_it(database) {
+        assert_eq!(database.store.schema().await.expect("read"), Schema::Current);
+        database.write(|tx| Box::pin(raw(tx, "DELETE FROM migration WHERE name = (SELECT max(name) FROM migration)"))).await;
+        assert_eq!(database.store.schema().await.expect("read"), Schema::Behind { missing: 1 });
+        database.write(|tx| Box::pin(raw(tx, "UPDATE migration SET name = '29990101000000_future' WHERE name = (SELECT max(name) FROM migration)"))).await;
+        let foreign = Schema::Foreign { name: "29990101000000_future".to_owned() };
+        assert_eq!(database.store.schema().await.expect("read"), foreign);
+
+        let address = empty(&database).await;
+        let store = Store::open(&address, Options::default()).await.expect("opened");
+        for _ in 0..2 {
+            assert!(matches!(store.schema().await, Ok(Schema::Behind { missing: 4.. })));
+        }
+        store.close().await;
     }
 
     async fn a_migration_that_was_edited_is_noticed(database) {

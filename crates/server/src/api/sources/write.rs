@@ -21,8 +21,7 @@ use crate::app::source;
 use crate::auth::Permit;
 
 /// What a patch may touch.
-const WRITABLE: [&str; 6] =
-    ["name", "description", "features", "connectorAttributes", "concurrency", "aggregation"];
+const WRITABLE: [&str; 6] = ["name", "description", "features", "connectorAttributes", "concurrency", "aggregation"];
 
 /// Create a source
 ///

@@ -55,7 +55,7 @@ async fn a_new_key_is_published_before_it_signs_and_the_old_one_stays_while_its_
     let credentials = harness.client("sp:scopes:all").await;
     let first = kids(&harness).await;
     let (signer, old) = signed_by(&harness, &credentials).await;
-    assert_eq!(first, [signer.clone()]);
+    assert_eq!(first, std::slice::from_ref(&signer));
 
     let second = another(&harness, TimeDelta::zero()).await;
     until("the second key", async || kids(&harness).await.len() == 2).await;

@@ -101,6 +101,7 @@ pub(super) const ROWS: &[Row] = &[
     ("deletePersonalAccessToken", "DELETE /personal-access-tokens/{id}", "", &["sp:all-personal-access-tokens:manage"], "BUHSA-Q"),
 ];
 
+#[expect(clippy::print_stdout, reason = "how much was tried is a part of what the test says")]
 #[tokio::test]
 async fn everybody_may_what_is_theirs_and_nothing_else() {
     let harness = Harness::start().await;
