@@ -30,4 +30,5 @@ pub(crate) fn run(bench: &Bench<'_>, log: &Path) -> Result<()> {
 
 /// The token and the four operations under one address of each. The same handlers answer under the others, but for the
 /// digit token, which asks for its header under some only.
-const OPERATIONS: &str = "^/oauth/token$|^/v2024/|^/generate-password-reset-token/v1/";
+const OPERATIONS: &str = "^/oauth/token$|^/v2024/(query-password-info|set-password|password-change-status)|\
+                          ^/v2024/generate-password-reset-token|^/generate-password-reset-token/v1/";

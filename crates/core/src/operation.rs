@@ -330,7 +330,8 @@ operations! {
     /// With what people's programs get tokens.
     ListPersonalAccessTokens = "listPersonalAccessTokens" Get "personal-access-tokens" ""
         scopes[AllPersonalAccessTokensRead AllPersonalAccessTokensManage] people levels[OrgAdmin]
-        own[MyPersonalAccessTokensRead MyPersonalAccessTokensManage] stable;
+        own[MyPersonalAccessTokensRead MyPersonalAccessTokensManage
+            AllPersonalAccessTokensRead AllPersonalAccessTokensManage] stable;
     /// A new one, which nobody makes for another.
     CreatePersonalAccessToken = "createPersonalAccessToken" Post "personal-access-tokens" ""
         scopes[MyPersonalAccessTokensManage AllPersonalAccessTokensManage] people levels[]
@@ -340,7 +341,8 @@ operations! {
         scopes[MyPersonalAccessTokensManage] people levels[] own[MyPersonalAccessTokensManage] stable;
     /// It gives no more tokens, and those that it gave are dead.
     DeletePersonalAccessToken = "deletePersonalAccessToken" Delete "personal-access-tokens" "/{id}"
-        scopes[AllPersonalAccessTokensManage] people levels[OrgAdmin] own[MyPersonalAccessTokensManage] stable;
+        scopes[AllPersonalAccessTokensManage] people levels[OrgAdmin]
+        own[MyPersonalAccessTokensManage AllPersonalAccessTokensManage] stable;
     /// Reading the accounts of a source.
     ImportAccounts = "importAccounts" Post "sources" "/{id}/load-accounts"
         scopes[SourcesManage] people levels[OrgAdmin SourceAdmin] own[] stable;

@@ -16,7 +16,7 @@ mod table;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use lockstep_core::account::Account;
+use lockstep_core::account::{Account, Link};
 use lockstep_core::filter::Query;
 use lockstep_core::id::{AccountId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
@@ -65,6 +65,10 @@ pub struct ListedIdentity {
 pub struct ListedAccount {
     /// The account.
     pub account: Account,
+    /// Whether its source lets it sign in, where that is known.
+    pub enabled: Option<bool>,
+    /// Whether somebody said whose it is.
+    pub manually_correlated: bool,
     /// What the person is called whose account it is.
     pub identity_name: Option<String>,
     /// Whether that person is enabled.
@@ -278,6 +282,8 @@ row! {
         modified_at: DateTime<Utc>,
         name_key: String,
         native_id_key: String,
+        enabled: Option<bool>,
+        correlated: String,
         person_name: Option<String>,
         person_enabled: Option<bool>,
     }
@@ -311,6 +317,8 @@ impl Entry<ListedAccount> for AccountRow {
         };
         ListedAccount {
             account,
+            enabled: self.enabled,
+            manually_correlated: Link::NAMES.contains(&(Link::Manual, self.correlated.as_str())),
             identity_name: self.person_name,
             identity_enabled: self.person_enabled,
             created_at: self.created_at,

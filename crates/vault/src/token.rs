@@ -188,8 +188,9 @@ pub struct Jwks {
     pub keys: Vec<Jwk>,
 }
 
-/// How far ahead, in seconds, the calendar of another node may be that issued a token.
-const CALENDARS_DIFFER: i64 = 300;
+/// How far ahead, in seconds, the calendar of another node may be that issued a token: nodes whose clocks differ by minutes work
+/// together. A token is not dated ahead by anybody else, who has no key.
+const CALENDARS_DIFFER: i64 = 3600;
 
 /// How many tokens are remembered as verified at most.
 const REMEMBERED: usize = 4096;

@@ -100,7 +100,7 @@ fn an_order_is_read_and_ends_with_the_id() {
         ("-name", "-name -id"),
         (" name , -created ", "name -created -id"),
         ("name,id,created", "name id"),
-        ("origin,-manuallyCorrelated", "id"),
+        ("origin,-entitlements", "id"),
         ("-id", "-id"),
     ] {
         assert_eq!(order(&ACCOUNTS, None, sorters), expected, "{sorters}");

@@ -43,7 +43,7 @@ pub struct Account {
     manually_correlated: bool,
     /// Whether its source makes identities.
     authoritative: bool,
-    /// Whether it is disabled; of an account on the built-in source, whether the person is.
+    /// Whether it was disabled when it was read; of an account on the built-in source, whether the person is.
     disabled: bool,
     /// Whether its source holds it locked. Asked of the source for one account; false in lists and where it does not say.
     locked: bool,
@@ -82,11 +82,22 @@ pub struct AccountIdentity {
 
 impl Account {
     fn told(listed: ListedAccount, sources: &Sources, locked: Option<bool>) -> Self {
-        let ListedAccount { account, identity_name, identity_enabled, created_at, modified_at } = listed;
+        let ListedAccount {
+            account,
+            enabled,
+            manually_correlated,
+            identity_name,
+            identity_enabled,
+            created_at,
+            modified_at,
+        } = listed;
         let source = sources.get(&account.source);
         let features = source.map(|source| source.features.iter().map(ToString::to_string).collect::<Vec<_>>());
         let person = account.identity.map(|id| id.to_string());
-        let disabled = account.source == SourceId::IDENTITY_NOW && identity_enabled == Some(false);
+        let disabled = match account.source == SourceId::IDENTITY_NOW {
+            true => identity_enabled == Some(false),
+            false => enabled == Some(false),
+        };
         let state = |enabled| if enabled { "ACTIVE" } else { "INACTIVE_LONG_TERM" };
         Self {
             id: account.id.to_string(),
@@ -99,8 +110,8 @@ impl Account {
             identity_state: identity_enabled.map(state),
             uncorrelated: person.is_none(),
             identity_id: person,
-            manually_correlated: false,
-            authoritative: false,
+            manually_correlated,
+            authoritative: source.is_some_and(|source| source.aggregation.authoritative),
             disabled,
             locked: locked.unwrap_or(false),
             attributes: account.attributes,

@@ -1,6 +1,6 @@
 //! Reading the accounts of a source, and making accounts and identities what the source says.
 //!
-//! Whoever wants it asks for a task; the worker of one node takes it ([`run`]). Entries come page by page, and a page is one
+//! Whoever wants it asks for a task; the worker of one node takes it (`run`). Entries come page by page, and a page is one
 //! transaction, in which only what differs is written: so an aggregation that was cut off is begun anew and comes to the same
 //! end. What is gone is known only when everything was read, and taken for gone only when that is not too much.
 

@@ -1,11 +1,11 @@
-//! Takes over people and accounts from a file, of any length: the rules are those of [`apply`](super::apply), a thousand rows
+//! Takes over people and accounts from a file, of any length: the rules are those of [`super::apply`], a thousand rows
 //! at a time.
 //!
 //! The file is read three times: for what stands in it twice, to check every row, and to write. Nothing is written before
 //! every row was checked. How a row is read from a file is the command line's part.
 //!
 //! On PostgreSQL all of it is one transaction. On SQLite a transaction keeps everybody else from writing, a server that runs
-//! beside among them, and after ten seconds that gives up; so every [`SQLITE_PART`] rows are one there. Whoever is killed in
+//! beside among them, and after ten seconds that gives up; so every `SQLITE_PART` rows are one there. Whoever is killed in
 //! between is run again: what is written already is unchanged then, and the end is the same.
 
 pub mod row;

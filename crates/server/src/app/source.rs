@@ -83,6 +83,7 @@ impl Record for Told {
             "modified" => Value::Instant(self.stored.modified_at),
             "status" => Value::Text(Self::STATUS.to_owned()),
             "healthy" => Value::Bool(false),
+            "authoritative" => Value::Bool(source.aggregation.authoritative),
             _ => return None,
         })
     }

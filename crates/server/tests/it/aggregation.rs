@@ -117,7 +117,7 @@ async fn two_people_with_the_value_are_reported_and_never_guessed_about() {
 #[tokio::test]
 async fn what_a_person_says_stays_whatever_the_rules_say() {
     let harness = Harness::start().await;
-    let token = harness.client_token("sp:scopes:all").await;
+    let token = harness.admin_token().await;
     let staff = Staff::with(20).await;
     let karl = staff.person(&harness, "Karl", "user3@example.test").await;
     let lena = staff.person(&harness, "Lena", "nobody@example.test").await;
@@ -156,7 +156,7 @@ async fn what_a_person_says_stays_whatever_the_rules_say() {
 #[tokio::test]
 async fn the_api_starts_a_task_and_says_how_far_it_is() {
     let harness = Harness::start().await;
-    let token = harness.client_token("sp:scopes:all").await;
+    let token = harness.admin_token().await;
     let staff = Staff::with(20).await;
     staff.apply(&harness, BY_MAIL).await;
     let source = staff.id(&harness).await;

@@ -65,7 +65,8 @@ fn every_operation_has_a_row_and_what_a_row_says_is_served_is() {
             *verdict == Verdict::Same || *verdict == Verdict::Later || !sentence.is_empty(),
             "{address} needs a sentence"
         );
-        if verdict.is_served() && address != "POST /oauth/token" {
+        // What is about tokens is at the root, beside the table.
+        if verdict.is_served() && !address.contains(" /oauth/") {
             served.insert((name.clone(), address.clone()));
         }
     }

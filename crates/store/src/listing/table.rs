@@ -71,7 +71,7 @@ pub(super) static ACCOUNT: Table = Table {
     listed: "NOT account.vanished",
     columns: "account.id, account.identity, account.source, account.stable_id, account.native_id, account.name,
         account.password_sync, account.attributes, account.vanished, account.created_at, account.modified_at,
-        account.name_key, account.native_id_key, person.display_name AS person_name, person.enabled AS person_enabled",
+        account.name_key, account.native_id_key, account.enabled, account.correlated, person.display_name AS person_name, person.enabled AS person_enabled",
     beside: " LEFT JOIN identity AS person ON person.id = account.identity",
     places: &[
         ("id", Place::Column("account.id")),

@@ -53,6 +53,14 @@ fn an_issued_token_is_accepted_until_the_second_it_expires() {
 }
 
 #[test]
+fn a_token_from_a_node_whose_clock_is_minutes_ahead_is_accepted_and_one_from_further_ahead_is_not() {
+    let tokens = Tokens::new(TokenSettings::default(), vec![signing_key(&ring(), 1)]);
+    let token = tokens.issue(&Claims { exp: now().timestamp() + 9000, ..claims() }).unwrap();
+    assert!(tokens.verify(&token, now() - TimeDelta::minutes(10)).is_ok());
+    assert_eq!(tokens.verify(&token, now() - TimeDelta::minutes(61)), Err(TokenError::NotYet));
+}
+
+#[test]
 fn a_token_has_the_contracts_claims_and_none_of_an_identity_for_a_plain_client() {
     let tokens = Tokens::new(TokenSettings::default(), vec![signing_key(&ring(), 1)]);
     let names = |claims: &Claims| -> Vec<String> {

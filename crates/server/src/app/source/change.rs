@@ -6,7 +6,7 @@ use lockstep_core::audit::Action;
 use lockstep_core::id::SourceId;
 use lockstep_core::source::{Feature, Source};
 use lockstep_store::source::References;
-use lockstep_store::{Tx, source, source_secret};
+use lockstep_store::{Tx, configuration, source, source_secret};
 use lockstep_vault::seal::{Binding, OpenError};
 use zeroize::Zeroizing;
 
@@ -56,6 +56,7 @@ pub async fn change(
     let (now, caller) = (app.clock.utc(), permit.caller().clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            configuration::lock(tx).await?;
             let current = source::find_stored(tx, id).await?.ok_or(Error::NotFound("source"))?;
             if revision(&current) != before.revision {
                 return Err(Error::Outdated);

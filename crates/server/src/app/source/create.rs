@@ -3,7 +3,7 @@
 use lockstep_core::audit::Action;
 use lockstep_core::id::SourceId;
 use lockstep_core::source::{Feature, Source};
-use lockstep_store::{Tx, source, source_secret};
+use lockstep_store::{Tx, configuration, source, source_secret};
 use lockstep_vault::seal::Binding;
 use lockstep_vault::secret::draw_id;
 
@@ -44,6 +44,7 @@ pub async fn create(app: &App, permit: &Permit, connector: String, draft: Draft)
     let (now, caller) = (app.clock.utc(), permit.caller().clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            configuration::lock(tx).await?;
             source::put(tx, &made, now).await.map_err(taken)?;
             for (name, sealed) in &sealed {
                 source_secret::put(tx, made.id, name, sealed, now).await?;

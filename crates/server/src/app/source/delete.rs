@@ -3,7 +3,7 @@
 use lockstep_core::audit::Action;
 use lockstep_core::id::SourceId;
 use lockstep_store::source::References;
-use lockstep_store::{Tx, source};
+use lockstep_store::{Tx, configuration, source};
 
 use super::record;
 use crate::app::revision::Seen;
@@ -15,6 +15,7 @@ pub async fn delete(app: &App, permit: &Permit, id: SourceId, seen: Seen) -> Res
     let (now, caller) = (app.clock.utc(), permit.caller().clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            configuration::lock(tx).await?;
             let stored = source::find_stored(tx, id).await?.ok_or(Error::NotFound("source"))?;
             seen.is(&stored.version)?;
             if stored.source.is_built_in() {

@@ -3,7 +3,7 @@
 use lockstep_core::audit::Action;
 use lockstep_core::id::SourceId;
 use lockstep_core::password_policy::holder::PolicyHolder;
-use lockstep_store::{Tx, source};
+use lockstep_store::{Tx, configuration, source};
 
 use super::{Told, record, told};
 use crate::app::revision::{Revised, Seen};
@@ -27,6 +27,7 @@ pub async fn set_policy_holders(
     let (now, caller) = (app.clock.utc(), permit.caller().clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            configuration::lock(tx).await?;
             let found = told(tx, id).await?.value;
             seen.is(&found.stored.version)?;
             if holders.iter().any(|holder| !found.policies.contains_key(&holder.policy_id)) {

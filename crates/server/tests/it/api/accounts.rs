@@ -57,10 +57,9 @@ async fn what_a_source_cannot_do_is_said() {
 
 #[tokio::test]
 async fn disabling_the_built_in_account_disables_the_person() {
-    let mut harness = Harness::start().await;
+    let mut harness = Harness::start_without_worker().await;
     let ada = harness.person_token(harness.world.ada).await;
     let abby = harness.person_token(harness.world.abby).await;
-    harness.stop_worker().await;
     let waiting = harness.change_request(&abby, "Some-Password-1").await;
     let change = harness.post("/v2024/set-password", &abby, &waiting).await.with_status(202);
 

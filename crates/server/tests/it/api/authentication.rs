@@ -40,7 +40,8 @@ async fn no_address_is_open() {
     let harness = Harness::start_without_worker().await;
     let document = serde_json::to_value(lockstep::api::document()).expect("written");
     let mut addresses = 0;
-    for (path, item) in document["paths"].as_object().expect("paths").iter().filter(|(path, _)| *path != "/oauth/token")
+    for (path, item) in
+        document["paths"].as_object().expect("paths").iter().filter(|(path, _)| !path.starts_with("/oauth/"))
     {
         for method in item.as_object().expect("methods").keys() {
             let url = harness.url(&path.replace("{id}", "00000000000000000000000000000009"));

@@ -41,6 +41,15 @@ pub(super) fn is_of_first_start(point: Failpoint) -> bool {
     matches!(point, KeyMade | KeyStored | KeysBeforeMove | KeysMoved)
 }
 
+/// Whether no change passes the place: it is tried where imports and aggregations are (`system/imported.rs`,
+/// `cli/aggregate.rs`).
+pub(super) fn is_of_other_work(point: Failpoint) -> bool {
+    use Failpoint::*;
+    let imports = matches!(point, ImportWithinCommit | ImportAfterCommit);
+    let pages = matches!(point, AggregationWithinPage | AggregationPageWritten | AggregationPartGone);
+    imports || pages || matches!(point, AggregationBeforeEnd | AggregationEnded)
+}
+
 /// Kills every server, has one started that dies at this place, and says whether it did. Nobody else runs meanwhile, so
 /// that everything there is to do is this server's.
 pub(super) async fn reach(fleet: &mut Fleet, point: Failpoint, name: &str) -> bool {
