@@ -180,7 +180,9 @@ actions! {
     UnlockAccount = "UnlockAccount",
     /// An account was not unlocked.
     UnlockAccountFailure = "UnlockAccountFailure",
-    /// An account, or the person that it is, was enabled. This name and the next are Lockstep's own.
+    /// Somebody said whose an account is. This name and those below are Lockstep's own.
+    AccountLinked = "ACCOUNT_LINKED",
+    /// An account, or the person that it is, was enabled.
     AccountEnabled = "ACCOUNT_ENABLED",
     /// An account, or the person that it is, was disabled.
     AccountDisabled = "ACCOUNT_DISABLED",
@@ -304,7 +306,7 @@ mod tests {
         let own = "PASSWORD_SYNC_GROUP_CREATED PASSWORD_SYNC_GROUP_UPDATED PASSWORD_SYNC_GROUP_DELETED \
              PASSWORD_SYNC_GROUP_SOURCE_ADDED PASSWORD_SYNC_GROUP_SOURCE_REMOVED PASSWORD_DICTIONARY_UPDATED \
              USER_LEVELS_UPDATED APPLICATION_CREATED APPLICATION_UPDATED APPLICATION_DELETED SOURCE_CREATED \
-             SOURCE_UPDATED SOURCE_DELETED ACCOUNT_ENABLED ACCOUNT_DISABLED API_CLIENT_UPDATED \
+             SOURCE_UPDATED SOURCE_DELETED ACCOUNT_LINKED ACCOUNT_ENABLED ACCOUNT_DISABLED API_CLIENT_UPDATED \
              PERSONAL_ACCESS_TOKEN_UPDATED PERSONAL_ACCESS_TOKEN_DELETED SIGN_IN_TOKEN_ISSUE TOKEN_REUSE_DETECTED \
              TOKEN_REVOKED ENROLMENT_CREATED DATABASE_RESTORED";
         let expected: BTreeSet<&str> = contract.split_whitespace().chain(own.split_whitespace()).collect();

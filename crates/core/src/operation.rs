@@ -352,9 +352,9 @@ operations! {
     /// How far the latest tasks are.
     GetTaskStatusList = "getTaskStatusList" Get "task-status" ""
         scopes[TaskManagementRead] programs levels[OrgAdmin SourceAdmin] own[] stable;
-    /// Saying whose an account is.
+    /// Saying whose an account is, and so whose password reaches it. Nobody says that it is their own.
     UpdateAccount = "updateAccount" Patch "accounts" "/{id}"
-        scopes[AccountsManage] people levels[OrgAdmin SourceAdmin] own[] stable;
+        scopes[AccountsManage] people levels[OrgAdmin] own[] stable;
     /// Reading one account again.
     SubmitReloadAccount = "submitReloadAccount" Post "accounts" "/{id}/reload"
         scopes[AccountsStateManage] programs levels[OrgAdmin SourceAdmin HelpDesk] own[] stable;

@@ -34,6 +34,7 @@ mod prefer;
 mod source_apps;
 pub mod sources;
 mod system;
+mod time;
 mod user_apps;
 
 use std::future::Future;

@@ -53,18 +53,18 @@ impl FromRef<Web> for App {
 }
 
 impl Web {
-    /// Refuses an address from which too much was tried.
-    fn check(&self, peer: IpAddr) -> Result<(), Error> {
-        self.failures(peer).check(peer, "", self.app.clock.monotonic())
+    /// Counts a try as a failure before it is looked at, or refuses an address from which too much was tried.
+    fn attempt(&self, address: IpAddr) -> Result<(), Error> {
+        self.failures(address).attempt(address, "", self.app.clock.monotonic())
     }
 
-    /// Counts a try that failed.
-    fn count(&self, peer: IpAddr) {
-        self.failures(peer).count(peer, "", self.app.clock.monotonic());
+    /// A try was none.
+    fn forgive(&self, address: IpAddr) {
+        self.failures(address).forgive(address, "", self.app.clock.monotonic());
     }
 
-    fn failures(&self, peer: IpAddr) -> &Failures {
-        match peer.is_loopback() {
+    fn failures(&self, address: IpAddr) -> &Failures {
+        match address.is_loopback() {
             true => &self.here,
             false => &self.elsewhere,
         }

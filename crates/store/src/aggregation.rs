@@ -3,7 +3,7 @@
 //! An account that belongs to somebody is neither given away nor made a tombstone here: that is an
 //! [`intent`](crate::intent).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use lockstep_core::account::{Account, Link};
@@ -11,11 +11,11 @@ use lockstep_core::aggregation::Known;
 use lockstep_core::filter::fold;
 use lockstep_core::id::{AccountId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
+use lockstep_core::scope::UserLevel;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::identity;
 use crate::names::{name_of, state_of};
 use crate::tx::{Tx, among, execute, fetch, hex_ids, row};
 
@@ -39,6 +39,8 @@ pub struct Person {
     pub authority: Option<AccountId>,
     /// Whether it was disabled because its account there is gone.
     pub retired: bool,
+    /// Whether it is anything in the organisation.
+    pub has_levels: bool,
 }
 
 /// An account that has not vanished, as a walk meets it.
@@ -94,6 +96,16 @@ pub async fn known(tx: &mut Tx<'_>, source: SourceId, stable_ids: &[String]) -> 
     rows.into_iter().map(Known::try_from).collect()
 }
 
+/// Keeps others from changing these accounts until the transaction ends.
+pub async fn hold_known(tx: &mut Tx<'_>, source: SourceId, stable_ids: &[String]) -> Result<()> {
+    if let Tx::Postgres(_) = tx {
+        let sql =
+            among!(tx, "SELECT 1 FROM account WHERE source = $2 AND stable_id IN ", texts, " ORDER BY id FOR UPDATE");
+        execute!(tx, "hold accounts", sql, Json(stable_ids), source.0)?;
+    }
+    Ok(())
+}
+
 /// The accounts of a source that have any of these native ids.
 pub async fn holders(tx: &mut Tx<'_>, source: SourceId, native_keys: &[String]) -> Result<Vec<Known>> {
     let sql = among!(
@@ -122,6 +134,14 @@ pub async fn get(tx: &mut Tx<'_>, id: AccountId) -> Result<Known> {
         id.0
     )?;
     row.ok_or(Error::NotFound("account"))?.try_into()
+}
+
+/// Keeps others from changing an account until the transaction ends.
+pub async fn hold_account(tx: &mut Tx<'_>, id: AccountId) -> Result<()> {
+    if let Tx::Postgres(_) = tx {
+        execute!(tx, "hold an account", "SELECT 1 FROM account WHERE id = $1 FOR UPDATE", id.0)?;
+    }
+    Ok(())
 }
 
 /// Takes their native ids from these accounts, so that others can have them.
@@ -252,6 +272,30 @@ pub async fn bury_nobodys(tx: &mut Tx<'_>, accounts: &[AccountId]) -> Result<()>
     Ok(())
 }
 
+/// Keeps others from changing identities until the transaction ends.
+pub async fn hold_people(tx: &mut Tx<'_>, ids: &[IdentityId]) -> Result<()> {
+    if let Tx::Postgres(_) = tx {
+        let sql = among!(tx, "SELECT 1 FROM identity WHERE id IN ", ids, " ORDER BY id FOR UPDATE");
+        execute!(tx, "hold identities", sql, hex_ids(ids.iter().map(|id| id.0)))?;
+    }
+    Ok(())
+}
+
+/// The accounts on a source that these identities have, without tombstones.
+pub async fn owned_on(tx: &mut Tx<'_>, source: SourceId, ids: &[IdentityId]) -> Result<Vec<(IdentityId, AccountId)>> {
+    let sql =
+        among!(tx, "SELECT identity, id FROM account WHERE NOT vanished AND source = $2 AND identity IN ", ids, "");
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid, Uuid),
+        "find the accounts of identities on a source",
+        sql,
+        hex_ids(ids.iter().map(|id| id.0)),
+        source.0
+    )?;
+    Ok(rows.into_iter().map(|(identity, id)| (IdentityId(identity), AccountId(id))).collect())
+}
+
 /// Identities, with what says who they are.
 pub async fn people(tx: &mut Tx<'_>, ids: &[IdentityId]) -> Result<Vec<Person>> {
     if ids.is_empty() {
@@ -260,7 +304,7 @@ pub async fn people(tx: &mut Tx<'_>, ids: &[IdentityId]) -> Result<Vec<Person>> 
     let sql = among!(
         tx,
         "SELECT i.id, i.alias, i.display_name, i.email, i.attributes, i.sign_in_source, i.enabled, a.id AS authority,
-             i.retired FROM identity i
+             i.retired, i.levels FROM identity i
          LEFT JOIN account a ON a.id = i.authority AND a.identity = i.id AND NOT a.vanished WHERE i.id IN ",
         ids,
         ""
@@ -294,7 +338,7 @@ pub async fn govern(tx: &mut Tx<'_>, id: IdentityId, account: AccountId) -> Resu
     Ok(())
 }
 
-/// Disables an identity because its account is gone, and ends its tokens. What waits to be delivered is ended by an
+/// Disables an identity because its account is gone. Its tokens, and what waits to be delivered, are ended by an
 /// [`intent`](crate::intent) beside it.
 pub async fn retire(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> Result<()> {
     execute!(
@@ -304,7 +348,13 @@ pub async fn retire(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> Resu
         id.0,
         now
     )?;
-    identity::end_tokens(tx, id, now).await
+    Ok(())
+}
+
+/// What disabled an identity is no source: it stays so when its account comes back.
+pub async fn stay_disabled(tx: &mut Tx<'_>, id: IdentityId) -> Result<()> {
+    execute!(tx, "keep an identity disabled", "UPDATE identity SET retired = FALSE WHERE id = $1", id.0)?;
+    Ok(())
 }
 
 /// Enables an identity that was retired.
@@ -364,6 +414,7 @@ row! {
         enabled: bool,
         authority: Option<Uuid>,
         retired: bool,
+        levels: Json<BTreeSet<UserLevel>>,
     }
 }
 
@@ -402,6 +453,7 @@ impl From<PersonRow> for Person {
             sign_in_source: SourceId(row.sign_in_source),
             enabled: row.enabled,
         };
-        Self { identity, authority: row.authority.map(AccountId), retired: row.retired }
+        let has_levels = row.levels.0.iter().any(|level| *level != UserLevel::User);
+        Self { identity, authority: row.authority.map(AccountId), retired: row.retired, has_levels }
     }
 }

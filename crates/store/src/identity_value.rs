@@ -14,32 +14,53 @@ use crate::error::Result;
 use crate::identity::IdentityRow;
 use crate::tx::{Tx, among, execute, fetch};
 
+/// Whether every identity is known by a value of that name.
+pub async fn is_filled(tx: &mut Tx<'_>, name: &str) -> Result<bool> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (bool,),
+        "find whether identities are known by a value",
+        "SELECT filled FROM identity_value_name WHERE name = $1",
+        name
+    )?;
+    Ok(row.is_some_and(|(filled,)| filled))
+}
+
 /// Makes a name known. Says whether every identity is known by it.
+///
+/// On PostgreSQL it waits for everybody who stores an identity and does not know the name: what they have not committed yet,
+/// [`fill`] would not see.
 pub async fn begin(tx: &mut Tx<'_>, name: &str) -> Result<bool> {
+    if let Tx::Postgres(_) = tx {
+        execute!(tx, "lock the values of identities", "LOCK TABLE identity_value_name IN ACCESS EXCLUSIVE MODE")?;
+    }
     execute!(
         tx,
         "make a value of identities known",
         "INSERT INTO identity_value_name (name, filled) VALUES ($1, FALSE) ON CONFLICT (name) DO NOTHING",
         name
     )?;
-    let (filled,) = fetch!(
-        tx,
-        fetch_one as (bool,),
-        "find whether identities are known by a value",
-        "SELECT filled FROM identity_value_name WHERE name = $1",
-        name
-    )?;
-    Ok(filled)
+    is_filled(tx, name).await
 }
 
 /// Fills in the values of the next identities after `after`; gives the last of them, and none at the end.
 pub async fn fill(tx: &mut Tx<'_>, name: &str, after: Option<IdentityId>, limit: u32) -> Result<Option<IdentityId>> {
+    // Held, so that what is filled in is not older than what somebody stores meanwhile.
+    let sql = match tx {
+        Tx::Sqlite(_) => {
+            "SELECT id, alias, display_name, email, attributes, sign_in_source, enabled FROM identity
+             WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2"
+        }
+        Tx::Postgres(_) => {
+            "SELECT id, alias, display_name, email, attributes, sign_in_source, enabled FROM identity
+             WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2 FOR UPDATE"
+        }
+    };
     let rows = fetch!(
         tx,
         fetch_all as IdentityRow,
         "list identities in the order of their ids",
-        "SELECT id, alias, display_name, email, attributes, sign_in_source, enabled FROM identity
-         WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2",
+        sql,
         after.map(|id| id.0),
         i64::from(limit)
     )?;

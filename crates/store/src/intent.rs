@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch, row};
 
-/// Records an intent about `identity`. Of several about one account the last one counts.
+/// Records an intent about `identity`. Of several about one account the last one counts. One that it is disabled ends its tokens
+/// at once and for good: whoever is enabled again gets new ones.
 pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent, now: DateTime<Utc>) -> Result<()> {
     let heir = match intent.kind {
         IntentKind::Give { to, .. } => to,
@@ -32,7 +33,10 @@ pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent, now: Dat
         heir.map(|heir| heir.0),
         now,
     )?;
-    Ok(())
+    match intent.kind {
+        IntentKind::Disable => crate::identity::end_tokens(tx, identity, now).await,
+        IntentKind::Give { .. } | IntentKind::Bury { .. } => Ok(()),
+    }
 }
 
 /// Takes back what is to become of an account of `identity`, or, without one, that it is disabled.
@@ -104,6 +108,10 @@ pub async fn list_about(tx: &mut Tx<'_>, accounts: &[(IdentityId, AccountId)]) -
 
 /// Does what was intended and forgets the intent. The owner of the bucket calls it, once nothing is under way.
 pub(crate) async fn carry_out(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent) -> Result<()> {
+    // In the order in which whoever changes an account and then its intent comes.
+    if let Some(account) = intent.kind.account() {
+        crate::aggregation::hold_account(tx, account).await?;
+    }
     let forgotten = execute!(
         tx,
         "forget an intent",

@@ -82,6 +82,18 @@ pub async fn take(tx: &mut Tx<'_>, node: NodeId, now: DateTime<Utc>) -> Result<O
     waiting.map(Task::try_from).transpose()
 }
 
+/// The tasks that a node is at work with.
+pub async fn list_of(tx: &mut Tx<'_>, node: NodeId) -> Result<Vec<TaskId>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid,),
+        "list the tasks of a node",
+        "SELECT id FROM task WHERE state = 'running' AND node = $1",
+        node.0
+    )?;
+    Ok(rows.into_iter().map(|(id,)| TaskId(id)).collect())
+}
+
 /// Whether there is a task that is not at its end.
 pub async fn is_any_open(tx: &mut Tx<'_>) -> Result<bool> {
     let row = fetch!(

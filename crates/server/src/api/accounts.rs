@@ -5,12 +5,12 @@ pub mod state;
 
 use std::collections::BTreeMap;
 
-use chrono::SecondsFormat;
 use lockstep_core::id::SourceId;
 use lockstep_store::listing::ListedAccount;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::time::instant;
 use crate::app::account::Sources;
 
 /// What a person has on a source.
@@ -120,8 +120,8 @@ impl Account {
             features: features.unwrap_or_default().join(", "),
             origin: "AGGREGATED",
             connection_type: "direct",
-            created: created_at.to_rfc3339_opts(SecondsFormat::Millis, true),
-            modified: modified_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            created: instant(created_at),
+            modified: instant(modified_at),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, SecondsFormat, Utc};
 use lockstep_core::filter::collections::{IDENTITIES, PUBLIC_IDENTITIES};
 use lockstep_core::id::IdentityId;
 use lockstep_store::listing::ListedIdentity;
@@ -10,6 +9,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
+use super::time::instant;
 use crate::api::Api;
 use crate::api::error::{Error, ErrorResponse};
 use crate::api::extract::PathId;
@@ -148,10 +148,6 @@ pub(in crate::api) async fn list_public_identities(
 /// The contract's word for whether a person is enabled.
 fn status(enabled: bool) -> &'static str {
     if enabled { "ACTIVE" } else { "DISABLED" }
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 impl From<ListedIdentity> for Identity {

@@ -72,7 +72,7 @@ impl Failures {
     /// Refuses whoever failed too often. `now` is the monotonic time of the process.
     pub(crate) fn check(&self, address: IpAddr, client: &str, now: Duration) -> Result<(), Error> {
         let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        match windows.get(&(address, client.to_owned())) {
+        match windows.get(&(network(address), client.to_owned())) {
             Some(window) if window.ends > now && window.failures >= self.most => {
                 Err(Error::TooMany { retry_after: whole_seconds(window.ends - now) })
             }
@@ -80,18 +80,55 @@ impl Failures {
         }
     }
 
+    /// Counts a try before it is known how it ends, or refuses it: those that are under way count too. [`Failures::forgive`] takes
+    /// it back.
+    pub(crate) fn attempt(&self, address: IpAddr, client: &str, now: Duration) -> Result<(), Error> {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = window(&mut windows, address, client, now);
+        if window.failures >= self.most {
+            return Err(Error::TooMany { retry_after: whole_seconds(window.ends.saturating_sub(now)) });
+        }
+        window.failures += 1;
+        Ok(())
+    }
+
+    /// A try was no failure.
+    pub(crate) fn forgive(&self, address: IpAddr, client: &str, now: Duration) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = window(&mut windows, address, client, now);
+        window.failures = window.failures.saturating_sub(1);
+    }
+
     /// Counts a failure.
     pub(crate) fn count(&self, address: IpAddr, client: &str, now: Duration) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        if windows.len() > MANY {
-            windows.retain(|_, window| window.ends > now);
-        }
-        let fresh = Window { ends: now + FAILURES_PER, failures: 0 };
-        let window = windows.entry((address, client.to_owned())).or_insert(fresh);
-        if window.ends <= now {
-            *window = fresh;
-        }
-        window.failures += 1;
+        window(&mut windows, address, client, now).failures += 1;
+    }
+}
+
+/// What is counted now for that client and address.
+fn window<'w>(
+    windows: &'w mut HashMap<(IpAddr, String), Window>,
+    address: IpAddr,
+    client: &str,
+    now: Duration,
+) -> &'w mut Window {
+    if windows.len() > MANY {
+        windows.retain(|_, window| window.ends > now);
+    }
+    let fresh = Window { ends: now + FAILURES_PER, failures: 0 };
+    let window = windows.entry((network(address), client.to_owned())).or_insert(fresh);
+    if window.ends <= now {
+        *window = fresh;
+    }
+    window
+}
+
+/// Who is counted as one: an address of version 4; of version 6 its /64, all of which one subscriber has.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),
+        IpAddr::V4(_) => address,
     }
 }
 
@@ -113,6 +150,18 @@ mod tests {
         assert!(matches!(refused, Error::TooMany { retry_after: 1190..=1200 }), "{refused:?}");
         assert!(requests.count("a".to_owned(), "beta").is_ok());
         assert!(requests.count("b".to_owned(), "v3").is_ok());
+    }
+
+    #[test]
+    fn tries_that_are_under_way_count_and_right_ones_are_forgiven() {
+        let failures = Failures::new(2);
+        let (now, one, neighbour) = (Duration::from_secs(5), "2001:db8::1", "2001:db8::ffff:2");
+        let [one, neighbour]: [IpAddr; 2] = [one, neighbour].map(|address| address.parse().expect("an address"));
+        assert!(failures.attempt(one, "", now).is_ok() && failures.attempt(neighbour, "", now).is_ok());
+        assert!(failures.attempt(one, "", now).is_err(), "two are under way from one network");
+        failures.forgive(neighbour, "", now);
+        assert!(failures.attempt(one, "", now).is_ok());
+        assert!(failures.attempt("2001:db8:0:1::1".parse().expect("an address"), "", now).is_ok(), "another network");
     }
 
     #[test]

@@ -3,12 +3,12 @@
 pub(super) mod read;
 pub(super) mod write;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use lockstep_core::id::SourceId;
 use lockstep_core::password_policy::PasswordPolicy;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::time::instant;
 use crate::app::password_policy::Policy;
 
 /// A password policy.
@@ -176,9 +176,4 @@ impl Default for Rules {
     fn default() -> Self {
         PasswordPolicy::unrestricted().into()
     }
-}
-
-/// A time as the contract writes it.
-pub(super) fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -14,7 +14,7 @@ use super::error::{Error, ErrorResponse};
 use super::extract::{JsonBody, PathId, required};
 use super::list::{ListRequest, Listed, Paging};
 use super::openapi::{Refused, RefusedOne};
-use super::password_policies::instant;
+use super::time::instant;
 use crate::app::Error as AppError;
 use crate::app::revision::Seen;
 use crate::app::sync_group::{Group, Wanted, create, delete, read, replace};

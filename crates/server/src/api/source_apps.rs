@@ -6,7 +6,7 @@ pub(super) mod one;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::password_policies::instant;
+use super::time::instant;
 use crate::app::application::Told;
 
 /// An application.

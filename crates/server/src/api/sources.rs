@@ -10,7 +10,6 @@ pub mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use lockstep_core::source::{Feature, Source as Row};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -18,6 +17,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::extract::{optional, required};
+use super::time::instant;
 use crate::app::Error as AppError;
 use crate::app::source::{Draft, Told};
 
@@ -210,8 +210,4 @@ impl From<Told> for Source {
             modified: instant(stored.modified_at),
         }
     }
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

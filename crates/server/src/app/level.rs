@@ -56,20 +56,24 @@ pub async fn change(
             if !granted.is_empty() && permit.caller().person() == Some(id) {
                 return Err(Error::Forbidden("nobody grants a level to themselves".to_owned()));
             }
-            if revoked.contains(&UserLevel::OrgAdmin) && !another_administers(tx, id).await? {
-                return Err(Error::Impossible("nobody else who is enabled is ORG_ADMIN".to_owned()));
+            if revoked.contains(&UserLevel::OrgAdmin) {
+                leaves_somebody(tx, id).await?;
             }
             if granted.is_empty() && revoked.is_empty() {
                 return Ok(before);
             }
             identity::set_levels(tx, id, &levels, now).await?;
-            let about = granted.iter().fold(About::identity(id), |about, level| about.word(level.as_str(), "granted"));
-            let about = revoked.iter().fold(about, |about, level| about.word(level.as_str(), "revoked"));
-            record(tx, &permit, Action::UserLevelsUpdated, about, now).await?;
+            record(tx, &permit, Action::UserLevelsUpdated, about(id, &granted, &revoked), now).await?;
             load(tx, id).await
         })
     });
     Ok(written.await?.into())
+}
+
+/// Whose levels changed, and which.
+pub(in crate::app) fn about(id: IdentityId, granted: &[UserLevel], revoked: &[UserLevel]) -> About {
+    let about = granted.iter().fold(About::identity(id), |about, level| about.word(level.as_str(), "granted"));
+    revoked.iter().fold(about, |about, level| about.word(level.as_str(), "revoked"))
 }
 
 async fn load(tx: &mut Tx<'_>, id: IdentityId) -> Result<AuthUser, Error> {
@@ -77,6 +81,29 @@ async fn load(tx: &mut Tx<'_>, id: IdentityId) -> Result<AuthUser, Error> {
     let levels = identity::levels(tx, id).await?.into_iter().filter(|level| GRANTED.contains(level)).collect();
     let password = sign_in_password::find(tx, id).await?;
     Ok(AuthUser { identity, levels, password_changed_at: password.map(|password| password.changed_at) })
+}
+
+/// Refuses whoever is no ORG_ADMIN and would do something to a person who is anything in the organisation: helping them is a way
+/// to be them.
+pub(super) async fn reaches(tx: &mut Tx<'_>, permit: &Permit, whom: IdentityId) -> Result<(), Error> {
+    let caller = permit.caller();
+    if caller.levels.contains(&UserLevel::OrgAdmin) || caller.person() == Some(whom) {
+        return Ok(());
+    }
+    match identity::levels(tx, whom).await?.iter().any(|level| GRANTED.contains(level)) {
+        true => Err(Error::Forbidden("whoever has a level is reached by the level ORG_ADMIN only".to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// Refuses to take the last ORG_ADMIN away. The configuration must be locked.
+pub(super) async fn leaves_somebody(tx: &mut Tx<'_>, without: IdentityId) -> Result<(), Error> {
+    match identity::levels(tx, without).await?.contains(&UserLevel::OrgAdmin)
+        && !another_administers(tx, without).await?
+    {
+        true => Err(Error::Impossible("nobody else who is enabled is ORG_ADMIN".to_owned())),
+        false => Ok(()),
+    }
 }
 
 async fn another_administers(tx: &mut Tx<'_>, id: IdentityId) -> Result<bool, Error> {

@@ -4,11 +4,13 @@
 //! carries out.
 
 use lockstep_core::account::Link;
+use lockstep_core::audit::Action;
 use lockstep_core::change::{Intent, IntentKind};
 use lockstep_core::id::{AccountId, IdentityId, IntentId, SourceId};
 use lockstep_store::{Tx, aggregation, identity, intent};
 use lockstep_vault::secret::draw_id;
 
+use super::record::{About, record};
 use super::{App, Error};
 use crate::auth::Permit;
 
@@ -24,12 +26,16 @@ pub struct Said {
 /// Says it.
 ///
 /// # Errors
-/// When there is no such account or identity, or the account is one of Lockstep's own.
+/// When there is no such account or identity, the account is one of Lockstep's own, or the caller would be its owner:
+/// nobody gets at somebody's password by their level.
 pub async fn link_account(app: &App, permit: &Permit, id: AccountId, said: Said) -> Result<(), Error> {
-    permit.reaches(None)?;
-    let now = app.clock.utc();
+    if said.owner.flatten().is_some_and(|wanted| permit.caller().person() == Some(wanted)) {
+        return Err(Error::Forbidden("nobody gives an account to themselves".to_owned()));
+    }
+    let (now, permit) = (app.clock.utc(), permit.clone());
     let write = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            aggregation::hold_account(tx, id).await?;
             let known = aggregation::get(tx, id).await.map_err(not_found)?;
             if known.account.source == SourceId::IDENTITY_NOW {
                 return Err(Error::Impossible("this account is its identity's own".to_owned()));
@@ -49,6 +55,9 @@ pub async fn link_account(app: &App, permit: &Permit, id: AccountId, said: Said)
             };
             // One that is somebody's stays theirs until the intent is carried out.
             aggregation::link(tx, id, link, after, now).await?;
+            let about = About::account(&known.account).word("link", link_word(link));
+            let about = after.into_iter().fold(about, |about, owner| about.with("owner", owner.0));
+            record(tx, &permit, Action::AccountLinked, about, now).await?;
             match (before, said.owner) {
                 (Some(owner), Some(wanted)) if wanted != Some(owner) => {
                     let kind = IntentKind::Give { account: id, to: wanted };
@@ -69,6 +78,14 @@ pub async fn link_account(app: &App, permit: &Permit, id: AccountId, said: Said)
     let loser = write.await?;
     loser.into_iter().for_each(|identity| app.waker.wake(identity));
     Ok(())
+}
+
+fn link_word(link: Link) -> &'static str {
+    match link {
+        Link::None => "none",
+        Link::Rule => "rule",
+        Link::Manual => "manual",
+    }
 }
 
 /// What the address names does not exist.

@@ -11,7 +11,7 @@ use lockstep_core::filter::Value;
 use lockstep_core::filter::apply::Record;
 use lockstep_core::id::ClientId;
 use lockstep_store::client::Client;
-use lockstep_store::{Tx, audit, client};
+use lockstep_store::{Tx, audit, client, configuration};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_client_secret, draw_id, draw_id_at};
 
@@ -99,7 +99,13 @@ pub async fn change(app: &App, permit: &Permit, id: ClientId, patch: Patch) -> R
     let (now, permit) = (app.clock.utc(), permit.clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            configuration::lock(tx).await?;
             let before = find(tx, id).await?;
+            // Whoever may say where a client's tokens go has as much as they are good for.
+            if !permit.caller().scopes.cover(&before.client.scopes) {
+                let text = "the client has scopes that the token does not have, so it cannot change it";
+                return Err(Error::Forbidden(text.to_owned()));
+            }
             let wanted = patched(&WantedClient::of(&before.client), &patch, WantedClient::CHANGEABLE)?;
             let client = settle(&before.client, wanted, permit.caller())?;
             client::put(tx, &client, now).await?;
@@ -116,6 +122,7 @@ pub async fn delete(app: &App, permit: &Permit, id: ClientId) -> Result<(), Erro
     let event = event(Action::ApiClientDeleted, permit, id, app.clock.utc());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            configuration::lock(tx).await?;
             if !client::remove(tx, id).await? {
                 return Err(Error::NotFound("client"));
             }

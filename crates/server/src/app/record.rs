@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use lockstep_core::audit::{Action, Detail, Event, Outcome};
-use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::account::Account;
+use lockstep_core::audit::{Action, Actor, Detail, Event, Outcome};
+use lockstep_core::id::{AccountId, IdentityId, SourceId};
 use lockstep_store::{Result, Tx, audit};
 use lockstep_vault::secret::draw_id_at;
 use uuid::Uuid;
@@ -13,9 +14,11 @@ use crate::auth::Permit;
 
 /// What it was done to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct About {
+pub(in crate::app) struct About {
     identity: Option<IdentityId>,
     source: Option<SourceId>,
+    account: Option<AccountId>,
+    failed: bool,
     detail: BTreeMap<&'static str, Detail>,
 }
 
@@ -28,6 +31,17 @@ impl About {
     /// A source.
     pub(super) fn source(id: SourceId) -> Self {
         Self { source: Some(id), ..Self::default() }
+    }
+
+    /// An account, and whose it is.
+    pub(super) fn account(account: &Account) -> Self {
+        Self { identity: account.identity, source: Some(account.source), account: Some(account.id), ..Self::default() }
+    }
+
+    /// It did not end as intended.
+    #[must_use]
+    pub(super) fn failed(self, failed: bool) -> Self {
+        Self { failed, ..self }
     }
 
     /// Something that has no place of its own in an event, or what else is worth knowing.
@@ -53,15 +67,26 @@ pub(super) async fn record(
     about: About,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    record_by(tx, permit.caller().actor(), action, about, now).await
+}
+
+/// The same of somebody who needs no permit: whoever runs a command has the master key.
+pub(super) async fn record_by(
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    action: Action,
+    about: About,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let event = Event {
         action,
-        actor: permit.caller().actor(),
+        actor,
         identity: about.identity,
         source: about.source,
-        account: None,
+        account: about.account,
         change: None,
         at: now,
-        outcome: Outcome::Passed,
+        outcome: if about.failed { Outcome::Failed } else { Outcome::Passed },
         detail: about.detail,
     };
     audit::append(tx, draw_id_at(now), &event).await

@@ -83,7 +83,10 @@ pub(super) async fn reused(
     identity: IdentityId,
     now: DateTime<Utc>,
 ) -> Result<(), lockstep_store::Error> {
-    token_family::end(tx, family, now).await?;
+    // One that had ended before was told of then.
+    if !token_family::end(tx, family, now).await? {
+        return Ok(());
+    }
     let detail = [("family", Detail::Id(family.0))].into();
     let event = passed(Action::TokenReuse, Actor::Nobody, Some(identity), now);
     audit::append(tx, draw_id_at(now), &Event { detail, outcome: Outcome::Failed, ..event }).await

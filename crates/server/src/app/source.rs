@@ -13,26 +13,25 @@ mod test_connection;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use lockstep_core::aggregation::Aggregation;
-use lockstep_core::audit::{Action, Detail, Event, Outcome};
 use lockstep_core::filter::Value;
 use lockstep_core::filter::apply::Record;
 use lockstep_core::id::{PasswordPolicyId, SourceId};
 use lockstep_core::source::{Feature, Source};
 use lockstep_store::source::Stored;
-use lockstep_store::{Tx, audit, password_policy, source};
-use lockstep_vault::secret::draw_id_at;
+use lockstep_store::{Tx, password_policy, source};
 use zeroize::Zeroizing;
 
 use super::list::{Part, Wanted};
+use super::record::About;
 use super::revision::{Revised, Revision};
 use super::{App, Error};
-use crate::auth::{Caller, Permit};
+use crate::auth::Permit;
 
 pub use change::change;
 pub use create::create;
 pub use delete::delete;
+pub(in crate::app) use delete::needed_by;
 pub(in crate::app) use judge::is_moved;
 pub use policy_holders::set_policy_holders;
 pub use test_connection::{Tested, test_connection};
@@ -132,27 +131,12 @@ fn taken(error: lockstep_store::Error) -> Error {
     }
 }
 
-async fn record(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    action: Action,
-    id: SourceId,
-    moved: bool,
-    now: DateTime<Utc>,
-) -> Result<(), lockstep_store::Error> {
-    let detail = moved.then_some(("destination", Detail::Word("changed")));
-    let event = Event {
-        action,
-        actor: caller.actor(),
-        identity: None,
-        source: Some(id),
-        account: None,
-        change: None,
-        at: now,
-        outcome: Outcome::Passed,
-        detail: detail.into_iter().collect(),
-    };
-    audit::append(tx, draw_id_at(now), &event).await
+/// A source, and whether its passwords go elsewhere from now on.
+pub(in crate::app) fn about(id: SourceId, moved: bool) -> About {
+    match moved {
+        true => About::source(id).word("destination", "changed"),
+        false => About::source(id),
+    }
 }
 
 /// A source that is new, or is what it was but for what the draft says.

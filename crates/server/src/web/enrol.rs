@@ -41,24 +41,25 @@ pub(super) async fn submit(
         return Ok(message(StatusCode::FORBIDDEN, ENGLISH.cannot_continue, ENGLISH.form_is_old));
     }
     let again = |status, why: &[String]| Ok(form(&web, &headers, status, why));
-    if web.check(address).is_err() {
-        return again(StatusCode::TOO_MANY_REQUESTS, &[ENGLISH.too_many.to_owned()]);
-    }
     if fields.get("new_password") != fields.get("repeated") {
         return again(StatusCode::BAD_REQUEST, &[ENGLISH.not_repeated.to_owned()]);
     }
     let Ok(password) = Password::try_from(fields.get("new_password")) else {
         return again(StatusCode::BAD_REQUEST, &[ENGLISH.not_a_password.to_owned()]);
     };
+    if web.attempt(address).is_err() {
+        return again(StatusCode::TOO_MANY_REQUESTS, &[ENGLISH.too_many.to_owned()]);
+    }
     let code = Secret::new(fields.get("code").to_owned());
-    match enrol(&web.app, &code, &password).await? {
+    let enrolled = enrol(&web.app, &code, &password).await?;
+    if !matches!(enrolled, Enrolled::WrongCode) {
+        web.forgive(address);
+    }
+    match enrolled {
         Enrolled::Done => Ok(form::forget(message(StatusCode::OK, ENGLISH.enrolled, ENGLISH.enrolled_about))),
         Enrolled::Unfinished => Ok(message(StatusCode::ACCEPTED, ENGLISH.unfinished, ENGLISH.unfinished_about)),
         Enrolled::Refused(reasons) => again(StatusCode::BAD_REQUEST, &reasons),
-        Enrolled::WrongCode => {
-            web.count(address);
-            again(StatusCode::BAD_REQUEST, &[ENGLISH.wrong_code.to_owned()])
-        }
+        Enrolled::WrongCode => again(StatusCode::BAD_REQUEST, &[ENGLISH.wrong_code.to_owned()]),
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn submit(
     };
     let user_name = fields.get("user_name");
     let again = |status, why| Ok(form(&web, &headers, status, &authorisation, &asked, user_name, Some(why)));
-    if web.check(address).is_err() {
+    if web.attempt(address).is_err() {
         return again(StatusCode::TOO_MANY_REQUESTS, ENGLISH.too_many);
     }
     // What can be no password is nobody's; the work is the same.
@@ -79,9 +79,9 @@ pub(super) async fn submit(
         None => None,
     };
     let Some(code) = code else {
-        web.count(address);
         return again(StatusCode::BAD_REQUEST, ENGLISH.not_signed_in);
     };
+    web.forgive(address);
     Ok(form::forget(back(&web, &authorisation.redirect, authorisation.state.as_deref(), &[("code", code.expose())])))
 }
 

@@ -46,6 +46,7 @@ pub(super) async fn keep(app: App, stop: CancellationToken) {
 async fn look_after(app: &App, ticks: u32, runs: &mut Runs) -> lockstep_store::Result<()> {
     runs.reap().await;
     if ticks.is_multiple_of(DUE_EVERY) {
+        runs.give_back().await?;
         ask_for_due(app).await?;
     }
     if ticks.is_multiple_of(FORGET_EVERY) {
@@ -116,6 +117,21 @@ impl Runs {
         let handle = self.set.spawn(async move { aggregate::run(&app, task, node, &stop).await });
         self.tasks.insert(handle.id(), Task { node: Some(node), ..kept });
         Ok(true)
+    }
+
+    /// Gives back what this node has taken and does not do: the answer to the taking was lost, or the end could not be written
+    /// down. Otherwise the source would wait for it as long as this node lives.
+    async fn give_back(&self) -> lockstep_store::Result<()> {
+        let Some(node) = self.app.waker.node() else { return Ok(()) };
+        let taken = self.app.store.read(|tx: &mut Tx<'_>| Box::pin(task::list_of(tx, node))).await?;
+        for id in taken.into_iter().filter(|id| !self.tasks.values().any(|task| task.id == *id)) {
+            tracing::warn!(task.id = %id, "an aggregation that nobody does is given back");
+            self.app
+                .store
+                .write(move |tx: &mut Tx<'_>| Box::pin(async move { task::give_up(tx, id, node).await }))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Sees to those that have ended.

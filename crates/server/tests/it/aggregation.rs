@@ -115,6 +115,50 @@ async fn two_people_with_the_value_are_reported_and_never_guessed_about() {
 }
 
 #[tokio::test]
+async fn whoever_writes_somebodys_address_into_their_own_account_gets_nothing_of_theirs() {
+    let harness = Harness::start().await;
+    let staff = Staff::with(20).await;
+    let karl = staff.person(&harness, "Karl", "user3@example.test").await;
+    let lena = staff.person(&harness, "Lena", "user5@example.test").await;
+    staff.apply(&harness, BY_MAIL).await;
+    staff.aggregate(&harness).await;
+    assert_eq!(staff.known(&harness, 3).await.account.identity, Some(karl));
+    assert_eq!(staff.known(&harness, 5).await.account.identity, Some(lena));
+
+    // One that is nobody's, and one that is hers.
+    staff.run("UPDATE staff SET mail = 'user3@example.test', changed = '0002' WHERE id IN (4, 5)").await;
+    let second = staff.aggregate(&harness).await;
+    assert_eq!(
+        (second.state, second.counters.correlated, second.counters.ambiguous),
+        (TaskState::Done, 0, 2),
+        "{second:?}"
+    );
+    assert!(second.reports[0].text.contains("has another account here"), "{:?}", second.reports);
+    assert_eq!(staff.known(&harness, 4).await.account.identity, None);
+    assert_eq!(staff.known(&harness, 5).await.account.identity, Some(lena));
+    harness.settled().await;
+    assert_eq!(staff.known(&harness, 5).await.account.identity, Some(lena));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_says_that_an_account_is_their_own() {
+    let harness = Harness::start().await;
+    let staff = Staff::with(5).await;
+    staff.apply(&harness, BY_MAIL).await;
+    staff.aggregate(&harness).await;
+    let ada = harness.person_token(harness.world.ada).await;
+    let path = format!("/v2024/accounts/{}", staff.known(&harness, 3).await.account.id);
+    let to = |whom: String| json!([{ "op": "replace", "path": "/identityId", "value": whom }]);
+    harness.patch(&path, &ada, &to(harness.world.ada.to_string())).await.refused(403, "403 Forbidden");
+    assert_eq!(staff.known(&harness, 3).await.account.identity, None);
+    harness.patch(&path, &ada, &to(harness.world.abby.to_string())).await.with_status(202);
+    assert_eq!(staff.known(&harness, 3).await.account.identity, Some(harness.world.abby));
+    assert!(harness.audited().await.contains(&"ACCOUNT_LINKED".to_owned()));
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_person_says_stays_whatever_the_rules_say() {
     let harness = Harness::start().await;
     let token = harness.admin_token().await;

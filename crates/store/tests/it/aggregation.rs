@@ -135,7 +135,6 @@ on_both_engines! {
         database.write(|tx| Box::pin(async move { aggregation::retire(tx, identity_id(1), at(5)).await })).await;
         let found = people().await;
         assert!(found[0].retired && !found[0].identity.enabled);
-        assert!(database.read(|tx| Box::pin(identity::tokens_valid_from(tx, identity_id(1)))).await.is_some());
         database.write(|tx| Box::pin(aggregation::recall(tx, identity_id(1), at(6)))).await;
         assert!(!people().await[0].retired && people().await[0].identity.enabled);
         // Whom somebody else enables is not retired any more, and whom somebody else disables never was.

@@ -90,6 +90,15 @@ on_both_engines! {
         assert_eq!(stored(&database, 1).await.identity, None);
     }
 
+    async fn whose_disabling_is_asked_for_has_no_tokens_from_before(database) {
+        populate(&database).await;
+        let valid_from = async || database.read(|tx| Box::pin(identity::tokens_valid_from(tx, identity_id(1)))).await;
+        put(&database, give(11, 1, Some(2))).await;
+        assert_eq!(valid_from().await, None);
+        put(&database, Intent { id: IntentId(uuid(13)), kind: IntentKind::Disable }).await;
+        assert!(valid_from().await.is_some());
+    }
+
     async fn what_is_taken_back_is_not_carried_out(database) {
         populate(&database).await;
         let disable = Intent { id: IntentId(uuid(13)), kind: IntentKind::Disable };

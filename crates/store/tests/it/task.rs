@@ -94,6 +94,17 @@ on_both_engines! {
         assert_eq!(take(&database, 2).await, Some(TaskId(uuid(1))));
     }
 
+    async fn what_a_node_has_taken_can_be_listed_and_given_back(database) {
+        populate(&database).await;
+        let task = ask(&database, sample(1, source_id(1))).await.id;
+        assert_eq!(take(&database, 1).await, Some(task));
+        let of = async |node| database.read(move |tx| Box::pin(task::list_of(tx, node_id(node)))).await;
+        assert_eq!((of(1).await, of(2).await), (vec![task], vec![]));
+        database.write(move |tx| Box::pin(async move { task::give_up(tx, task, node_id(1)).await })).await;
+        assert_eq!(of(1).await, []);
+        assert_eq!(take(&database, 2).await, Some(task));
+    }
+
     async fn what_is_said_is_read_back_and_forgotten_in_time(database) {
         populate(&database).await;
         let mut said = ask(&database, sample(1, source_id(1))).await;

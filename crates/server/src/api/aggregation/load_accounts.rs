@@ -10,11 +10,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::task_status::{CompletionStatus, MessageType, progress};
-use super::time;
 use crate::api::Api;
 use crate::api::error::{Error, ErrorResponse};
 use crate::api::extract::{PathId, body, media_type};
 use crate::api::openapi::Refused;
+use crate::api::time::instant;
 use crate::app::Error as AppError;
 use crate::app::load_accounts as app;
 use crate::auth::Permit;
@@ -151,9 +151,9 @@ pub async fn load_accounts(
         r#type: "QUARTZ",
         name: "Cloud Account Aggregation",
         description: "Reads the accounts of a source",
-        created: time(task.created_at),
-        launched: task.started_at.map(time),
-        completed: task.finished_at.map(time),
+        created: instant(task.created_at),
+        launched: task.started_at.map(instant),
+        completed: task.finished_at.map(instant),
         completion_status: CompletionStatus::of(&task),
         parent_name: None,
         messages: messages.collect(),

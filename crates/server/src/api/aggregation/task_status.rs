@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::time;
 use crate::api::Api;
 use crate::api::error::{Error, ErrorResponse};
 use crate::api::extract::PathId;
 use crate::api::openapi::Refused;
+use crate::api::time::instant;
 use crate::app::Error as AppError;
 use crate::app::task_status::{self as app, Named};
 use crate::auth::Permit;
@@ -264,10 +264,10 @@ impl From<Named> for TaskStatus {
             description,
             parent_name: None,
             target: TaskTarget { id: task.source.to_string(), r#type: "SOURCE", name: source },
-            created: time(task.created_at),
-            modified: time(task.modified_at),
-            launched: task.started_at.map(time),
-            completed: task.finished_at.map(time),
+            created: instant(task.created_at),
+            modified: instant(task.modified_at),
+            launched: task.started_at.map(instant),
+            completed: task.finished_at.map(instant),
             completion_status: CompletionStatus::of(&task),
             messages: messages.collect(),
             returns: returns.collect(),

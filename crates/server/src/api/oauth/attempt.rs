@@ -26,7 +26,10 @@ pub(super) async fn attempt<T>(
             OAuthError::INVALID_CLIENT.into()
         }
         NoToken::Grant => OAuthError::UNAUTHORIZED_CLIENT.into(),
-        NoToken::NotValid => OAuthError::INVALID_GRANT.into(),
+        NoToken::NotValid => {
+            api.failures.count(address, &counted, now);
+            OAuthError::INVALID_GRANT.into()
+        }
         NoToken::Scope => OAuthError::INVALID_SCOPE.into(),
         NoToken::Failed(error) => error.into(),
     })

@@ -37,6 +37,10 @@ impl<S: Send + Sync> FromRequest<S> for Parameters {
         let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
         let basic = basic(request.headers())?;
         let body = body_parameters(request, state).await?;
+        // A query reaches logs. The published clients send their credentials there all the same; nothing else that is secret.
+        if query.iter().any(|(name, _)| matches!(name.as_str(), "code" | "code_verifier" | "refresh_token" | "token")) {
+            return Err(OAuthError::invalid_request("a secret parameter must be in the body").into());
+        }
         for (name, value) in query.into_iter().chain(body) {
             parameters.take(&name, value)?;
         }

@@ -4,17 +4,18 @@
 //! tokens and whatever waits for delivery to it.
 
 use lockstep_connectors::FailureKind;
-use lockstep_core::audit::{Action, Event, Outcome};
+use lockstep_core::audit::Action;
 use lockstep_core::change::{Intent, IntentKind};
-use lockstep_core::id::{AccountId, IdentityId, IntentId};
+use lockstep_core::id::{AccountId, IdentityId, IntentId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::source::Feature;
 use lockstep_store::listing::ListedAccount;
-use lockstep_store::{Tx, audit, identity, intent, sign_in_password};
-use lockstep_vault::secret::{draw_id, draw_id_at};
+use lockstep_store::{Tx, aggregation, configuration, identity, intent, sign_in_password};
+use lockstep_vault::secret::draw_id;
 
 use super::{find, reference, sources};
-use crate::app::{App, Error};
+use crate::app::record::{About, record};
+use crate::app::{App, Error, level};
 use crate::auth::Permit;
 use crate::worker::Unusable;
 
@@ -22,61 +23,74 @@ use crate::worker::Unusable;
 pub async fn unlock(app: &App, permit: &Permit, id: AccountId) -> Result<(), Error> {
     let listed = find(app, id).await?;
     if let Some(person) = built_in(&listed) {
-        let (now, event) = (app.clock.utc(), event(app, permit, Action::UserUnlock, &listed, Outcome::Passed));
+        let (now, permit, about) = (app.clock.utc(), permit.clone(), About::account(&listed.account));
         let written = app.store.write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
+                level::reaches(tx, &permit, person).await?;
                 sign_in_password::unlock(tx, person).await?;
-                audit::append(tx, draw_id_at(now), &event).await
+                Ok::<_, Error>(record(tx, &permit, Action::UserUnlock, about, now).await?)
             })
         });
-        return written.await.map_err(Error::Store);
+        return written.await;
     }
     can(app, &listed, Feature::Unlock).await?;
     let done = app.sources.unlock(listed.account.source, &reference(&listed)).await;
-    let (action, outcome) = match done {
-        Ok(()) => (Action::UnlockAccount, Outcome::Passed),
-        Err(_) => (Action::UnlockAccountFailure, Outcome::Failed),
-    };
-    record(app, event(app, permit, action, &listed, outcome)).await?;
+    let action = if done.is_ok() { Action::UnlockAccount } else { Action::UnlockAccountFailure };
+    said(app, permit, action, &listed, done.is_err()).await?;
     done.map_err(told)
 }
 
 /// Lets an account sign in, or not.
 pub async fn set_enabled(app: &App, permit: &Permit, id: AccountId, enabled: bool) -> Result<(), Error> {
     let listed = find(app, id).await?;
-    let action = if enabled { Action::AccountEnabled } else { Action::AccountDisabled };
     if let Some(person) = built_in(&listed) {
-        let (now, event) = (app.clock.utc(), event(app, permit, action, &listed, Outcome::Passed));
-        let written = app.store.write(move |tx: &mut Tx<'_>| {
-            Box::pin(async move {
-                let before = identity::get(tx, person).await?;
-                if before.enabled != enabled {
-                    identity::put(tx, &Identity { enabled, ..before }, now).await?;
-                    match enabled {
-                        true => intent::withdraw(tx, person, None).await?,
-                        false => {
-                            let intent = Intent { id: IntentId(draw_id()), kind: IntentKind::Disable };
-                            intent::put(tx, person, intent, now).await?;
-                        }
-                    }
-                }
-                audit::append(tx, draw_id_at(now), &event).await
-            })
-        });
-        written.await.map_err(Error::Store)?;
-        app.waker.wake(person);
-        return Ok(());
+        return set_person_enabled(app, permit, person, &listed, enabled).await;
     }
     can(app, &listed, Feature::Enable).await?;
     let done = app.sources.set_enabled(listed.account.source, &reference(&listed), enabled).await;
-    let outcome = if done.is_ok() { Outcome::Passed } else { Outcome::Failed };
-    record(app, event(app, permit, action, &listed, outcome)).await?;
+    said(app, permit, action(enabled), &listed, done.is_err()).await?;
     done.map_err(told)
+}
+
+async fn set_person_enabled(
+    app: &App,
+    permit: &Permit,
+    person: IdentityId,
+    listed: &ListedAccount,
+    enabled: bool,
+) -> Result<(), Error> {
+    let (now, permit, about) = (app.clock.utc(), permit.clone(), About::account(&listed.account));
+    let written = app.store.write(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            configuration::lock(tx).await?;
+            level::reaches(tx, &permit, person).await?;
+            identity::hold(tx, person).await?;
+            let before = identity::get(tx, person).await?;
+            if enabled {
+                identity::put(tx, &Identity { enabled, ..before }, now).await?;
+                intent::withdraw(tx, person, None).await?;
+            } else {
+                level::leaves_somebody(tx, person).await?;
+                identity::put(tx, &Identity { enabled, ..before }, now).await?;
+                // Somebody said so: no source takes it back.
+                aggregation::stay_disabled(tx, person).await?;
+                intent::put(tx, person, Intent { id: IntentId(draw_id()), kind: IntentKind::Disable }, now).await?;
+            }
+            Ok::<_, Error>(record(tx, &permit, action(enabled), about, now).await?)
+        })
+    });
+    written.await?;
+    app.waker.wake(person);
+    Ok(())
+}
+
+fn action(enabled: bool) -> Action {
+    if enabled { Action::AccountEnabled } else { Action::AccountDisabled }
 }
 
 /// The identity, if the account is the one on the built-in source.
 fn built_in(listed: &ListedAccount) -> Option<IdentityId> {
-    listed.account.identity.filter(|_| listed.account.source == lockstep_core::id::SourceId::IDENTITY_NOW)
+    listed.account.identity.filter(|_| listed.account.source == SourceId::IDENTITY_NOW)
 }
 
 async fn can(app: &App, listed: &ListedAccount, feature: Feature) -> Result<(), Error> {
@@ -97,23 +111,10 @@ fn told(error: Unusable) -> Error {
     }
 }
 
-async fn record(app: &App, event: Event) -> Result<(), Error> {
-    let written = app
-        .store
-        .write(move |tx: &mut Tx<'_>| Box::pin(async move { audit::append(tx, draw_id_at(event.at), &event).await }));
+/// What was done on a source is told when it is done.
+async fn said(app: &App, permit: &Permit, action: Action, listed: &ListedAccount, failed: bool) -> Result<(), Error> {
+    let (now, permit, about) = (app.clock.utc(), permit.clone(), About::account(&listed.account).failed(failed));
+    let written =
+        app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { record(tx, &permit, action, about, now).await }));
     written.await.map_err(Error::Store)
-}
-
-fn event(app: &App, permit: &Permit, action: Action, listed: &ListedAccount, outcome: Outcome) -> Event {
-    Event {
-        action,
-        actor: permit.caller().actor(),
-        identity: listed.account.identity,
-        source: Some(listed.account.source),
-        account: Some(listed.account.id),
-        change: None,
-        at: app.clock.utc(),
-        outcome,
-        detail: Default::default(),
-    }
 }

@@ -64,17 +64,13 @@ pub(super) async fn named(app: &App, source: &InUse, stable_ids: Vec<String>) ->
     not_going_already(app, living.map(|known| (known.account.id, known.account.identity)).collect()).await
 }
 
-/// Those that are not waiting to be made tombstones.
+/// Those that wait for nothing: one that is given to somebody else goes there first, and is looked at again as theirs.
 async fn not_going_already(app: &App, accounts: Vec<Gone>) -> Result<Vec<Gone>> {
     let owned: Vec<(IdentityId, AccountId)> =
         accounts.iter().filter_map(|(id, owner)| Some(((*owner)?, *id))).collect();
     let read = app.store.scan(move |tx: &mut Tx<'_>| Box::pin(async move { intent::list_about(tx, &owned).await }));
-    let standing: HashSet<AccountId> = read
-        .await?
-        .into_iter()
-        .filter(|intent: &Intent| matches!(intent.kind, IntentKind::Bury { .. }))
-        .filter_map(|intent| intent.kind.account())
-        .collect();
+    let standing: HashSet<AccountId> =
+        read.await?.into_iter().filter_map(|intent: Intent| intent.kind.account()).collect();
     Ok(accounts.into_iter().filter(|(id, _)| !standing.contains(id)).collect())
 }
 
@@ -146,20 +142,26 @@ impl Going {
     }
 }
 
-/// Takes a part for gone: what is nobody's at once, the rest by the engine, which first ends what is under way.
-pub(super) async fn take(app: &App, part: Going, task: TaskId, node: NodeId) -> Result<()> {
+/// Takes a part for gone: what is nobody's at once, the rest by the engine, which first ends what is under way. Says whether the
+/// source is still set as it was read: nothing is done where somebody has corrected that meanwhile.
+pub(super) async fn take(app: &App, source: &InUse, part: Going, task: TaskId, node: NodeId) -> Result<bool> {
+    let (id, version) = (source.row.id, source.version);
     let concerned: HashSet<IdentityId> =
         part.accounts.iter().filter_map(|(_, owner)| *owner).chain(part.retiring.iter().copied()).collect();
     let now = app.clock.utc();
     let write = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             task::hold(tx, task, node).await?;
-            write(tx, &part, now).await
+            if source::version(tx, id).await? != version {
+                return Ok(false);
+            }
+            write(tx, &part, now).await?;
+            Ok::<_, lockstep_store::Error>(true)
         })
     });
-    write.await?;
+    let taken = write.await?;
     concerned.into_iter().for_each(|identity| app.waker.wake(identity));
-    Ok(())
+    Ok(taken)
 }
 
 /// The same for whoever needs no task to be held.
@@ -172,6 +174,10 @@ pub(in crate::app) async fn write(tx: &mut Tx<'_>, part: &Going, now: DateTime<U
     }
     for (account, owner) in &part.accounts {
         if let Some(owner) = owner {
+            aggregation::hold_account(tx, *account).await?;
+            if intent::find_about(tx, *owner, *account).await?.is_some() {
+                continue;
+            }
             intent::put(tx, *owner, intend(IntentKind::Bury { account: *account }), now).await?;
         }
     }

@@ -91,6 +91,7 @@ impl Page {
     pub(super) async fn plan(&self, tx: &mut Tx<'_>) -> Result<Planned> {
         let mut plan = PagePlan::default();
         let stable_ids: Vec<String> = self.entries.iter().map(|entry| entry.stable_id.clone()).collect();
+        aggregation::hold_known(tx, self.source.id, &stable_ids).await?;
         let stored = aggregation::known(tx, self.source.id, &stable_ids).await?;
         let mut stored: HashMap<String, Known> =
             stored.into_iter().map(|known| (known.account.stable_id.clone(), known)).collect();

@@ -115,6 +115,15 @@ impl<'a> Run<'a> {
     async fn make_known(&mut self, settings: &Aggregation) -> Result<(), Stopped> {
         for name in settings.looked_for() {
             let name = name.to_owned();
+            // Asked first: to begin keeps everybody waiting who stores an identity.
+            let asked = name.clone();
+            let known = self
+                .app
+                .store
+                .read(move |tx: &mut Tx<'_>| Box::pin(async move { identity_value::is_filled(tx, &asked).await }));
+            if known.await.map_err(failed)? {
+                continue;
+            }
             let begun = name.clone();
             let begin = self
                 .app
@@ -296,7 +305,11 @@ impl<'a> Run<'a> {
                 return Err(Stopped::Stopping);
             }
             let (accounts, retiring) = (part.accounts.len() as u64, part.retiring.len() as u64);
-            leavers::take(self.app, part, self.task.id, self.node).await.map_err(lost_or_failed)?;
+            let taken = leavers::take(self.app, source, part, self.task.id, self.node).await.map_err(lost_or_failed)?;
+            if !taken {
+                let text = "the source was changed meanwhile, so nothing more was taken for gone; read it again";
+                return Err(Stopped::Failed(text.to_owned()));
+            }
             self.task.counters.gone += accounts;
             self.task.counters.identities_retired += retiring;
             failpoint!(self.app, AggregationPartGone, |_| Err(Stopped::Failed("a failpoint".to_owned())));

@@ -7,7 +7,7 @@ use lockstep_core::aggregation::{
     Aggregation, Correlation, Difference, Entry, Known, correlate, create, update, value_key,
 };
 use lockstep_core::change::IntentKind;
-use lockstep_core::id::IdentityId;
+use lockstep_core::id::{AccountId, IdentityId};
 use lockstep_core::identity::Identity;
 use lockstep_store::aggregation::{self, Person};
 use lockstep_store::{Result, Tx, identity_value};
@@ -20,6 +20,8 @@ use super::page::{IdentityWrite, Page, PagePlan};
 pub(super) struct People {
     /// For each rule, who has which value.
     matching: Vec<HashMap<String, Vec<IdentityId>>>,
+    /// Which accounts on the source those have whom the rules may find.
+    having: HashMap<IdentityId, HashSet<AccountId>>,
     /// Of an authoritative source: those whose accounts are in the page, or may be found to be.
     known: HashMap<IdentityId, Person>,
     /// Who has which login name.
@@ -45,6 +47,13 @@ impl People {
             }
             people.matching.push(matching);
         }
+        let found: HashSet<IdentityId> = people.matching.iter().flat_map(HashMap::values).flatten().copied().collect();
+        if !found.is_empty() {
+            let found: Vec<IdentityId> = found.into_iter().collect();
+            for (identity, account) in aggregation::owned_on(tx, page.source.id, &found).await? {
+                people.having.entry(identity).or_default().insert(account);
+            }
+        }
         if settings.authoritative {
             people.load_known(tx, page, stored).await?;
         }
@@ -56,6 +65,7 @@ impl People {
         let found = self.matching.iter().flat_map(HashMap::values).flatten().copied();
         let ids: HashSet<IdentityId> = owners.chain(found).collect();
         let ids: Vec<IdentityId> = ids.into_iter().collect();
+        aggregation::hold_people(tx, &ids).await?;
         let people = aggregation::people(tx, &ids).await?;
         self.known = people.into_iter().map(|person| (person.identity.id, person)).collect();
         let new_alias = |entry: &Entry| {
@@ -72,8 +82,11 @@ impl People {
     }
 
     /// Asks the rules whose an account is. One that is somebody's goes to another by an intent.
+    ///
+    /// Whoever has an account on the source does not get a second one by a rule: an attribute that people write themselves
+    /// would let anybody's account pass for somebody else's, and get that one's next password. A person says that.
     pub(super) fn find_owner(
-        &self,
+        &mut self,
         page: &Page,
         entry: &Entry,
         account: &mut Known,
@@ -84,8 +97,14 @@ impl People {
         let found = self.correlation(page, entry);
         let owner = account.account.identity;
         match (found, owner) {
+            (Correlation::One(one), owner) if owner != Some(one) && self.has_another(one, account.account.id) => {
+                plan.counters.ambiguous += 1;
+                let text = "the identity that the rules find has another account here, so it is not given this one; say whose it is";
+                plan.reports.push(format!("{}: {text}", entry.native_id));
+            }
             (Correlation::One(one), None) => {
                 (account.account.identity, account.link) = (Some(one), Link::Rule);
+                self.having.entry(one).or_default().insert(account.account.id);
                 plan.counters.correlated += 1;
             }
             (Correlation::One(one), Some(owner)) if one != owner => {
@@ -121,7 +140,7 @@ impl People {
         match account.account.identity {
             Some(owner) => self.change(page, entry, account, owner, disabled, plan),
             // Who has left already is not made anew; and what a person said, or nobody can know, is left alone.
-            None if disabled || account.link == Link::Manual || self.is_ambiguous(page, entry) => {}
+            None if disabled || account.link == Link::Manual || self.is_ambiguous(page, entry, account) => {}
             None => self.make(page, entry, account, plan),
         }
     }
@@ -148,7 +167,9 @@ impl People {
             }
         }
         let (id, own) = (identity.id, account.account.id);
-        self.known.insert(id, Person { identity: identity.clone(), authority: Some(own), retired: false });
+        self.having.entry(id).or_default().insert(own);
+        self.known
+            .insert(id, Person { identity: identity.clone(), authority: Some(own), retired: false, has_levels: false });
         (account.account.identity, account.link) = (Some(id), Link::Rule);
         plan.identities.push(IdentityWrite::New(identity));
         plan.govern.push((id, own));
@@ -170,6 +191,11 @@ impl People {
             // The first one says who this is. A second one does not contradict it.
             Some(authority) if authority != own => return,
             Some(_) => {}
+            None if person.has_levels => {
+                plan.counters.conflicts += 1;
+                let text = "its identity administers, and is not changed by an account that was found by a rule";
+                return plan.reports.push(format!("{}: {text}", entry.native_id));
+            }
             None => {
                 person.authority = Some(own);
                 plan.govern.push((owner, own));
@@ -202,8 +228,17 @@ impl People {
         plan.counters.identities_changed += 1;
     }
 
-    fn is_ambiguous(&self, page: &Page, entry: &Entry) -> bool {
-        matches!(self.correlation(page, entry), Correlation::Ambiguous { .. })
+    fn is_ambiguous(&self, page: &Page, entry: &Entry, account: &Known) -> bool {
+        match self.correlation(page, entry) {
+            Correlation::Ambiguous { .. } => true,
+            Correlation::One(one) => self.has_another(one, account.account.id),
+            Correlation::Nobody => false,
+        }
+    }
+
+    /// Whether an identity has another account on the source than this one.
+    fn has_another(&self, identity: IdentityId, account: AccountId) -> bool {
+        self.having.get(&identity).is_some_and(|accounts| accounts.iter().any(|other| *other != account))
     }
 
     fn correlation(&self, page: &Page, entry: &Entry) -> Correlation {

@@ -10,7 +10,8 @@ use lockstep_store::{Tx, configuration, source, source_secret};
 use lockstep_vault::seal::{Binding, OpenError};
 use zeroize::Zeroizing;
 
-use super::{Draft, Told, drafted, judge, record, revision, taken, told};
+use super::{Draft, Told, about, drafted, judge, revision, taken, told};
+use crate::app::record::record;
 use crate::app::revision::{Revised, Seen};
 use crate::app::{App, Error};
 use crate::auth::Permit;
@@ -53,7 +54,7 @@ pub async fn change(
         (name.clone(), app.vault.seal(&Binding::ConnectorSecret { source: id, name }, value.as_bytes()))
     };
     let sealed: Vec<(String, Vec<u8>)> = draft.secrets.iter().map(seal).collect();
-    let (now, caller) = (app.clock.utc(), permit.caller().clone());
+    let (now, permit) = (app.clock.utc(), permit.clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             configuration::lock(tx).await?;
@@ -66,7 +67,7 @@ pub async fn change(
             for (name, sealed) in &sealed {
                 source_secret::put(tx, id, name, sealed, now).await?;
             }
-            record(tx, &caller, Action::SourceUpdated, id, moved, now).await?;
+            record(tx, &permit, Action::SourceUpdated, about(id, moved), now).await?;
             told(tx, id).await
         })
     });

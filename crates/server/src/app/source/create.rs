@@ -7,7 +7,8 @@ use lockstep_store::{Tx, configuration, source, source_secret};
 use lockstep_vault::seal::Binding;
 use lockstep_vault::secret::draw_id;
 
-use super::{Draft, Told, drafted, judge, record, taken, told};
+use super::{Draft, Told, about, drafted, judge, taken, told};
+use crate::app::record::record;
 use crate::app::revision::Revised;
 use crate::app::{App, Error};
 use crate::auth::Permit;
@@ -41,7 +42,7 @@ pub async fn create(app: &App, permit: &Permit, connector: String, draft: Draft)
         })
         .collect();
 
-    let (now, caller) = (app.clock.utc(), permit.caller().clone());
+    let (now, permit) = (app.clock.utc(), permit.clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             configuration::lock(tx).await?;
@@ -49,7 +50,7 @@ pub async fn create(app: &App, permit: &Permit, connector: String, draft: Draft)
             for (name, sealed) in &sealed {
                 source_secret::put(tx, made.id, name, sealed, now).await?;
             }
-            record(tx, &caller, Action::SourceCreated, made.id, false, now).await?;
+            record(tx, &permit, Action::SourceCreated, about(made.id, false), now).await?;
             told(tx, made.id).await
         })
     });

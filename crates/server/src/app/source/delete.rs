@@ -5,14 +5,15 @@ use lockstep_core::id::SourceId;
 use lockstep_store::source::References;
 use lockstep_store::{Tx, configuration, source};
 
-use super::record;
+use super::about;
+use crate::app::record::record;
 use crate::app::revision::Seen;
 use crate::app::{App, Error};
 use crate::auth::Permit;
 
 /// Deletes a source, its secrets, its tombstones and the accounts there that are nobody's.
 pub async fn delete(app: &App, permit: &Permit, id: SourceId, seen: Seen) -> Result<(), Error> {
-    let (now, caller) = (app.clock.utc(), permit.caller().clone());
+    let (now, permit) = (app.clock.utc(), permit.clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             configuration::lock(tx).await?;
@@ -21,18 +22,19 @@ pub async fn delete(app: &App, permit: &Permit, id: SourceId, seen: Seen) -> Res
             if stored.source.is_built_in() {
                 return Err(Error::Impossible(format!("{} is built in", stored.source.name)));
             }
-            let by = named(source::references(tx, id).await?);
+            let by = needed_by(source::references(tx, id).await?);
             if !by.is_empty() {
                 return Err(Error::InUse { what: "source", by });
             }
             source::remove(tx, id).await?;
-            Ok(record(tx, &caller, Action::SourceDeleted, id, false, now).await?)
+            Ok(record(tx, &permit, Action::SourceDeleted, about(id, false), now).await?)
         })
     });
     written.await
 }
 
-fn named(references: References) -> Vec<String> {
+/// What keeps a source from being deleted, in words.
+pub(in crate::app) fn needed_by(references: References) -> Vec<String> {
     let References { group, applications, accounts, people } = references;
     let mut by: Vec<String> = group.into_iter().map(|name| format!("the sync group {name:?} has it")).collect();
     by.extend(applications.into_iter().map(|name| format!("the application {name:?} stands for it")));

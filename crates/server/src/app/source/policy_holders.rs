@@ -5,7 +5,8 @@ use lockstep_core::id::SourceId;
 use lockstep_core::password_policy::holder::PolicyHolder;
 use lockstep_store::{Tx, configuration, source};
 
-use super::{Told, record, told};
+use super::{Told, about, told};
+use crate::app::record::record;
 use crate::app::revision::{Revised, Seen};
 use crate::app::{App, Error};
 use crate::auth::Permit;
@@ -24,7 +25,7 @@ pub async fn set_policy_holders(
     if holders.len() > MOST {
         return Err(Error::Impossible(format!("a source has at most {MOST} policy holders")));
     }
-    let (now, caller) = (app.clock.utc(), permit.caller().clone());
+    let (now, permit) = (app.clock.utc(), permit.clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             configuration::lock(tx).await?;
@@ -36,7 +37,7 @@ pub async fn set_policy_holders(
             let mut changed = found.stored.source;
             changed.policy_holders = holders;
             source::put(tx, &changed, now).await?;
-            record(tx, &caller, Action::SourcePasswordPolicyAssigned, id, false, now).await?;
+            record(tx, &permit, Action::SourcePasswordPolicyAssigned, about(id, false), now).await?;
             told(tx, id).await
         })
     });

@@ -145,3 +145,35 @@ async fn who_left_is_refused_at_once_and_what_waits_is_not_delivered() {
     assert!(status["errors"].to_string().contains("the identity was disabled"), "{status}");
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn an_identity_that_administers_is_not_changed_by_an_account_that_a_rule_finds() {
+    let harness = Harness::start().await;
+    let staff = Staff::with(20).await;
+    apply(&harness, "[[identity]]\nalias = \"Boss\"\nattributes = { number = \"N4\" }\nlevels = [\"ORG_ADMIN\"]").await;
+    let boss = person(&harness, "Boss").await.expect("made");
+    staff.apply(&harness, HR).await;
+    let first = staff.aggregate(&harness).await;
+    assert_eq!((first.counters.conflicts, first.counters.identities_changed), (1, 0), "{first:?}");
+    staff.run("UPDATE staff SET enabled = 0, changed = '0002' WHERE id = 4").await;
+    assert_eq!(staff.aggregate(&harness).await.counters.identities_retired, 0);
+    assert_eq!(person(&harness, "Boss").await, Some(boss));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn whom_an_administrator_disables_no_source_brings_back() {
+    let harness = Harness::start().await;
+    let ada = harness.person_token(harness.world.ada).await;
+    let staff = Staff::with(20).await;
+    staff.apply(&harness, HR).await;
+    staff.aggregate(&harness).await;
+    let seven = person(&harness, "user7").await.expect("made").id;
+    staff.run("UPDATE staff SET enabled = 0, changed = '0002' WHERE id = 7").await;
+    assert_eq!(staff.aggregate(&harness).await.counters.identities_retired, 1);
+    harness.post(&format!("/v2024/accounts/{seven}/disable"), &ada, &json!({})).await.with_status(202);
+    staff.run("UPDATE staff SET enabled = 1, changed = '0003' WHERE id = 7").await;
+    assert_eq!(staff.aggregate(&harness).await.counters.identities_returned, 0);
+    assert!(!enabled(&harness, seven).await);
+    harness.stop().await;
+}

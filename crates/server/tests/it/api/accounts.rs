@@ -76,10 +76,31 @@ async fn disabling_the_built_in_account_disables_the_person() {
     assert_eq!(status["state"], "FAILED", "{status}");
 
     harness.post(&format!("{path}/enable"), &ada, &Value::Null).await.with_status(202);
-    harness.post("/v2024/query-password-info", &abby, &ask).await.with_status(200);
+    harness.post("/v2024/query-password-info", &abby, &ask).await.with_status(401);
+    let again = harness.person_token(harness.world.abby).await;
+    harness.post("/v2024/query-password-info", &again, &ask).await.with_status(200);
     let actions: Vec<Action> =
         harness.read(|tx| Box::pin(audit::newest(tx, 100))).await.iter().map(|event| event.action).collect();
     assert!(actions.contains(&Action::AccountDisabled) && actions.contains(&Action::AccountEnabled), "{actions:?}");
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_administers_is_reached_by_administrators_only_and_the_last_one_stays() {
+    let harness = Harness::start().await;
+    let (helga, ada) = (harness.person_token(harness.world.helga).await, harness.person_token(harness.world.ada).await);
+    for verb in ["unlock", "enable", "disable"] {
+        let path = format!("/v2024/accounts/{}/{verb}", harness.world.ada);
+        harness.post(&path, &helga, &Value::Null).await.refused(403, "403 Forbidden");
+    }
+    let last = format!("/v2024/accounts/{}/disable", harness.world.ada);
+    harness.post(&last, &ada, &Value::Null).await.refused(400, "400.1 Bad Request Content");
+    let program = harness.admin_token().await;
+    harness.post(&last, &program, &Value::Null).await.refused(400, "400.1 Bad Request Content");
+    harness
+        .post(&format!("/v2024/accounts/{}/disable", harness.world.helga), &ada, &Value::Null)
+        .await
+        .with_status(202);
     harness.stop().await;
 }
 

@@ -196,3 +196,18 @@ async fn a_public_client_has_no_secret() {
     }
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn a_client_is_changed_by_whoever_has_its_scopes() {
+    let harness = Harness::start_without_worker().await;
+    let (wide, narrow) = (admin(&harness).await, harness.administrator("sp:oauth-client:manage").await);
+    let narrow = harness.token(&narrow).await;
+    let wanted = json!({ "name": "x", "grantTypes": ["CLIENT_CREDENTIALS"] });
+    let made = harness.post(PATHS[0], &wide, &wanted).await.with_status(200);
+    let one = format!("{}/{}", PATHS[0], made["id"].as_str().expect("an id"));
+    let patch = json!([{ "op": "add", "path": "/authorities/-", "value": "ORG_ADMIN" }]);
+    harness.patch(&one, &narrow, &patch).await.refused(403, "403 Forbidden");
+    assert_eq!(harness.get(&one, &wide).await.with_status(200)["authorities"], json!([]));
+    harness.patch(&one, &wide, &patch).await.with_status(200);
+    harness.stop().await;
+}

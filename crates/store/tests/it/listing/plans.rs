@@ -198,15 +198,17 @@ on_both_engines! {
             });
             if let Tx::Sqlite(connection) = tx {
                 let mut explained = 0;
-                // Those with levels have an index of their own, which is walked: they are few.
-                let other = ["OFFSET", "FOR UPDATE", "levels <> '[]'"];
-                for text in statements.clone().filter(|text| !other.iter().any(|part| text.contains(part))) {
+                for text in statements.clone().filter(|text| !text.contains("OFFSET")) {
+                    // What PostgreSQL alone understands changes nothing about the way.
+                    let text = text.trim_end().trim_end_matches("FOR UPDATE");
                     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).expect(text);
                     let mut rows = statement.raw_query();
                     let mut plan = Vec::new();
                     while let Some(row) = rows.next().expect(text) {
                         plan.push(row.get::<_, String>(3).expect("a step"));
                     }
+                    // Those with levels are few, and have an index of their own.
+                    plan.retain(|step| step != "SCAN identity USING INDEX identity_levels");
                     assert!(!walks(&plan), "{text}: {plan:?}");
                     explained += 1;
                 }

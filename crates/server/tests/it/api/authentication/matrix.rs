@@ -77,7 +77,7 @@ pub(super) const ROWS: &[Row] = &[
     ("importAccounts", "POST /sources/{id}/load-accounts", "", &["idn:sources:manage"], "---SA-Q"),
     ("getTaskStatus", "GET /task-status/{id}", "", &["idn:task-management:read"], "---SAPQ"),
     ("getTaskStatusList", "GET /task-status", "", &["idn:task-management:read"], "---SAPQ"),
-    ("updateAccount", "PATCH /accounts/{id}", "[]", &["idn:accounts:manage"], "---SA-Q"),
+    ("updateAccount", "PATCH /accounts/{id}", "[]", &["idn:accounts:manage"], "----A-Q"),
     ("submitReloadAccount", "POST /accounts/{id}/reload", "", &["idn:accounts-state:manage"], "--HSAPQ"),
 
     ("listAccounts", "GET /accounts", "", &["idn:accounts:read", "idn:accounts:manage"], "--HSAPQ"),
