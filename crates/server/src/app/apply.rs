@@ -1,7 +1,7 @@
 //! Brings about what a file wants: people, systems, rules and callers, in one transaction, all or nothing.
 //!
 //! What is wanted is compared with what there is; every problem is found before anything is written, and what is so
-//! already is not written again. Nothing is deleted here. Disabling a person, giving an account to another and taking one for
+//! already is not written again. What the file does not name goes only where that is asked for. Disabling a person, giving an account to another and taking one for
 //! gone are intents, which the engine carries out once nothing is under way there. Reading files and following references is the command line's part.
 
 mod existing;
@@ -20,7 +20,7 @@ use futures_util::future::try_join_all;
 use lockstep_core::source::Source;
 use lockstep_store::Tx;
 use lockstep_vault::hash::Salt;
-pub use plan::{Drawn, Entry, Plan};
+pub use plan::{Done, Drawn, Entry, Plan};
 use plan::{FirstPasswords, Planner};
 pub use reference::{Follow, Reference};
 use wanted::Wanted;
@@ -80,6 +80,7 @@ pub async fn apply(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Pla
         .write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
                 lockstep_store::configuration::lock(tx).await?;
+                existing::hold(tx, &work.wanted).await?;
                 let plan = work.plan(tx).await?;
                 if !plan.passwords.is_empty() {
                     let text = "somebody else changed the database meanwhile; run this again".to_owned();
@@ -103,6 +104,11 @@ pub(super) async fn plan_part(app: &App, tx: &mut Tx<'_>, wanted: &Wanted) -> Re
     let utc = Arc::new(move || clock.utc());
     let planner = Planner::new(existing, &app.vault, utc, &follow, &passwords, app.clock.utc());
     planner.plan(wanted).map_err(Error::Problems)
+}
+
+/// Keeps what a part of an import names as it is until the transaction ends that plans and writes it.
+pub(super) async fn hold_part(tx: &mut Tx<'_>, wanted: &Wanted) -> lockstep_store::Result<()> {
+    existing::hold(tx, wanted).await
 }
 
 /// Writes it, in the transaction in which it was planned.

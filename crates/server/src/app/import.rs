@@ -21,7 +21,7 @@ use self::row::{Field, Flaw, Item, Open, Rejection, Row, Rows, Unreadable};
 use self::twice::Twice;
 use super::App;
 use super::apply::wanted::Wanted;
-use super::apply::{self, Plan, Problem};
+use super::apply::{self, Done, Plan, Problem};
 use crate::failpoint::failpoint;
 
 /// How many rows are planned at a time.
@@ -250,6 +250,7 @@ struct Part {
 }
 
 async fn write_part(app: &App, tx: &mut Tx<'_>, rows: &[Row], keep_going: bool) -> Result<Part, Error> {
+    apply::hold_part(tx, &wanted(rows, &HashSet::new())).await?;
     let mut part = plan(app, tx, rows).await?;
     // They were good when they were checked.
     if let Some(rejection) = part.rejections.first().filter(|_| !keep_going) {
@@ -290,7 +291,7 @@ async fn plan(app: &App, tx: &mut Tx<'_>, rows: &[Row]) -> Result<Part, Error> {
     };
     part.rejections.sort_by_key(|rejection| (rejection.line, rejection.flaw.field));
     part.counts.rejected = bad.len() as u64;
-    part.counts.created = plan.entries.iter().filter(|entry| entry.changes.is_none()).count() as u64;
+    part.counts.created = plan.entries.iter().filter(|entry| entry.done == Done::Created).count() as u64;
     part.counts.changed = plan.entries.len() as u64 - part.counts.created;
     let Counts { rows, created, changed, rejected, skipped, .. } = part.counts;
     part.counts.unchanged = rows - created - changed - rejected - skipped;

@@ -16,15 +16,15 @@ use serde_json::json;
 
 use super::{Exit, chain, print, read_config};
 use crate::app::apply::wanted::Wanted;
-use crate::app::apply::{self, Entry, Error, Plan, Problem};
+use crate::app::apply::{self, Done, Entry, Error, Plan, Problem};
 use crate::app::{App, Role};
 use place::Place;
 
 /// Bring about what a file says: people, systems, policies, groups, callers
 ///
 /// The file is TOML and names things by name. Everything in it is checked before anything is written, and then all of
-/// it happens or nothing. What is left out of the file stays as it is; nothing is deleted. Applied again, a file
-/// changes nothing.
+/// it happens or nothing. What is left out of the file stays as it is; nothing is deleted unless --prune says so. Applied
+/// again, a file changes nothing.
 #[derive(Debug, Args)]
 #[command(after_long_help = FORMAT)]
 pub(super) struct Apply {
@@ -33,6 +33,12 @@ pub(super) struct Apply {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Remove what is set up and not in the file
+    ///
+    /// That is applications, sync groups, sources, password policies and clients, and only of those kinds that the file has at
+    /// least one of. People, accounts and tokens stay. With --dry-run: show how the server has drifted from the file.
+    #[arg(long)]
+    prune: bool,
     /// Say it as one line of JSON
     #[arg(long)]
     json: bool,
@@ -93,6 +99,7 @@ or { env = "NAME" }.
 Examples:
   lockstep apply state.toml --dry-run
   lockstep apply state.toml
+  lockstep apply state.toml --prune --dry-run
 
 Exit codes:
   0  done, or nothing to change
@@ -101,7 +108,7 @@ Exit codes:
 
 /// Runs the command.
 pub(super) async fn run(arguments: Apply, config: Option<&Path>) -> Result<Exit> {
-    let Some(file) = File::read(&arguments.file)? else { return Ok(Exit::Failed) };
+    let Some(file) = File::read(&arguments.file, arguments.prune)? else { return Ok(Exit::Failed) };
     let app = App::open(read_config(config)?, Role::Tool).await?;
     let done = match arguments.dry_run {
         true => file.plan(&app).await,
@@ -124,11 +131,14 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Reads it. What makes no sense is told on standard error, and gives none.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+    /// Reads it. What makes no sense is told on standard error, and gives none. With `prune`, what it does not name goes.
+    pub(super) fn read(path: &Path, prune: bool) -> Result<Option<Self>> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        match toml::from_str(&text) {
-            Ok(wanted) => Ok(Some(Self { path: path.to_owned(), text, wanted: Arc::new(wanted) })),
+        match toml::from_str::<Wanted>(&text) {
+            Ok(wanted) => {
+                let wanted = Arc::new(Wanted { prune, ..wanted });
+                Ok(Some(Self { path: path.to_owned(), text, wanted }))
+            }
             Err(error) => {
                 // The library's own text shows the line, which may hold what should not be shown.
                 let at = error.span().map_or(0, |span| span.start);
@@ -172,16 +182,19 @@ fn print_text(plan: &Plan, dry_run: bool) -> Result<()> {
     if plan.entries.is_empty() {
         return Ok(print::line("There is nothing to change.")?);
     }
-    for Entry { kind, name, changes } in &plan.entries {
-        match changes {
-            None => print::line(format_args!("+ {kind} {name}"))?,
-            Some(fields) => print::line(format_args!("~ {kind} {name}: {}", fields.join(", ")))?,
-        }
+    let (mut created, mut changed, mut removed) = (0, 0, 0);
+    for Entry { kind, name, done } in &plan.entries {
+        let (count, line) = match done {
+            Done::Created => (&mut created, format!("+ {kind} {name}")),
+            Done::Changed(fields) => (&mut changed, format!("~ {kind} {name}: {}", fields.join(", "))),
+            Done::Removed => (&mut removed, format!("- {kind} {name}")),
+        };
+        *count += 1;
+        print::line(line)?;
     }
-    let created = plan.entries.iter().filter(|entry| entry.changes.is_none()).count();
-    let changed = plan.entries.len() - created;
     let would = if dry_run { "would be " } else { "" };
-    print::line(format_args!("{created} {would}created, {changed} {would}changed."))?;
+    let removed = if removed > 0 { format!(", {removed} {would}removed") } else { String::new() };
+    print::line(format_args!("{created} {would}created, {changed} {would}changed{removed}."))?;
     if !dry_run {
         for drawn in &plan.drawn {
             print::line(format_args!("\nThe secret of the {} {}, shown only now:", drawn.kind, drawn.name))?;
@@ -192,17 +205,20 @@ fn print_text(plan: &Plan, dry_run: bool) -> Result<()> {
 }
 
 fn print_json(plan: &Plan, dry_run: bool) -> Result<()> {
-    let of = |new: bool| plan.entries.iter().filter(|entry| entry.changes.is_none() == new).collect::<Vec<_>>();
-    let created: Vec<_> = of(true).iter().map(|entry| json!({ "kind": entry.kind, "name": entry.name })).collect();
-    let changed: Vec<_> = of(false)
-        .iter()
-        .map(|entry| json!({ "kind": entry.kind, "name": entry.name, "fields": entry.changes }))
-        .collect();
+    let (mut created, mut changed, mut removed) = (Vec::new(), Vec::new(), Vec::new());
+    for Entry { kind, name, done } in &plan.entries {
+        match done {
+            Done::Created => created.push(json!({ "kind": kind, "name": name })),
+            Done::Changed(fields) => changed.push(json!({ "kind": kind, "name": name, "fields": fields })),
+            Done::Removed => removed.push(json!({ "kind": kind, "name": name })),
+        }
+    }
     let drawn = plan.drawn.iter().filter(|_| !dry_run);
     let secrets: Vec<_> = drawn
         .map(|drawn| json!({ "kind": drawn.kind, "name": drawn.name, "id": drawn.id, "secret": drawn.secret.expose() }))
         .collect();
-    let line = json!({ "dryRun": dry_run, "created": created, "changed": changed, "secrets": secrets });
+    let line =
+        json!({ "dryRun": dry_run, "created": created, "changed": changed, "removed": removed, "secrets": secrets });
     Ok(print::json(&line)?)
 }
 

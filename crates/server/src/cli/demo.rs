@@ -118,7 +118,7 @@ pub(super) async fn run(arguments: Demo) -> Result<Exit> {
     let applications = applications::keep(&data, &first).await?;
     let state = data.join("state.toml");
     fs::write(&state, state::file(&applications)).with_context(|| format!("cannot write {}", state.display()))?;
-    let Some(file) = apply::File::read(&state)? else { bail!("the demo's own file is wrong") };
+    let Some(file) = apply::File::read(&state, false)? else { bail!("the demo's own file is wrong") };
     if file.apply(&app).await?.is_none() {
         bail!("the demo cannot go on with what {} holds; delete it to start anew", data.display());
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use lockstep::app::apply::{self, Entry};
+use lockstep::app::apply::{self, Done, Entry};
 use lockstep_core::id::IdentityId;
 use lockstep_store::{account, intent};
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ async fn what_waits_is_not_delivered_once_the_person_is_disabled() {
     let token = harness.client_token("sp:scopes:all").await;
     let change = accepted(&harness, &token, "Never-Delivered-1").await;
     let entries = apply(&harness, "[[identity]]\nalias = \"Abby.Smith\"\nenabled = false").await;
-    assert_eq!(entries[0].changes.as_deref(), Some(&["enabled".to_owned()][..]));
+    assert_eq!(entries[0].done, Done::Changed(vec!["enabled".to_owned()]));
 
     harness.start_worker().await;
     let status = harness.final_status(&token, &change).await;
@@ -61,7 +61,7 @@ async fn an_account_that_is_given_away_gets_the_password_of_its_new_owner_only()
     let change = accepted(&harness, &token, "From-Abby-12345").await;
     let give = "[[identity]]\nalias = \"Bea.Jones\"\n[[identity.account]]\nsource = \"Billing\"\nnative-id = \"abby\"";
     let entries = apply(&harness, give).await;
-    assert_eq!((entries[0].kind, entries[0].changes.as_deref()), ("account", Some(&["identity".to_owned()][..])));
+    assert_eq!((entries[0].kind, &entries[0].done), ("account", &Done::Changed(vec!["identity".to_owned()])));
     assert_eq!(apply(&harness, give).await, [], "it is on its way already");
 
     harness.start_worker().await;
@@ -116,7 +116,7 @@ async fn an_account_that_is_gone_becomes_a_tombstone_and_comes_back() {
         accounts.into_iter().find(|account| account.source == lone).expect("kept").vanished
     };
     let entries = apply(&harness, &gone(true)).await;
-    assert_eq!(entries[0].changes.as_deref(), Some(&["gone".to_owned()][..]));
+    assert_eq!(entries[0].done, Done::Changed(vec!["gone".to_owned()]));
     carried_out(&harness, harness.world.abby).await;
     assert!(vanished().await);
     assert_eq!(apply(&harness, &gone(true)).await, []);

@@ -16,9 +16,10 @@ use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
+use lockstep_store::source::References;
 use lockstep_store::{
-    Tx, account, application, client, dictionary, identity, intent, org_config, password_policy, personal_access_token,
-    source, source_secret, sync_group,
+    Tx, account, aggregation, application, client, dictionary, identity, intent, org_config, password_policy,
+    personal_access_token, source, source_secret, sync_group,
 };
 use lockstep_vault::Vault;
 use lockstep_vault::seal::Binding;
@@ -52,8 +53,31 @@ pub(super) struct Existing {
     pub(super) intents: HashMap<AccountId, IntentKind>,
     /// The stable id of the account that has a native id, by source and [`native_key`].
     pub(super) natives: HashMap<(SourceId, String), String>,
+    /// What needs the sources that the file does not name and that therefore go.
+    pub(super) held: HashMap<SourceId, References>,
     /// Those of the people that the file gives tokens to.
     pub(super) tokens: Vec<PersonalAccessToken>,
+}
+
+/// Keeps the accounts and people that a file names as they are until the transaction ends. Otherwise what somebody else commits
+/// between reading and writing would be written over: an administrator disables a person, and the file, which says nothing of
+/// that, enables them again. In the order in which a reading of a source holds them.
+pub(super) async fn hold(tx: &mut Tx<'_>, wanted: &Wanted) -> lockstep_store::Result<()> {
+    let mut stable_ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let theirs = wanted.identity.iter().flat_map(|identity| &identity.get_ref().account);
+    for account in theirs.chain(wanted.lone_account.iter().map(|lone| &lone.account)).map(Spanned::get_ref) {
+        let stable_id = account.stable_id.as_ref().unwrap_or(&account.native_id).get_ref().clone();
+        stable_ids.entry(account.source.get_ref().to_lowercase()).or_default().push(stable_id);
+    }
+    for source in source::list(tx).await? {
+        if let Some(stable_ids) = stable_ids.get(&source.name.to_lowercase()) {
+            aggregation::hold_known(tx, source.id, stable_ids).await?;
+        }
+    }
+    let named = wanted.identity.iter().map(|identity| &identity.get_ref().alias);
+    let named = named.chain(wanted.lone_account.iter().filter_map(|lone| lone.identity.as_ref()));
+    let alias_keys: BTreeSet<String> = named.map(|alias| Identity::alias_key(alias.get_ref())).collect();
+    identity::hold_named(tx, &alias_keys).await
 }
 
 impl Existing {
@@ -71,6 +95,13 @@ impl Existing {
         if let Some(text) = dictionary::find(tx).await? {
             existing.dictionary = Dictionary::parse(text.as_bytes()).unwrap_or_default();
         }
+        if wanted.prune && !wanted.source.is_empty() {
+            for source in &existing.sources {
+                if !wanted.source.iter().any(|one| names_source(one.get_ref().name.get_ref(), source)) {
+                    existing.held.insert(source.id, source::references(tx, source.id).await?);
+                }
+            }
+        }
         existing.load_secrets(tx, vault, wanted).await?;
         existing.load_people(tx, wanted).await?;
         Ok(existing)
@@ -78,8 +109,7 @@ impl Existing {
 
     /// The source of that name. Names differ in more than case.
     pub(super) fn source(&self, name: &str) -> Option<&Source> {
-        let key = name.to_lowercase();
-        self.sources.iter().find(|source| source.name.to_lowercase() == key)
+        self.sources.iter().find(|source| names_source(name, source))
     }
 
     async fn load_secrets(&mut self, tx: &mut Tx<'_>, vault: &Vault, wanted: &Wanted) -> Result<(), Error> {
@@ -164,4 +194,9 @@ impl Existing {
         }
         Ok(())
     }
+}
+
+/// Whether a file means this source by that name. Names of two sources differ in more than case.
+pub(super) fn names_source(name: &str, source: &Source) -> bool {
+    source.name.to_lowercase() == name.to_lowercase()
 }

@@ -8,6 +8,7 @@ mod access;
 mod fields;
 mod identity;
 mod password_policy;
+mod prune;
 mod source;
 mod sync_group;
 
@@ -18,13 +19,13 @@ use lockstep_core::audit::Action;
 use lockstep_core::password::Password;
 use lockstep_vault::Vault;
 use lockstep_vault::secret::Secret;
-use serde::Serialize;
 
 use super::Problem;
 use super::existing::Existing;
 use super::reference::Follow;
 use super::wanted::{Name, Wanted};
 use super::write::{FirstPassword, Write};
+use crate::app::record::About;
 
 /// What would be, or was, brought about.
 #[derive(Debug, Default)]
@@ -39,15 +40,26 @@ pub struct Plan {
     pub(super) passwords: Vec<(String, Password)>,
 }
 
-/// One thing that is created or changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One thing that something is done to.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The noun: `source`, `identity`, ….
     pub kind: &'static str,
     /// The thing's name.
     pub name: String,
-    /// Its fields that change; none where the whole thing is new. Never a value: it may be a secret.
-    pub changes: Option<Vec<String>>,
+    /// What is done to it.
+    pub done: Done,
+}
+
+/// What is done to a thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// It is new.
+    Created,
+    /// These fields of it change. Never a value: it may be a secret.
+    Changed(Vec<String>),
+    /// The file does not name it, and it goes.
+    Removed,
 }
 
 /// A secret that was drawn.
@@ -114,12 +126,18 @@ impl<'a> Planner<'a> {
         self.org_config(wanted);
         self.password_policies(wanted);
         self.sources(wanted);
+        if wanted.prune {
+            self.prune_sync_groups(wanted);
+        }
         self.sync_groups(wanted);
         self.applications(wanted);
         self.identities(wanted);
         self.lone_accounts(wanted);
         self.clients(wanted);
         self.tokens(wanted);
+        if wanted.prune && self.problems.is_empty() {
+            self.prune(wanted);
+        }
         if self.problems.is_empty() {
             return Ok(self.plan);
         }
@@ -132,19 +150,23 @@ impl<'a> Planner<'a> {
     }
 
     fn created(&mut self, kind: &'static str, name: &str) {
-        self.plan.entries.push(Entry { kind, name: name.to_owned(), changes: None });
+        self.entry(kind, name, Done::Created);
     }
 
     fn changed(&mut self, kind: &'static str, name: &str, fields: Vec<String>) {
-        self.plan.entries.push(Entry { kind, name: name.to_owned(), changes: Some(fields) });
+        self.entry(kind, name, Done::Changed(fields));
+    }
+
+    fn entry(&mut self, kind: &'static str, name: &str, done: Done) {
+        self.plan.entries.push(Entry { kind, name: name.to_owned(), done });
     }
 
     fn write(&mut self, write: Write) {
         self.plan.writes.push(write);
     }
 
-    fn audit(&mut self, action: Action) {
-        self.write(Write::Audit(action));
+    fn audit(&mut self, action: Action, about: About) {
+        self.write(Write::Audit(action, about));
     }
 
     /// Refuses the second of two things with one name, and a name that nobody could read.

@@ -2,7 +2,7 @@
 //!
 //! The structs below are the file's format. Names refer to names; ids are only for those that other systems must know
 //! in advance. A field that is left out stays as it is, or has its default where the thing is new; a list or table
-//! that is given replaces the one there was. Nothing is deleted by being left out. Everything that can be wrong by
+//! that is given replaces the one there was. Nothing is deleted by being left out, unless `prune` is set. Everything that can be wrong by
 //! itself is refused while it is parsed, with its place; what only the whole can tell is the plan's business.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +46,9 @@ pub struct Wanted {
     pub client: Vec<Spanned<WantedClient>>,
     /// `[[personal-access-token]]`.
     pub personal_access_token: Vec<Spanned<WantedToken>>,
+    /// Whether what is set up and not in the file goes. The command line says so, never a file.
+    #[serde(skip)]
+    pub prune: bool,
     /// Accounts that stand under no person: only an import has them.
     #[serde(skip)]
     pub lone_account: Vec<LoneAccount>,

@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use lockstep_core::account::Account;
 use lockstep_core::application::Application;
-use lockstep_core::audit::{Action, Actor, Event, Outcome};
+use lockstep_core::audit::{Action, Actor};
 use lockstep_core::change::{Intent, IntentKind};
-use lockstep_core::id::{AccountId, IdentityId, IntentId, SourceId};
+use lockstep_core::id::{
+    AccountId, ApplicationId, ClientId, IdentityId, IntentId, PasswordPolicyId, SourceId, SyncGroupId,
+};
 use lockstep_core::identity::Identity;
 use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
@@ -19,11 +21,13 @@ use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{Result, Tx};
 use lockstep_store::{
-    account, application, audit, client, dictionary, history, identity, intent, org_config, password_policy,
+    account, application, client, dictionary, history, identity, intent, org_config, password_policy,
     personal_access_token, sign_in_password, source, source_secret, sync_group,
 };
-use lockstep_vault::secret::{draw_id, draw_id_at};
+use lockstep_vault::secret::draw_id;
 use std::collections::BTreeSet;
+
+use crate::app::record::{About, record_by};
 
 /// One thing to write. A noun that exists already is replaced.
 #[derive(Debug)]
@@ -52,7 +56,12 @@ pub(super) enum Write {
     FirstPassword(IdentityId, FirstPassword),
     Client(Client),
     Token(PersonalAccessToken),
-    Audit(Action),
+    RemoveApplication(ApplicationId),
+    RemoveGroup(SyncGroupId),
+    RemoveSource(SourceId),
+    RemovePolicy(PasswordPolicyId),
+    RemoveClient(ClientId),
+    Audit(Action, About),
 }
 
 /// The first sign-in password of a new identity, as the vault hashed it.
@@ -97,7 +106,13 @@ async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
             personal_access_token::remove(tx, token.id).await?;
             personal_access_token::insert(tx, token).await
         }
-        Write::Audit(action) => audit_event(tx, *action, now).await,
+        Write::RemoveApplication(id) => application::remove(tx, *id).await.map(drop),
+        Write::RemoveGroup(id) => sync_group::remove(tx, *id).await.map(drop),
+        Write::RemoveSource(id) => source::remove(tx, *id).await.map(drop),
+        Write::RemovePolicy(id) => password_policy::remove(tx, *id).await.map(drop),
+        Write::RemoveClient(id) => client::remove(tx, *id).await.map(drop),
+        // Whoever runs the command has the master key; as whom that is, Lockstep does not know.
+        Write::Audit(action, about) => record_by(tx, Actor::Nobody, *action, about.clone(), now).await,
     }
 }
 
@@ -115,20 +130,4 @@ async fn first_password(tx: &mut Tx<'_>, id: IdentityId, password: &FirstPasswor
     let group = sync_group::find_of(tx, SourceId::IDENTITY_NOW).await?;
     let holder = group.map_or(Holder::Source(SourceId::IDENTITY_NOW), |group| Holder::SyncGroup(group.id));
     history::push(tx, id, holder, &password.hash, 1, now).await
-}
-
-/// Whoever runs the command has the master key; as whom that is, Lockstep does not know.
-async fn audit_event(tx: &mut Tx<'_>, action: Action, now: DateTime<Utc>) -> Result<()> {
-    let event = Event {
-        action,
-        actor: Actor::Nobody,
-        identity: None,
-        source: None,
-        account: None,
-        change: None,
-        at: now,
-        outcome: Outcome::Passed,
-        detail: Default::default(),
-    };
-    audit::append(tx, draw_id_at(event.at), &event).await
 }

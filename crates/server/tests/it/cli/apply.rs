@@ -297,6 +297,106 @@ fn a_source_moves_between_groups_in_one_file() {
     assert!(ran.stderr.contains("state.toml:3:") && ran.stderr.contains("Office"), "{}", ran.stderr);
 }
 
+/// What is left when the file of [`STATE`] has lost this and that.
+const LESS: &str = r#"
+[[password-policy]]
+name = "Contractors"
+minLength = 16
+
+[[source]]
+name = "Billing"
+
+[[source]]
+name = "Directory"
+
+[[sync-group]]
+name = "Archive"
+policy = "Contractors"
+sources = ["Directory", "Billing"]
+
+[[application]]
+name = "Letters"
+source = "Directory"
+
+[[client]]
+name = "Kiosk"
+"#;
+
+#[test]
+fn what_the_file_does_not_name_goes_where_that_is_asked_for() {
+    let installation = installation();
+    json(&apply(&installation, STATE, &["--json"]));
+    // A source is in one group only, and the other is still there.
+    let kept = apply(&installation, LESS, &["--dry-run"]);
+    assert!(kept.code == 1 && kept.stderr.contains("Office"), "{kept:?}");
+
+    let drift = apply(&installation, LESS, &["--prune", "--dry-run"]);
+    assert_eq!(drift.code, 0, "{drift:?}");
+    insta::assert_snapshot!("apply_prune", drift.stdout);
+    let names = || -> Vec<String> {
+        let all = sources(&installation);
+        all.as_array().unwrap().iter().map(|source| source["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(), ["Billing", "Directory", "IdentityNow", "Wiki"], "a dry run wrote");
+    let done = json(&apply(&installation, LESS, &["--prune", "--json"]));
+    let removed = |kind: &str, name: &str| serde_json::json!({ "kind": kind, "name": name });
+    let expected = [
+        removed("sync group", "Office"),
+        removed("application", "Invoices"),
+        removed("source", "Wiki"),
+        removed("password policy", "Staff"),
+        removed("client", "Portal"),
+    ];
+    assert_eq!(done["removed"].as_array().unwrap(), &expected);
+    assert_eq!(names(), ["Billing", "Directory", "IdentityNow"]);
+    let again = apply(&installation, LESS, &["--prune"]);
+    assert_eq!(again.stdout, "There is nothing to change.\n");
+}
+
+#[test]
+fn a_kind_of_which_the_file_names_none_is_left_alone() {
+    let installation = installation();
+    json(&apply(&installation, STATE, &["--json"]));
+    let people = "[[identity]]\nalias = \"Carla.Diaz\"\n";
+    let done = json(&apply(&installation, people, &["--prune", "--json"]));
+    assert_eq!((&done["removed"], &done["created"][0]["name"]), (&serde_json::json!([]), &"Carla.Diaz".into()));
+}
+
+#[test]
+fn what_others_need_is_not_removed_and_nothing_else_is() {
+    let installation = installation();
+    json(&apply(&installation, STATE, &["--json"]));
+    // Abby has an account on Billing, Invoices stands for it, Office has it and needs Staff.
+    let one = "[[source]]\nname = \"Wiki\"\n[[password-policy]]\nname = \"Guests\"\n";
+    let ran = apply(&installation, one, &["--prune"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let expected = [
+        "the source \"Billing\" is not in this file and cannot be removed: the sync group \"Office\" has it; the \
+         application \"Invoices\" stands for it; it has 1 accounts of people",
+        "the source \"Directory\" is not in this file and cannot be removed: the sync group \"Office\" has it; it has 1 \
+         accounts of people",
+        "the password policy \"Staff\" is not in this file and cannot be removed: the sync group \"Office\" has it; the \
+         source \"Wiki\" names it",
+    ];
+    for text in expected {
+        assert!(ran.stderr.contains(text), "{}", ran.stderr);
+    }
+    assert!(ran.stderr.ends_with("Nothing was changed.\n"), "{}", ran.stderr);
+    assert_eq!(sources(&installation).as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn the_policy_of_a_group_that_goes_binds_on_its_members() {
+    let installation = installation();
+    json(&apply(&installation, STATE, &["--json"]));
+    let file = "[[sync-group]]\nname = \"Archive\"\npolicy = \"Staff\"\nsources = [\"Directory\", \"Wiki\"]\n";
+    let done = json(&apply(&installation, file, &["--prune", "--json"]));
+    assert_eq!(done["removed"][0]["name"], "Office", "{done}");
+    let exported = installation.run(&["export", "settings"]).stdout;
+    let billing = exported.split("[[source]]").find(|part| part.contains("\"Billing\"")).expect("Billing");
+    assert!(billing.contains("Staff"), "{billing}");
+}
+
 #[test]
 fn an_account_of_one_person_that_is_listed_under_another_goes_over_once() {
     let installation = installation();

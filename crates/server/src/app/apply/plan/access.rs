@@ -18,6 +18,7 @@ use super::{Drawn, Planner};
 use crate::app::apply::reference::Reference;
 use crate::app::apply::wanted::{Wanted, WantedClient, WantedToken};
 use crate::app::apply::write::Write;
+use crate::app::record::About;
 
 /// How long access tokens may live (CONTRACT section 3), in seconds; the longest is the default, because most clients
 /// never ask for another.
@@ -98,7 +99,7 @@ impl Planner<'_> {
                     self.drawn_secret("client", name, client.id.to_string(), HashPurpose::ClientSecret);
             }
             self.created("client", name);
-            self.audit(Action::ApiClientCreated);
+            self.audit(Action::ApiClientCreated, About::default().with("client", client.id.0));
             return self.write(Write::Client(client));
         };
         let fields = [
@@ -110,6 +111,7 @@ impl Planner<'_> {
             ("enabled", base.enabled != client.enabled),
         ];
         if self.changed_fields("client", name, &fields) {
+            self.audit(Action::ApiClientUpdated, About::default().with("client", client.id.0));
             self.write(Write::Client(client));
         }
     }
@@ -165,7 +167,7 @@ impl Planner<'_> {
                 token.secret_hash = self.drawn_secret("personal access token", &called, token.id.to_string(), purpose);
             }
             self.created("personal access token", &called);
-            self.audit(Action::PersonalAccessTokenCreated);
+            self.audit(Action::PersonalAccessTokenCreated, About::identity(owner).with("token", token.id.0));
             self.existing.tokens.push(token.clone());
             return self.write(Write::Token(token));
         };
@@ -176,6 +178,7 @@ impl Planner<'_> {
             ("token-lifetime", base.token_seconds != token.token_seconds),
         ];
         if self.changed_fields("personal access token", &called, &fields) {
+            self.audit(Action::PersonalAccessTokenUpdated, About::identity(owner).with("token", token.id.0));
             self.write(Write::Token(token));
         }
     }

@@ -1,12 +1,14 @@
 //! Identities and their accounts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use lockstep_core::account::Account;
+use lockstep_core::audit::Action;
 use lockstep_core::change::IntentKind;
 use lockstep_core::id::{AccountId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
+use lockstep_core::scope::UserLevel;
 use lockstep_core::source::{Feature, Source};
 use lockstep_vault::secret::draw_id;
 use toml::Spanned;
@@ -16,6 +18,7 @@ use super::fields::differing;
 use crate::app::apply::native_key;
 use crate::app::apply::wanted::{Name, Wanted, WantedAccount, WantedIdentity};
 use crate::app::apply::write::Write;
+use crate::app::level;
 
 impl Planner<'_> {
     pub(super) fn identities(&mut self, wanted: &Wanted) {
@@ -27,6 +30,12 @@ impl Planner<'_> {
                 self.identity(identity, &mut accounts);
             }
         }
+    }
+
+    fn audit_levels(&mut self, id: IdentityId, before: &BTreeSet<UserLevel>, after: &BTreeSet<UserLevel>) {
+        let granted: Vec<_> = after.difference(before).copied().collect();
+        let revoked: Vec<_> = before.difference(after).copied().collect();
+        self.audit(Action::UserLevelsUpdated, level::about(id, &granted, &revoked));
     }
 
     /// Accounts that stand under no person.
@@ -64,6 +73,7 @@ impl Planner<'_> {
                 self.write(Write::Identity(identity.clone()));
                 self.write(built_in);
                 if !levels.is_empty() {
+                    self.audit_levels(identity.id, &BTreeSet::new(), &levels);
                     self.write(Write::Levels(identity.id, levels));
                 }
                 self.first_password(wanted, identity.id);
@@ -84,6 +94,7 @@ impl Planner<'_> {
                 }
                 if levels != levels_before {
                     fields.push("levels".to_owned());
+                    self.audit_levels(identity.id, &levels_before, &levels);
                     self.write(Write::Levels(identity.id, levels));
                 }
             }

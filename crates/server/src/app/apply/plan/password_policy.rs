@@ -13,6 +13,7 @@ use super::Planner;
 use super::fields::{differing, place_of};
 use crate::app::apply::wanted::{Fields, Name, Wanted};
 use crate::app::apply::write::Write;
+use crate::app::record::About;
 
 /// Fields of a policy that follow from what it is.
 const CLOSED: [&str; 3] = ["id", "defaultPolicy", "name"];
@@ -34,6 +35,7 @@ impl Planner<'_> {
                 } else {
                     self.changed("dictionary", "the organisation's words", vec!["words".to_owned()]);
                 }
+                self.audit(Action::PasswordDictionaryUpdated, About::default());
                 self.write(Write::Dictionary(dictionary));
             }
         }
@@ -50,11 +52,11 @@ impl Planner<'_> {
             Some(base) if base == config => return,
             Some(base) => {
                 self.changed("settings", "the organisation's settings", differing(&base, &config));
-                self.audit(Action::PasswordOrgConfigUpdate);
+                self.audit(Action::PasswordOrgConfigUpdate, About::default());
             }
             None => {
                 self.created("settings", "the organisation's settings");
-                self.audit(Action::PasswordOrgConfigCreate);
+                self.audit(Action::PasswordOrgConfigCreate, About::default());
             }
         }
         self.write(Write::OrgConfig(config));
@@ -105,13 +107,13 @@ impl Planner<'_> {
             Some(_) if policy == base => {}
             Some(index) => {
                 self.changed("password policy", name, differing(&base, &policy));
-                self.audit(Action::PasswordPolicyUpdated);
+                self.audit(Action::PasswordPolicyUpdated, About::default().with("policy", policy.id.0));
                 self.write(Write::Policy(policy.clone()));
                 self.existing.policies[index] = policy;
             }
             None => {
                 self.created("password policy", name);
-                self.audit(Action::PasswordPolicyCreated);
+                self.audit(Action::PasswordPolicyCreated, About::default().with("policy", policy.id.0));
                 self.write(Write::Policy(policy.clone()));
                 self.existing.policies.push(policy);
             }

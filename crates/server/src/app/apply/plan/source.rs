@@ -18,7 +18,8 @@ use super::fields::{differing, place_of, to_json};
 use crate::app::apply::reference::Reference;
 use crate::app::apply::wanted::{Name, Wanted, WantedApplication, WantedHolder, WantedSource};
 use crate::app::apply::write::Write;
-use crate::app::source::is_moved;
+use crate::app::record::About;
+use crate::app::source::{about, is_moved};
 
 impl Planner<'_> {
     pub(super) fn sources(&mut self, wanted: &Wanted) {
@@ -88,14 +89,16 @@ impl Planner<'_> {
                 if fields.is_empty() {
                     return;
                 }
+                self.audit(Action::SourceUpdated, about(source.id, is_moved(base, &source)));
                 if base.policy_holders != source.policy_holders {
-                    self.audit(Action::SourcePasswordPolicyAssigned);
+                    self.audit(Action::SourcePasswordPolicyAssigned, About::source(source.id));
                 }
                 self.changed("source", name, fields);
                 self.write(Write::Source(source.clone()));
             }
             None => {
                 self.created("source", name);
+                self.audit(Action::SourceCreated, About::source(source.id));
                 self.write(Write::Source(source.clone()));
             }
         }
@@ -265,16 +268,22 @@ impl Planner<'_> {
         if let Err(error) = application.validate() {
             return self.problem(wanted.name.span().start, error.to_string());
         }
+        let told = About::source(source).with("application", application.id.0);
         match base {
-            Some(base) if base == application => {}
+            Some(base) if base == application => return,
             Some(base) => {
                 self.changed("application", name, differing(&base, &application));
-                self.write(Write::Application(application));
+                self.audit(Action::ApplicationUpdated, told);
             }
             None => {
                 self.created("application", name);
-                self.write(Write::Application(application));
+                self.audit(Action::ApplicationCreated, told);
             }
+        }
+        self.write(Write::Application(application.clone()));
+        match index {
+            Some(index) => self.existing.applications[index] = application,
+            None => self.existing.applications.push(application),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use lockstep_core::id::SyncGroupId;
+use lockstep_core::audit::Action;
+use lockstep_core::id::{SourceId, SyncGroupId};
 use lockstep_core::sync_group::{InvalidSyncGroup, SyncGroup};
 use lockstep_vault::secret::draw_id;
 use toml::Spanned;
@@ -11,6 +12,7 @@ use super::Planner;
 use super::fields::differing;
 use crate::app::apply::wanted::{Wanted, WantedSyncGroup};
 use crate::app::apply::write::Write;
+use crate::app::record::About;
 
 impl Planner<'_> {
     /// Judged as a whole, once every group is as it will be: a source may move from one to another in one file.
@@ -71,6 +73,8 @@ impl Planner<'_> {
         for group in self.existing.groups.clone() {
             let Some(old) = before.iter().find(|old| old.id == group.id) else {
                 self.created("sync group", &group.name);
+                self.audit(Action::PasswordSyncGroupCreated, About::default().with("group", group.id.0));
+                self.members(&group, &[], &group.sources);
                 writes.push(Write::Group(group));
                 continue;
             };
@@ -84,6 +88,8 @@ impl Planner<'_> {
                 continue;
             }
             self.changed("sync group", &group.name, differing(&old, &group));
+            self.audit(Action::PasswordSyncGroupUpdated, About::default().with("group", group.id.0));
+            self.members(&group, &old.sources, &group.sources);
             let staying = old.sources.iter().filter(|source| group.sources.contains(source)).copied().collect();
             if old.sources.iter().any(|source| !group.sources.contains(source)) {
                 self.write(Write::Group(SyncGroup { sources: staying, ..old }));
@@ -91,6 +97,17 @@ impl Planner<'_> {
             writes.push(Write::Group(group));
         }
         writes.into_iter().for_each(|write| self.write(write));
+    }
+
+    /// An event for each source that goes and each that comes.
+    fn members(&mut self, group: &SyncGroup, before: &[SourceId], after: &[SourceId]) {
+        let about = |source: &SourceId| About::source(*source).with("group", group.id.0);
+        for gone in before.iter().filter(|source| !after.contains(source)) {
+            self.audit(Action::PasswordSyncGroupSourceRemoved, about(gone));
+        }
+        for new in after.iter().filter(|source| !before.contains(source)) {
+            self.audit(Action::PasswordSyncGroupSourceAdded, about(new));
+        }
     }
 
     /// The rule's words with names for ids: an apply file has no ids of sources.
