@@ -17,10 +17,7 @@ pub(crate) fn run(bench: &Bench<'_>, log: &Path) -> Result<()> {
     let lockstep = Lockstep::start(bench, log)?;
     let printed = lockstep.command(bench, log, &["enrol", "admin", "--admin"])?;
     let link = printed.split_whitespace().find(|word| word.contains("/enrol#")).context("enrol printed no link")?;
-    let printed = lockstep.command(bench, log, &["token", "--identity", "admin", "--name", "xtask"])?;
-    let mut words = printed.split_whitespace();
-    let id = words.by_ref().skip_while(|word| *word != "id").nth(1).context("token printed no id")?;
-    let secret = words.skip_while(|word| *word != "secret").nth(1).context("token printed no secret")?;
+    let (id, secret) = lockstep.personal_access_token(bench, log, "admin")?;
 
     let mut program = Command::new(bench.paths.tools.join("venv-oauth/bin/python"));
     // "-B": no bytecode beside the sources.

@@ -24,7 +24,9 @@ pub(crate) const SOURCE: &str = "Corporate Directory";
 pub(crate) const PEOPLE: [&str; 4] = ["user08142", "user08200", "user08300", "user08400"];
 
 const CLIENT_ID: &str = "5f3c1b0e-7d42-4a0a-9a43-0c9a6f2c8e11";
-/// A test's own secret for a server that lives for seconds on loopback.
+/// A client that may administer, too.
+const ADMINISTRATOR_ID: &str = "0b7a52c4-6a1e-4f3b-8d2e-51c9e0f4a733";
+/// A test's own secret, of both, for a server that lives for seconds on loopback.
 const CLIENT_SECRET: &str = "9d1f0c7ab35e4862a4c1e07f3b96d85217e4a90c6bd3f8512c7e06a4b9d8f3e1";
 
 /// A running server; dropping it stops it and removes its folder.
@@ -40,8 +42,26 @@ pub(crate) struct Lockstep {
 }
 
 impl Lockstep {
-    /// Builds the binary if needed and brings a server up; everything it says goes to `log`.
+    /// Builds the binary if needed and brings up a server with a source and a few people; everything it says goes to `log`.
     pub(crate) fn start(bench: &Bench<'_>, log: &Path) -> Result<Self> {
+        Self::with(bench, log, &[], |folder| {
+            write_files(folder, &bench.servers()?.slapd)?;
+            Ok(vec!["apply", "state.toml"])
+        })
+    }
+
+    /// A server with nothing but its first administrator, `admin`.
+    pub(crate) fn empty(bench: &Bench<'_>, log: &Path) -> Result<Self> {
+        Self::with(bench, log, &["--admin", "admin"], |_| Ok(Vec::new()))
+    }
+
+    /// Makes the folder, by `init` with these options and by the command that `fill` gives, and starts the server.
+    fn with(
+        bench: &Bench<'_>,
+        log: &Path,
+        init: &[&str],
+        fill: impl FnOnce(&Path) -> Result<Vec<&'static str>>,
+    ) -> Result<Self> {
         let stop = bench.stop;
         run(cargo().args(["build", "--package", "lockstep", "--locked"]).current_dir(&bench.paths.root), log, stop)?;
         let binary = bench.paths.root.join("target/debug/lockstep");
@@ -55,9 +75,12 @@ impl Lockstep {
             let mut command = Command::new(&binary);
             run(command.args(["--config", "lockstep.toml"]).args(arguments).current_dir(folder.path()), log, stop)
         };
-        lockstep(&["init", "--data", ".", "--listen", &format!("127.0.0.1:{port}")]).context("lockstep init")?;
-        write_files(folder.path(), &bench.servers()?.slapd)?;
-        lockstep(&["apply", "state.toml"]).context("lockstep apply")?;
+        let address = format!("127.0.0.1:{port}");
+        lockstep(&[&["init", "--data", ".", "--listen", &address], init].concat()).context("lockstep init")?;
+        let command = fill(folder.path())?;
+        if !command.is_empty() {
+            lockstep(&command).with_context(|| format!("lockstep {}", command.join(" ")))?;
+        }
 
         let mut command = as_user("root", &binary);
         command.args(["--config", "lockstep.toml", "serve"]).current_dir(folder.path());
@@ -85,10 +108,21 @@ impl Lockstep {
         }
     }
 
-    /// An access token of the API client.
-    pub(crate) fn token(&self) -> Result<String> {
+    /// Id and secret of a personal access token of the person.
+    pub(crate) fn personal_access_token(&self, bench: &Bench<'_>, log: &Path, alias: &str) -> Result<(String, String)> {
+        let printed = self.command(bench, log, &["token", "--identity", alias, "--name", "xtask"])?;
+        let mut words = printed.split_whitespace();
+        let mut after = |name: &str| {
+            let word = words.by_ref().skip_while(|word| *word != name).nth(1);
+            word.map(str::to_owned).with_context(|| format!("lockstep token printed no {name}"))
+        };
+        Ok((after("id")?, after("secret")?))
+    }
+
+    /// An access token of the client that may administer.
+    pub(crate) fn administrators_token(&self) -> Result<String> {
         let form =
-            format!("grant_type=client_credentials&client_id={}&client_secret={}", self.client_id, self.client_secret);
+            format!("grant_type=client_credentials&client_id={ADMINISTRATOR_ID}&client_secret={}", self.client_secret);
         let reply = http::post_form(self.port, "/oauth/token", &form).context("asking for a token")?;
         let body: serde_json::Value = serde_json::from_str(&reply.body)
             .with_context(|| format!("the token endpoint answered {}: {}", reply.status, reply.body))?;
@@ -121,6 +155,12 @@ digitTokenEnabled = true
 id = "{CLIENT_ID}"
 name = "xtask"
 secret = {{ file = "client.secret" }}
+
+[[client]]
+id = "{ADMINISTRATOR_ID}"
+name = "xtask-administrator"
+secret = {{ file = "client.secret" }}
+authorities = ["ORG_ADMIN"]
 
 [[password-policy]]
 name = "Directory"

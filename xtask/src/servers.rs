@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use self::mariadb::Mariadb;
-use self::postgres::Postgres;
+pub(crate) use self::postgres::Postgres;
 pub(crate) use self::postgres::binaries as postgres_binaries;
 pub(crate) use self::slapd::Slapd;
 use crate::paths::Paths;
@@ -27,7 +27,8 @@ use crate::process::{Stop, is_root, run};
 pub(crate) struct Servers {
     /// The directory.
     pub(crate) slapd: Slapd,
-    postgres: Postgres,
+    /// The application's database, and what Lockstep's own can be.
+    pub(crate) postgres: Postgres,
     mariadb: Mariadb,
     tools: PathBuf,
     _folder: TempDir,

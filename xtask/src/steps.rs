@@ -42,10 +42,17 @@ pub(crate) enum Step {
     SdkTypescript,
     /// The official Go SDK v2 changes a password in slapd
     SdkGo,
+    /// The official Python SDK 1.4.2 sets an empty server up and changes a password in slapd and PostgreSQL
+    #[value(name = "admin-python-142")]
+    AdminPython142,
+    /// The newest official Python SDK does the same under the new addresses
+    AdminPythonLatest,
+    /// The official TypeScript SDK does the same
+    AdminTypescript,
     /// Authlib signs a person in at an application, refreshes and revokes
     #[value(name = "oauth-authlib")]
     OauthAuthlib,
-    /// Bad input, generated from our OpenAPI document, over the four operations and the token
+    /// Bad input, generated from our OpenAPI document, to every operation
     Schemathesis,
 }
 
@@ -82,9 +89,9 @@ impl Step {
             Self::Fmt | Self::Clippy | Self::Doc | Self::Simulation => &[],
             Self::Deny => &[Tool::CargoDeny],
             Self::Test => &[Tool::Servers],
-            Self::SdkPython142 => &[Tool::Servers, Tool::Python142],
-            Self::SdkPythonLatest => &[Tool::Servers, Tool::PythonLatest],
-            Self::SdkTypescript => &[Tool::Servers, Tool::Typescript],
+            Self::SdkPython142 | Self::AdminPython142 => &[Tool::Servers, Tool::Python142],
+            Self::SdkPythonLatest | Self::AdminPythonLatest => &[Tool::Servers, Tool::PythonLatest],
+            Self::SdkTypescript | Self::AdminTypescript => &[Tool::Servers, Tool::Typescript],
             Self::SdkGo => &[Tool::Servers, Tool::Go],
             Self::OauthAuthlib => &[Tool::Servers, Tool::Authlib],
             Self::Schemathesis => &[Tool::Servers, Tool::Schemathesis],
@@ -125,6 +132,9 @@ impl Step {
             Self::SdkPythonLatest => sdk::run(Sdk::PythonLatest, bench, &log),
             Self::SdkTypescript => sdk::run(Sdk::Typescript, bench, &log),
             Self::SdkGo => sdk::run(Sdk::Go, bench, &log),
+            Self::AdminPython142 => sdk::administer(Sdk::Python142, bench, &log),
+            Self::AdminPythonLatest => sdk::administer(Sdk::PythonLatest, bench, &log),
+            Self::AdminTypescript => sdk::administer(Sdk::Typescript, bench, &log),
             Self::OauthAuthlib => authlib::run(bench, &log),
             Self::Schemathesis => schemathesis::run(bench, &log),
         }

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from sailpoint.configuration import Configuration
 from sailpoint.v2024.api.password_management_api import PasswordManagementApi
 from sailpoint.v2024.api_client import ApiClient
 from sailpoint.v2024.models.password_change_request import PasswordChangeRequest
@@ -14,12 +13,7 @@ import common
 
 class Sdk:
     def __init__(self) -> None:
-        configuration = Configuration()
-        configuration.experimental = True
-        configuration.suppress_experimental_warnings = True
-        if configuration.access_token is None:
-            common.fail("the SDK got no access token")
-        self.passwords = PasswordManagementApi(ApiClient(configuration))
+        self.passwords = PasswordManagementApi(ApiClient(common.configuration()))
 
     def query(self, user: str, source: str) -> Any:
         return self.passwords.query_password_info(PasswordInfoQueryDTO(userName=user, sourceName=source))

@@ -1,6 +1,6 @@
 """What both lines of the Python SDK share: settings, encryption, the order of the calls, and the checks.
 
-The SDK itself is imported only by the two programs beside this file, because its packages differ between the lines.
+Of the SDK only the configuration is imported here; the packages of its classes differ between the lines.
 """
 
 import base64
@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
+from sailpoint.configuration import Configuration
 
 PATIENCE_SECONDS = 60
 POLL_SECONDS = 0.2
@@ -90,6 +91,16 @@ def encrypt(public_key: str, password: str) -> str:
     if not isinstance(key, rsa.RSAPublicKey):
         fail(f"publicKey is a {type(key).__name__}, expected an RSA key")
     return base64.b64encode(key.encrypt(password.encode(), padding.PKCS1v15())).decode()
+
+
+def configuration() -> Configuration:
+    """The SDK's own configuration: it reads SAIL_BASE_URL, SAIL_CLIENT_ID and SAIL_CLIENT_SECRET, and asks for a token."""
+    made = Configuration()
+    made.experimental = True
+    made.suppress_experimental_warnings = True
+    if made.access_token is None:
+        fail("the SDK got no access token")
+    return made
 
 
 def setting(name: str) -> str:

@@ -3,15 +3,16 @@
 //! `fsync` stays on: Lockstep refuses a PostgreSQL whose commits do not survive a crash.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
 use super::folder_of;
-use crate::process::{Service, Stop, as_user, free_port, run, succeeds};
+use crate::process::{Service, Stop, as_user, free_port, run, run_for_output, succeeds};
 
 const USER: &str = "postgres";
 const ADMIN: &str = "admin";
@@ -19,10 +20,11 @@ const PASSWORD: &str = "pgadminpw";
 
 /// A running PostgreSQL.
 #[derive(Debug)]
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     _service: Service,
     /// The superuser's address, with password and the database `postgres`.
     pub(super) url: String,
+    port: String,
 }
 
 impl Postgres {
@@ -54,7 +56,28 @@ impl Postgres {
         let mut service = Service::start("postgres", &mut command, Signal::INT, log)?;
         let ready = binaries.join("pg_isready");
         service.wait_until(stop, || succeeds(Command::new(&ready).args(["-q", "-h", "127.0.0.1", "-p", &port])))?;
-        Ok(Self { _service: service, url: format!("postgres://{ADMIN}:{PASSWORD}@127.0.0.1:{port}/postgres") })
+        let url = format!("postgres://{ADMIN}:{PASSWORD}@127.0.0.1:{port}/postgres");
+        Ok(Self { _service: service, url, port })
+    }
+
+    /// What psql prints when it has run the statements: bare values, one row a line. They go in by a file,
+    /// so that no password is an argument.
+    pub(crate) fn ask(&self, database: &str, statements: &str, log: &Path, stop: &Stop) -> Result<String> {
+        let mut input = tempfile::NamedTempFile::new().context("creating a file for psql")?;
+        input.write_all(statements.as_bytes())?;
+        let mut psql = Command::new(binaries().context("PostgreSQL is not installed")?.join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", &self.port, "-U", ADMIN])
+            .args(["-d", database, "-f"])
+            .arg(input.path())
+            .env("PGPASSWORD", PASSWORD);
+        let (status, output) = run_for_output(&mut psql, log, stop)?;
+        ensure!(status.success(), "psql ended with {status}");
+        Ok(output)
+    }
+
+    /// The address of a database without the password, and the password.
+    pub(crate) fn address(&self, database: &str) -> (String, &'static str) {
+        (format!("postgres://{ADMIN}@127.0.0.1:{}/{database}", self.port), PASSWORD)
     }
 }
 

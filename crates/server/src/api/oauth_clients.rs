@@ -28,10 +28,10 @@ pub struct OauthClient {
     name: String,
     /// What it is for.
     description: String,
-    /// Whose it is.
-    business_name: Option<String>,
-    /// Where more is said about it.
-    homepage_url: Option<String>,
+    /// Whose it is; empty where nobody said.
+    business_name: String,
+    /// Where more is said about it; empty where nobody said.
+    homepage_url: String,
     /// How it gets tokens.
     #[schema(value_type = Vec<String>)]
     grant_types: BTreeSet<Grant>,
@@ -80,8 +80,9 @@ impl OauthClient {
             secret: None,
             name: client.name,
             description: settings.description,
-            business_name: settings.business_name,
-            homepage_url: settings.homepage_url,
+            // The vendor's Python clients take no null here in the answer that makes a client.
+            business_name: settings.business_name.unwrap_or_default(),
+            homepage_url: settings.homepage_url.unwrap_or_default(),
             grant_types: settings.grant_types,
             redirect_uris: settings.redirect_uris.iter().map(ToString::to_string).collect(),
             kind: settings.kind,

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 
-/// How long a source's row is believed before it is read again.
+/// How long a source's row is believed by deliveries before it is read again.
 const BELIEVED: Duration = Duration::from_secs(2);
 
 /// Every source that was needed so far.
@@ -90,13 +90,20 @@ impl Sources {
         self.with(id, |live| Arc::clone(&live.gate))
     }
 
-    /// The source as its row says.
-    pub(crate) async fn get(&self, id: SourceId) -> Result<Arc<InUse>, SourcesError> {
+    /// The source as its row says, or said two seconds ago: for deliveries, of which there are many.
+    pub(super) async fn get(&self, id: SourceId) -> Result<Arc<InUse>, SourcesError> {
         let now = self.clock.monotonic();
-        let (believed, known) = self.with(id, |live| (live.read_at + BELIEVED > now, live.built.clone()));
-        if let Some((_, source)) = known.as_ref().filter(|_| believed) {
-            return Ok(Arc::clone(source));
+        let believed = self.with(id, |live| live.built.clone().filter(|_| live.read_at + BELIEVED > now));
+        match believed {
+            Some((_, source)) => Ok(source),
+            None => self.current(id).await,
         }
+    }
+
+    /// The source as its row says now: whoever changed it a moment ago means the source as it is.
+    pub(crate) async fn current(&self, id: SourceId) -> Result<Arc<InUse>, SourcesError> {
+        let now = self.clock.monotonic();
+        let known = self.with(id, |live| live.built.clone());
         let load = self.store.read(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
                 let Some(row) = source::find(tx, id).await? else { return Ok(None) };
@@ -130,7 +137,7 @@ impl Sources {
     /// # Errors
     /// What stands in the way.
     pub async fn test(&self, id: SourceId) -> Result<Report, Unusable> {
-        Ok(self.get(id).await?.connector.test().await?)
+        Ok(self.current(id).await?.connector.test().await?)
     }
 
     /// Whether the source holds an account locked after wrong passwords.
@@ -138,7 +145,7 @@ impl Sources {
     /// # Errors
     /// What stands in the way.
     pub async fn lock_state(&self, id: SourceId, account: &AccountRef) -> Result<LockState, Unusable> {
-        Ok(self.get(id).await?.connector.lock_state(account).await?)
+        Ok(self.current(id).await?.connector.lock_state(account).await?)
     }
 
     /// Ends such a lock.
@@ -146,7 +153,7 @@ impl Sources {
     /// # Errors
     /// What stands in the way.
     pub async fn unlock(&self, id: SourceId, account: &AccountRef) -> Result<(), Unusable> {
-        Ok(self.get(id).await?.connector.unlock(account).await?)
+        Ok(self.current(id).await?.connector.unlock(account).await?)
     }
 
     /// Lets an account sign in on the source, or not.
@@ -154,7 +161,7 @@ impl Sources {
     /// # Errors
     /// What stands in the way.
     pub async fn set_enabled(&self, id: SourceId, account: &AccountRef, enabled: bool) -> Result<(), Unusable> {
-        Ok(self.get(id).await?.connector.set_enabled(account, enabled).await?)
+        Ok(self.current(id).await?.connector.set_enabled(account, enabled).await?)
     }
 
     /// Every source in use, and whether deliveries to it are held back because it does not answer.

@@ -42,7 +42,8 @@ pub(in crate::api) struct AppRequest {
     /// A sentence for people.
     #[schema(max_length = 2000)]
     description: Option<String>,
-    /// Must be true where it is said: an application stands for all accounts of its source.
+    /// Of no effect: an application stands for all accounts of its source. The vendor's clients send false unless told otherwise.
+    #[expect(dead_code, reason = "only the type is looked at")]
     match_all_accounts: Option<bool>,
     /// Where its accounts are.
     #[schema(value_type = AccountSourceRequest, required)]
@@ -164,10 +165,6 @@ pub(in crate::api) async fn delete_application(
 
 impl AppRequest {
     fn wanted(self) -> Result<Wanted, AppError> {
-        if self.match_all_accounts == Some(false) {
-            let reason = "must be true: an application stands for all accounts of its source".to_owned();
-            return Err(AppError::Illegal { field: "matchAllAccounts", reason });
-        }
         let source = self.account_source.ok_or(AppError::Missing("accountSource"))?;
         Ok(Wanted {
             name: required("name", self.name, 255)?,

@@ -13,7 +13,7 @@ use crate::app::App;
 
 /// Reads it and makes it what the source says. Gives what was done and what was left, or why it could not be done.
 pub(in crate::app) async fn reload(app: &App, known: Known) -> Result<(Counters, Vec<String>), String> {
-    let source = app.sources.get(known.account.source).await.map_err(|error| chain(&error))?;
+    let source = app.sources.current(known.account.source).await.map_err(|error| chain(&error))?;
     if !source.connector.capabilities().read_accounts {
         return Err("the accounts of this source cannot be read".to_owned());
     }

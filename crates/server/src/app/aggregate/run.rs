@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
 
     /// All of it.
     pub(super) async fn through(&mut self) -> Result<(), Stopped> {
-        let source = self.app.sources.get(self.task.source).await.map_err(failed)?;
+        let source = self.app.sources.current(self.task.source).await.map_err(failed)?;
         let can = source.connector.capabilities();
         if !can.read_accounts {
             let text = "the accounts of this source cannot be read: its configuration does not say which there are";

@@ -128,7 +128,7 @@ async fn what_cannot_be_an_application_is_refused() {
         (json!({ "name": "Mail", "accountSource": source }), "400.1.409 Reference conflict", "name"),
         (json!({ "name": " ", "accountSource": source }), "400.1.3 Illegal value", "name"),
         (
-            json!({ "name": "x", "accountSource": source, "matchAllAccounts": false }),
+            json!({ "name": "x", "accountSource": source, "matchAllAccounts": "no" }),
             "400.1.3 Illegal value",
             "matchAllAccounts",
         ),
@@ -136,6 +136,10 @@ async fn what_cannot_be_an_application_is_refused() {
         let said = Answer::of(harness.ask("POST", PATH, &token).json(&body)).await.refused(400, code);
         assert!(said.contains(field), "{body}: {said}");
     }
+    // What the vendor's Python clients send where nobody said anything.
+    let sent = json!({ "name": "Forms", "accountSource": source, "matchAllAccounts": false });
+    let told = Answer::of(harness.ask("POST", PATH, &token).json(&sent)).await.with_status(200);
+    assert_eq!(told["matchAllAccounts"], true);
     for (operations, code) in [
         (json!([{ "op": "replace", "path": "/id", "value": "x" }]), "400.1.1 Illegal update attempt"),
         (json!([{ "op": "replace", "path": "/enabled", "value": false }]), "400.1.1 Illegal update attempt"),

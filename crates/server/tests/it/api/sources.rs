@@ -58,6 +58,21 @@ async fn a_source_is_made_tested_and_takes_passwords_once_a_patch_says_so() {
 }
 
 #[tokio::test]
+async fn a_test_is_of_the_source_as_it_was_changed_a_moment_ago() {
+    let harness = Harness::start_without_worker().await;
+    let ada = harness.person_token(harness.world.ada).await;
+    let made = harness.post("/v2024/sources", &ada, &draft(&harness, "Intranet")).await.with_status(201);
+    let test = format!("{}/connector/check-connection", at(&made["id"]));
+    assert_eq!(harness.post(&test, &ada, &Value::Null).await.with_status(200)["status"], "SUCCESS");
+    let elsewhere = format!("sqlite:{}", harness.file("nowhere.db").display());
+    let patch = json!([{ "op": "replace", "path": "/connectorAttributes/url", "value": elsewhere }]);
+    harness.patch(&at(&made["id"]), &ada, &patch).await.with_status(200);
+    let tested = harness.post(&test, &ada, &Value::Null).await.with_status(200);
+    assert_eq!(tested["status"], "FAILURE", "{tested}");
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn every_source_is_listed_in_order_and_counted() {
     let harness = Harness::start_without_worker().await;
     let ada = harness.person_token(harness.world.ada).await;
