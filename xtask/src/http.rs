@@ -18,6 +18,11 @@ pub(crate) fn get(port: u16, path: &str) -> Result<Reply> {
     exchange(port, &format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"))
 }
 
+/// The same with a token.
+pub(crate) fn get_as(port: u16, path: &str, token: &str) -> Result<Reply> {
+    exchange(port, &format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n"))
+}
+
 /// POST of an already encoded form.
 pub(crate) fn post_form(port: u16, path: &str, form: &str) -> Result<Reply> {
     let length = form.len();

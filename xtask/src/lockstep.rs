@@ -119,6 +119,11 @@ impl Lockstep {
         Ok((after("id")?, after("secret")?))
     }
 
+    /// The status of what is read with a token.
+    pub(crate) fn get(&self, path: &str, token: &str) -> Result<u16> {
+        Ok(http::get_as(self.port, path, token)?.status)
+    }
+
     /// An access token of the client that may administer.
     pub(crate) fn administrators_token(&self) -> Result<String> {
         let form =
@@ -160,7 +165,7 @@ secret = {{ file = "client.secret" }}
 id = "{ADMINISTRATOR_ID}"
 name = "xtask-administrator"
 secret = {{ file = "client.secret" }}
-authorities = ["ORG_ADMIN"]
+levels = ["ORG_ADMIN"]
 
 [[password-policy]]
 name = "Directory"
