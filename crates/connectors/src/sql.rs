@@ -341,23 +341,20 @@ impl Connector for Sql {
             }
             Address::Server(_) => report.good(format!("the database {server} lets the login in, without TLS")),
         }
-        let values = Values::default();
         let failed = |error: Trouble| error.failure(engine, &[]);
         in_time(limit, connection.begin(limit)).await.map_err(failed)?;
-        let explained = self.settings.statement.prefixed("EXPLAIN ");
-        in_time(limit, connection.write(&explained, &values)).await.map_err(failed)?;
+        in_time(limit, connection.explain(&self.settings.statement)).await.map_err(failed)?;
         report.good("the statement fits the database");
         match &self.settings.verify {
             Some(verify) => {
-                in_time(limit, connection.write(&verify.prefixed("EXPLAIN "), &values)).await.map_err(failed)?;
+                in_time(limit, connection.explain(verify)).await.map_err(failed)?;
                 report.good("the verify statement fits the database");
             }
             None => report.warning("there is no verify statement, so no delivery can be checked by a sign-in"),
         }
         if let Some(Switches { enable, disable }) = &self.settings.switches {
             for statement in [enable, disable] {
-                let explained = statement.prefixed("EXPLAIN ");
-                in_time(limit, connection.write(&explained, &values)).await.map_err(failed)?;
+                in_time(limit, connection.explain(statement)).await.map_err(failed)?;
             }
             report.good("the statements that enable and disable accounts fit the database");
         }

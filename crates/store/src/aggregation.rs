@@ -16,6 +16,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::identity_value;
 use crate::names::{name_of, state_of};
 use crate::tx::{Tx, among, execute, fetch, hex_ids, row};
 
@@ -37,6 +38,8 @@ pub struct Person {
     pub identity: Identity,
     /// The account that says who this is, as long as it is there and this identity's.
     pub authority: Option<AccountId>,
+    /// The account that last said so, whether it is there or not.
+    pub said_by: Option<AccountId>,
     /// Whether it was disabled because its account there is gone.
     pub retired: bool,
     /// Whether it is anything in the organisation.
@@ -99,8 +102,12 @@ pub async fn known(tx: &mut Tx<'_>, source: SourceId, stable_ids: &[String]) -> 
 /// Keeps others from changing these accounts until the transaction ends.
 pub async fn hold_known(tx: &mut Tx<'_>, source: SourceId, stable_ids: &[String]) -> Result<()> {
     if let Tx::Postgres(_) = tx {
-        let sql =
-            among!(tx, "SELECT 1 FROM account WHERE source = $2 AND stable_id IN ", texts, " ORDER BY id FOR UPDATE");
+        let sql = among!(
+            tx,
+            "SELECT 1 FROM account WHERE source = $2 AND stable_id IN ",
+            texts,
+            " ORDER BY id FOR NO KEY UPDATE"
+        );
         execute!(tx, "hold accounts", sql, Json(stable_ids), source.0)?;
     }
     Ok(())
@@ -138,10 +145,16 @@ pub async fn get(tx: &mut Tx<'_>, id: AccountId) -> Result<Known> {
 
 /// Keeps others from changing an account until the transaction ends.
 pub async fn hold_account(tx: &mut Tx<'_>, id: AccountId) -> Result<()> {
-    if let Tx::Postgres(_) = tx {
-        execute!(tx, "hold an account", "SELECT 1 FROM account WHERE id = $1 FOR UPDATE", id.0)?;
+    hold_accounts(tx, &[id]).await.map(drop)
+}
+
+/// Keeps others from changing these accounts until the transaction ends, and says how many there were to hold.
+pub async fn hold_accounts(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<u64> {
+    if ids.is_empty() || matches!(tx, Tx::Sqlite(_)) {
+        return Ok(0);
     }
-    Ok(())
+    let sql = among!(tx, "SELECT 1 FROM account WHERE id IN ", ids, " ORDER BY id FOR NO KEY UPDATE");
+    execute!(tx, "hold accounts", sql, hex_ids(ids.iter().map(|id| id.0)))
 }
 
 /// Takes their native ids from these accounts, so that others can have them.
@@ -273,27 +286,47 @@ pub async fn bury_nobodys(tx: &mut Tx<'_>, accounts: &[AccountId]) -> Result<()>
 }
 
 /// Keeps others from changing identities until the transaction ends.
-pub async fn hold_people(tx: &mut Tx<'_>, ids: &[IdentityId]) -> Result<()> {
-    if let Tx::Postgres(_) = tx {
-        let sql = among!(tx, "SELECT 1 FROM identity WHERE id IN ", ids, " ORDER BY id FOR UPDATE");
-        execute!(tx, "hold identities", sql, hex_ids(ids.iter().map(|id| id.0)))?;
+pub async fn hold_people(tx: &mut Tx<'_>, ids: &[IdentityId]) -> Result<u64> {
+    if ids.is_empty() || matches!(tx, Tx::Sqlite(_)) {
+        return Ok(0);
     }
-    Ok(())
+    let sql = among!(tx, "SELECT 1 FROM identity WHERE id IN ", ids, " ORDER BY id FOR NO KEY UPDATE");
+    execute!(tx, "hold identities", sql, hex_ids(ids.iter().map(|id| id.0)))
+}
+
+/// An account that somebody has on a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// Who.
+    pub identity: IdentityId,
+    /// Which.
+    pub account: AccountId,
+    /// What its source never changes about it.
+    pub stable_id: String,
 }
 
 /// The accounts on a source that these identities have, without tombstones.
-pub async fn owned_on(tx: &mut Tx<'_>, source: SourceId, ids: &[IdentityId]) -> Result<Vec<(IdentityId, AccountId)>> {
-    let sql =
-        among!(tx, "SELECT identity, id FROM account WHERE NOT vanished AND source = $2 AND identity IN ", ids, "");
+pub async fn owned_on(tx: &mut Tx<'_>, source: SourceId, ids: &[IdentityId]) -> Result<Vec<Owned>> {
+    let sql = among!(
+        tx,
+        "SELECT identity, id, stable_id FROM account WHERE NOT vanished AND source = $2 AND identity IN ",
+        ids,
+        ""
+    );
     let rows = fetch!(
         tx,
-        fetch_all as (Uuid, Uuid),
+        fetch_all as (Uuid, Uuid, String),
         "find the accounts of identities on a source",
         sql,
         hex_ids(ids.iter().map(|id| id.0)),
         source.0
     )?;
-    Ok(rows.into_iter().map(|(identity, id)| (IdentityId(identity), AccountId(id))).collect())
+    let owned = |(identity, account, stable_id)| Owned {
+        identity: IdentityId(identity),
+        account: AccountId(account),
+        stable_id,
+    };
+    Ok(rows.into_iter().map(owned).collect())
 }
 
 /// Identities, with what says who they are.
@@ -304,7 +337,7 @@ pub async fn people(tx: &mut Tx<'_>, ids: &[IdentityId]) -> Result<Vec<Person>> 
     let sql = among!(
         tx,
         "SELECT i.id, i.alias, i.display_name, i.email, i.attributes, i.sign_in_source, i.enabled, a.id AS authority,
-             i.retired, i.levels FROM identity i
+             i.authority AS said_by, i.retired, i.levels FROM identity i
          LEFT JOIN account a ON a.id = i.authority AND a.identity = i.id AND NOT a.vanished WHERE i.id IN ",
         ids,
         ""
@@ -326,6 +359,50 @@ pub async fn count_governed(tx: &mut Tx<'_>, source: SourceId) -> Result<u64> {
     Ok(count.unsigned_abs())
 }
 
+/// Stores an identity that an account makes, which says who it is from then on. `names` are those of
+/// [`identity_value::names`].
+///
+/// # Errors
+/// Constraint `identity_alias_key_key` when another identity has the alias.
+pub async fn make(
+    tx: &mut Tx<'_>,
+    identity: &Identity,
+    authority: AccountId,
+    names: &[String],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    execute!(
+        tx,
+        "store a new identity",
+        "INSERT INTO identity (id, alias, alias_key, display_name, email, attributes, sign_in_source, enabled, levels,
+             created_at, modified_at, name_key, email_key, firstname_key, lastname_key, retired, authority)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, FALSE, $15)",
+        identity.id.0,
+        identity.alias.as_str(),
+        Identity::alias_key(&identity.alias),
+        identity.display_name.as_str(),
+        identity.email.as_deref(),
+        Json(&identity.attributes),
+        identity.sign_in_source.0,
+        identity.enabled,
+        Json(BTreeSet::<UserLevel>::new()),
+        now,
+        fold(&identity.display_name),
+        identity.email.as_deref().map(fold),
+        identity.first_name().map(fold),
+        identity.last_name().map(fold),
+        authority.0,
+    )?;
+    identity_value::add(tx, identity, names).await?;
+    let built_in = Known {
+        account: Account::built_in(identity),
+        native_key: Some(Identity::alias_key(&identity.alias)),
+        enabled: None,
+        link: Link::Manual,
+    };
+    insert(tx, &built_in, now).await
+}
+
 /// Makes an account the one that says who an identity is.
 pub async fn govern(tx: &mut Tx<'_>, id: IdentityId, account: AccountId) -> Result<()> {
     execute!(
@@ -338,17 +415,29 @@ pub async fn govern(tx: &mut Tx<'_>, id: IdentityId, account: AccountId) -> Resu
     Ok(())
 }
 
-/// Disables an identity because its account is gone. Its tokens, and what waits to be delivered, are ended by an
-/// [`intent`](crate::intent) beside it.
-pub async fn retire(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> Result<()> {
-    execute!(
+/// Disables an identity because its account is gone, and says whether it was enabled: whom somebody else disabled meanwhile
+/// no source brings back. Its tokens, and what waits to be delivered, are ended by an [`intent`](crate::intent) beside it.
+pub async fn retire(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> Result<bool> {
+    let retired = execute!(
         tx,
         "retire an identity",
-        "UPDATE identity SET enabled = FALSE, retired = TRUE, modified_at = $2 WHERE id = $1",
+        "UPDATE identity SET enabled = FALSE, retired = TRUE, modified_at = $2 WHERE id = $1 AND enabled",
         id.0,
         now
     )?;
-    Ok(())
+    Ok(retired == 1)
+}
+
+/// Whether an identity is disabled because its account is gone.
+pub async fn is_retired(tx: &mut Tx<'_>, id: IdentityId) -> Result<bool> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (bool,),
+        "ask whether an identity is retired",
+        "SELECT retired FROM identity WHERE id = $1",
+        id.0
+    )?;
+    Ok(row.is_some_and(|(retired,)| retired))
 }
 
 /// What disabled an identity is no source: it stays so when its account comes back.
@@ -413,6 +502,7 @@ row! {
         sign_in_source: Uuid,
         enabled: bool,
         authority: Option<Uuid>,
+        said_by: Option<Uuid>,
         retired: bool,
         levels: Json<BTreeSet<UserLevel>>,
     }
@@ -454,6 +544,12 @@ impl From<PersonRow> for Person {
             enabled: row.enabled,
         };
         let has_levels = row.levels.0.iter().any(|level| *level != UserLevel::User);
-        Self { identity, authority: row.authority.map(AccountId), retired: row.retired, has_levels }
+        Self {
+            identity,
+            authority: row.authority.map(AccountId),
+            said_by: row.said_by.map(AccountId),
+            retired: row.retired,
+            has_levels,
+        }
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::identity_value;
-use crate::tx::{Tx, among, execute, fetch, row};
+use crate::tx::{Tx, execute, fetch, row};
 use crate::window::Window;
 use crate::{authorization_code, enrolment, token_family};
 
@@ -86,16 +86,7 @@ pub async fn get(tx: &mut Tx<'_>, id: IdentityId) -> Result<Identity> {
 /// Keeps others from changing an identity, and what it has at most so many of, until the transaction ends.
 pub async fn hold(tx: &mut Tx<'_>, id: IdentityId) -> Result<()> {
     if let Tx::Postgres(_) = tx {
-        execute!(tx, "hold an identity", "SELECT 1 FROM identity WHERE id = $1 FOR UPDATE", id.0)?;
-    }
-    Ok(())
-}
-
-/// The same for those of these [login names](Identity::alias_key) whom there are.
-pub async fn hold_named(tx: &mut Tx<'_>, alias_keys: &BTreeSet<String>) -> Result<()> {
-    if let Tx::Postgres(_) = tx {
-        let sql = among!(tx, "SELECT 1 FROM identity WHERE alias_key IN ", texts, " ORDER BY id FOR UPDATE");
-        execute!(tx, "hold identities", sql, Json(alias_keys))?;
+        execute!(tx, "hold an identity", "SELECT 1 FROM identity WHERE id = $1 FOR NO KEY UPDATE", id.0)?;
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ pub async fn fill(tx: &mut Tx<'_>, name: &str, after: Option<IdentityId>, limit:
         }
         Tx::Postgres(_) => {
             "SELECT id, alias, display_name, email, attributes, sign_in_source, enabled FROM identity
-             WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2 FOR UPDATE"
+             WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2 FOR NO KEY UPDATE"
         }
     };
     let rows = fetch!(
@@ -102,10 +102,26 @@ pub async fn matching(tx: &mut Tx<'_>, name: &str, keys: &[String]) -> Result<Ve
     Ok(rows.into_iter().map(|(key, id)| (key, IdentityId(id))).collect())
 }
 
-/// Keeps the values of an identity right.
-pub(crate) async fn keep(tx: &mut Tx<'_>, identity: &Identity) -> Result<()> {
+/// The values by which identities can be found.
+pub async fn names(tx: &mut Tx<'_>) -> Result<Vec<String>> {
     let names =
         fetch!(tx, fetch_all as (String,), "list the values of identities", "SELECT name FROM identity_value_name")?;
+    Ok(names.into_iter().map(|(name,)| name).collect())
+}
+
+/// Stores the values of an identity that was not there before. `names` are [all](names) of this transaction.
+pub(crate) async fn add(tx: &mut Tx<'_>, identity: &Identity, names: &[String]) -> Result<()> {
+    for name in names {
+        if let Some(key) = key_of(identity, name) {
+            insert(tx, name, &key, identity.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps the values of an identity right.
+pub(crate) async fn keep(tx: &mut Tx<'_>, identity: &Identity) -> Result<()> {
+    let names = names(tx).await?;
     if names.is_empty() {
         return Ok(());
     }
@@ -117,7 +133,7 @@ pub(crate) async fn keep(tx: &mut Tx<'_>, identity: &Identity) -> Result<()> {
         identity.id.0
     )?;
     let wanted: Vec<(String, String)> =
-        names.into_iter().filter_map(|(name,)| Some((key_of(identity, &name)?, name))).map(|(k, n)| (n, k)).collect();
+        names.into_iter().filter_map(|name| Some((key_of(identity, &name)?, name))).map(|(k, n)| (n, k)).collect();
     for (name, key) in stored.iter().filter(|value| !wanted.contains(value)) {
         execute!(
             tx,

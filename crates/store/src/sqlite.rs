@@ -143,12 +143,14 @@ impl DatabaseFile {
 
     fn open_to_write(&self) -> rusqlite::Result<Connection> {
         let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        // What is erased is overwritten, not only unlinked.
+        // What is erased is overwritten, not only unlinked. What a statement that may yet fail has changed is remembered in memory:
+        // a row with many indexes touches more pages than SQLite keeps there otherwise, and each would be written to a file.
         connection.execute_batch(&format!(
             "PRAGMA foreign_keys = ON;
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA secure_delete = ON;
+             PRAGMA temp_store = MEMORY;
              PRAGMA wal_autocheckpoint = {CHECKPOINT};
              PRAGMA cache_size = -{WRITER_CACHE};"
         ))?;

@@ -153,6 +153,17 @@ impl Connection {
         })
     }
 
+    /// Has a statement explained instead of run. Its parameters are NULL, which can be cast to anything: no other value fits
+    /// `:account::bigint` and `:account::uuid` alike.
+    pub(super) async fn explain(&mut self, statement: &Statement) -> Result<(), sqlx::Error> {
+        let explained = statement.prefixed("EXPLAIN ");
+        on!(self, connection, E => {
+            let query = sqlx::query::<E>(AssertSqlSafe(explained.sql)).persistent(false);
+            let query = explained.parameters.iter().fold(query, |query, _| query.bind(None::<&str>));
+            query.execute(connection).await.map(drop)
+        })
+    }
+
     /// The first column of each row, as bytes; None is NULL.
     pub(super) async fn read_hashes(
         &mut self,

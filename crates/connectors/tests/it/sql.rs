@@ -281,6 +281,20 @@ async fn the_connection_test_changes_nothing_and_finds_mistakes() {
     }
 }
 
+#[tokio::test]
+async fn the_connection_test_takes_a_key_of_another_type() {
+    let table = Table::postgres().await;
+    table.insert("7").await;
+    for cast in ["bigint", "uuid", "text"] {
+        let name = &table.name;
+        let cast = json!({
+            "statement": format!("UPDATE {name} SET password_hash = :hash WHERE login = (:account::{cast})::text"),
+            "verify": format!("SELECT password_hash FROM {name} WHERE login = (:account::{cast})::text"),
+        });
+        table.connector(cast).test().await.expect("explained");
+    }
+}
+
 /// PostgreSQL's `crypt` and `gen_salt`, for all tests of the database. Two tests may come at once.
 async fn crypt_functions(table: &Table) {
     table

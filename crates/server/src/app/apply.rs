@@ -80,8 +80,10 @@ pub async fn apply(app: &App, wanted: Arc<Wanted>, follow: Follow) -> Result<Pla
         .write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
                 lockstep_store::configuration::lock(tx).await?;
-                existing::hold(tx, &work.wanted).await?;
-                let plan = work.plan(tx).await?;
+                let mut plan = work.plan(tx).await?;
+                if write::hold(tx, &plan.writes).await? {
+                    plan = work.plan(tx).await?;
+                }
                 if !plan.passwords.is_empty() {
                     let text = "somebody else changed the database meanwhile; run this again".to_owned();
                     return Err(Error::Problems(vec![Problem { at: 0, text }]));
@@ -106,9 +108,9 @@ pub(super) async fn plan_part(app: &App, tx: &mut Tx<'_>, wanted: &Wanted) -> Re
     planner.plan(wanted).map_err(Error::Problems)
 }
 
-/// Keeps what a part of an import names as it is until the transaction ends that plans and writes it.
-pub(super) async fn hold_part(tx: &mut Tx<'_>, wanted: &Wanted) -> lockstep_store::Result<()> {
-    existing::hold(tx, wanted).await
+/// Keeps what a part of an import changes as it is until the transaction ends. Says whether that has to be planned once more.
+pub(super) async fn hold_part(tx: &mut Tx<'_>, plan: &Plan) -> lockstep_store::Result<bool> {
+    write::hold(tx, &plan.writes).await
 }
 
 /// Writes it, in the transaction in which it was planned.

@@ -250,8 +250,10 @@ struct Part {
 }
 
 async fn write_part(app: &App, tx: &mut Tx<'_>, rows: &[Row], keep_going: bool) -> Result<Part, Error> {
-    apply::hold_part(tx, &wanted(rows, &HashSet::new())).await?;
     let mut part = plan(app, tx, rows).await?;
+    if apply::hold_part(tx, &part.plan).await? {
+        part = plan(app, tx, rows).await?;
+    }
     // They were good when they were checked.
     if let Some(rejection) = part.rejections.first().filter(|_| !keep_going) {
         return Err(Error::Overtaken(rejection.clone()));

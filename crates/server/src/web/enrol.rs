@@ -51,7 +51,7 @@ pub(super) async fn submit(
         return again(StatusCode::TOO_MANY_REQUESTS, &[ENGLISH.too_many.to_owned()]);
     }
     let code = Secret::new(fields.get("code").to_owned());
-    let enrolled = enrol(&web.app, &code, &password).await?;
+    let enrolled = enrol(&web.app, &code, &password).await.inspect_err(|_| web.forgive(address))?;
     if !matches!(enrolled, Enrolled::WrongCode) {
         web.forgive(address);
     }

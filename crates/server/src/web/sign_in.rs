@@ -74,10 +74,14 @@ pub(super) async fn submit(
     let password = password.map_err(|_| crate::app::Error::Lacking("a password"))?;
     let wrong_anyway = Password::try_from(fields.get("password")).is_err();
     let alias = if wrong_anyway { "" } else { user_name };
-    let code = match sign_in(&web.app, alias, password).await? {
-        Some(signed_in) => authorise::grant(&web.app, &authorisation, signed_in).await?,
-        None => None,
+    let tried = async {
+        match sign_in(&web.app, alias, password).await? {
+            Some(signed_in) => authorise::grant(&web.app, &authorisation, signed_in).await,
+            None => Ok(None),
+        }
     };
+    // What fails here is nobody's wrong password.
+    let code = tried.await.inspect_err(|_| web.forgive(address))?;
     let Some(code) = code else {
         return again(StatusCode::BAD_REQUEST, ENGLISH.not_signed_in);
     };

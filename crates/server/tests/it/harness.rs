@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey};
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
 use lockstep::api;
@@ -34,6 +34,8 @@ use tokio::task::JoinHandle;
 
 use world::World;
 
+use crate::system::tables::postgres_database;
+
 /// The password that every account in the application databases has at first.
 pub(crate) const FIRST_PASSWORD: &str = "First-Password-1";
 
@@ -48,6 +50,17 @@ pub(crate) struct Harness {
     worker: Option<WorkerHandle>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<std::io::Result<()>>,
+}
+
+/// What a server keeps its own rows in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    pub(crate) const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
 }
 
 /// What a client signs in with.
@@ -78,9 +91,30 @@ impl Harness {
         harness
     }
 
+    /// A server whose own store is of that engine.
+    pub(crate) async fn start_on(engine: Engine) -> Self {
+        let settings = "[limits]\nrequests = 100000\n";
+        let mut harness = match engine {
+            Engine::Sqlite => Self::start_idle(settings).await,
+            Engine::Postgres => {
+                let dir = tempfile::tempdir().expect("a folder");
+                let url = postgres_database(&format!("lockstep_{}", draw_id().simple())).await;
+                let store = format!("url = \"{url}\"\nrestore-mark = \"{}\"", dir.path().join("mark").display());
+                Self::start_in(dir, &store, settings).await
+            }
+        };
+        harness.start_worker().await;
+        harness
+    }
+
     async fn start_idle(settings: &str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let config = configuration(&dir, settings);
+        let store = format!("url = \"sqlite:{}\"", dir.path().join("lockstep.db").display());
+        Self::start_in(dir, &store, settings).await
+    }
+
+    async fn start_in(dir: TempDir, store: &str, settings: &str) -> Self {
+        let config = configuration(&dir, store, settings);
         let app = App::open(config, Role::Serve).await.expect("opened");
         let world = World::make(&app, dir.path()).await;
 
@@ -270,14 +304,19 @@ impl Harness {
     /// The actions that the audit has, without those of tokens. In the order of their names: what happens in one
     /// millisecond is in no other.
     pub(crate) async fn audited(&self) -> Vec<String> {
-        let path = self.app.config.store.url.strip_prefix("sqlite:").expect("SQLite");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
-        let mut database = options.connect().await.expect("a database");
-        let rows = sqlx::query_scalar("SELECT action FROM audit WHERE action NOT LIKE '%TOKEN%' ORDER BY action")
-            .fetch_all(&mut database)
-            .await;
-        database.close().await.expect("closed");
-        rows.expect("the audit")
+        let sql = "SELECT action FROM audit WHERE action NOT LIKE '%TOKEN%' ORDER BY action";
+        let url = &self.app.config.store.url;
+        match url.strip_prefix("sqlite:") {
+            Some(path) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
+                let mut database = options.connect().await.expect("a database");
+                sqlx::query_scalar(sql).fetch_all(&mut database).await.expect("the audit")
+            }
+            None => {
+                let mut database = sqlx::PgConnection::connect(url).await.expect("a database");
+                sqlx::query_scalar(sql).fetch_all(&mut database).await.expect("the audit")
+            }
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -430,15 +469,11 @@ fn public_key(info: &Value) -> PublicEncryptingKey {
     PublicEncryptingKey::from_der(&der).expect("a SubjectPublicKeyInfo")
 }
 
-fn configuration(dir: &TempDir, settings: &str) -> Config {
+fn configuration(dir: &TempDir, store: &str, settings: &str) -> Config {
     let master = dir.path().join("master.key");
     MasterKey::create_file(&master).expect("a master key");
     let file = dir.path().join("lockstep.toml");
-    let text = format!(
-        "[store]\nurl = \"sqlite:{}\"\n[master-key]\nfile = \"{}\"\n{settings}",
-        dir.path().join("lockstep.db").display(),
-        master.display()
-    );
+    let text = format!("[store]\n{store}\n[master-key]\nfile = \"{}\"\n{settings}", master.display());
     std::fs::write(&file, text).expect("written");
     Config::read(&file).expect("a configuration")
 }

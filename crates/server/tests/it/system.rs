@@ -28,7 +28,7 @@ mod secrets_stay_secret;
 mod state;
 mod stopped_directory;
 mod synced;
-mod tables;
+pub(crate) mod tables;
 mod three_systems;
 
 use std::time::Duration;

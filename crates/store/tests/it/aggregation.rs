@@ -4,6 +4,7 @@ use lockstep_core::account::Link;
 use lockstep_core::aggregation::Known;
 use lockstep_core::change::{Intent, IntentKind};
 use lockstep_core::id::IntentId;
+use lockstep_core::identity::Identity;
 use lockstep_store::aggregation::{self, State};
 use lockstep_store::{account, identity, identity_value, intent, source};
 
@@ -137,6 +138,16 @@ on_both_engines! {
         assert!(found[0].retired && !found[0].identity.enabled);
         database.write(|tx| Box::pin(aggregation::recall(tx, identity_id(1), at(6)))).await;
         assert!(!people().await[0].retired && people().await[0].identity.enabled);
+        // Whom somebody disabled while the source was read is not retired by it.
+        let put = async |enabled| {
+            let person = sample_identity(1, "Abby.Smith");
+            let person = Identity { enabled, ..person };
+            database.write(move |tx| Box::pin(async move { identity::put(tx, &person, at(6)).await })).await;
+        };
+        put(false).await;
+        assert!(!database.write(|tx| Box::pin(aggregation::retire(tx, identity_id(1), at(7)))).await);
+        assert!(!people().await[0].retired);
+        put(true).await;
         // Whom somebody else enables is not retired any more, and whom somebody else disables never was.
         database.write(|tx| Box::pin(async move { aggregation::retire(tx, identity_id(1), at(5)).await })).await;
         for enabled in [true, false] {

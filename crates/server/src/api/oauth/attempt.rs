@@ -26,10 +26,9 @@ pub(super) async fn attempt<T>(
             OAuthError::INVALID_CLIENT.into()
         }
         NoToken::Grant => OAuthError::UNAUTHORIZED_CLIENT.into(),
-        NoToken::NotValid => {
-            api.failures.count(address, &counted, now);
-            OAuthError::INVALID_GRANT.into()
-        }
+        // Not counted: codes and refresh tokens cannot be guessed, and anybody can make the server of an application, which asks for
+        // all its users from one address, come with wrong ones.
+        NoToken::NotValid => OAuthError::INVALID_GRANT.into(),
         NoToken::Scope => OAuthError::INVALID_SCOPE.into(),
         NoToken::Failed(error) => error.into(),
     })

@@ -33,7 +33,7 @@ pub async fn unlock(app: &App, permit: &Permit, id: AccountId) -> Result<(), Err
         });
         return written.await;
     }
-    can(app, &listed, Feature::Unlock).await?;
+    can(app, permit, &listed, Feature::Unlock).await?;
     let done = app.sources.unlock(listed.account.source, &reference(&listed)).await;
     let action = if done.is_ok() { Action::UnlockAccount } else { Action::UnlockAccountFailure };
     said(app, permit, action, &listed, done.is_err()).await?;
@@ -46,7 +46,7 @@ pub async fn set_enabled(app: &App, permit: &Permit, id: AccountId, enabled: boo
     if let Some(person) = built_in(&listed) {
         return set_person_enabled(app, permit, person, &listed, enabled).await;
     }
-    can(app, &listed, Feature::Enable).await?;
+    can(app, permit, &listed, Feature::Enable).await?;
     let done = app.sources.set_enabled(listed.account.source, &reference(&listed), enabled).await;
     said(app, permit, action(enabled), &listed, done.is_err()).await?;
     done.map_err(told)
@@ -93,7 +93,14 @@ fn built_in(listed: &ListedAccount) -> Option<IdentityId> {
     listed.account.identity.filter(|_| listed.account.source == SourceId::IDENTITY_NOW)
 }
 
-async fn can(app: &App, listed: &ListedAccount, feature: Feature) -> Result<(), Error> {
+/// Whether this caller may do it to whoever has the account, and the source can.
+async fn can(app: &App, permit: &Permit, listed: &ListedAccount, feature: Feature) -> Result<(), Error> {
+    if let Some(person) = listed.account.identity {
+        let permit = permit.clone();
+        let read =
+            app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { level::reaches(tx, &permit, person).await }));
+        read.await?;
+    }
     match sources(app).await?.get(&listed.account.source).is_some_and(|source| source.features.contains(&feature)) {
         true => Ok(()),
         false => Err(Error::Impossible(format!("the source has not the feature {feature}"))),

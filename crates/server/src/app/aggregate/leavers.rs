@@ -172,18 +172,25 @@ pub(in crate::app) async fn write(tx: &mut Tx<'_>, part: &Going, now: DateTime<U
     if !nobodys.is_empty() {
         aggregation::bury_nobodys(tx, &nobodys).await?;
     }
+    // Accounts before people, and both in the order of their ids, as everybody who holds several of them does.
+    let owned: Vec<AccountId> =
+        part.accounts.iter().filter(|(_, owner)| owner.is_some()).map(|(account, _)| *account).collect();
+    aggregation::hold_accounts(tx, &owned).await?;
+    let mut retiring: Vec<IdentityId> = part.retiring.iter().copied().collect();
+    retiring.sort_unstable();
+    aggregation::hold_people(tx, &retiring).await?;
     for (account, owner) in &part.accounts {
         if let Some(owner) = owner {
-            aggregation::hold_account(tx, *account).await?;
             if intent::find_about(tx, *owner, *account).await?.is_some() {
                 continue;
             }
             intent::put(tx, *owner, intend(IntentKind::Bury { account: *account }), now).await?;
         }
     }
-    for identity in &part.retiring {
-        aggregation::retire(tx, *identity, now).await?;
-        intent::put(tx, *identity, intend(IntentKind::Disable), now).await?;
+    for identity in retiring {
+        if aggregation::retire(tx, identity, now).await? {
+            intent::put(tx, identity, intend(IntentKind::Disable), now).await?;
+        }
     }
     Ok(())
 }

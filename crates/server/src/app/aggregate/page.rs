@@ -52,8 +52,15 @@ pub(in crate::app) struct PagePlan {
 
 #[derive(Debug)]
 pub(super) enum IdentityWrite {
-    New(Identity),
-    Changed { identity: Identity, renamed: bool },
+    New {
+        identity: Identity,
+        /// The account that makes it.
+        authority: AccountId,
+    },
+    Changed {
+        identity: Identity,
+        renamed: bool,
+    },
     Recall(IdentityId),
 }
 
@@ -87,11 +94,14 @@ impl Page {
         })
     }
 
-    /// What it changes, against what is stored now.
-    pub(super) async fn plan(&self, tx: &mut Tx<'_>) -> Result<Planned> {
+    /// What it changes, against what is stored now. `holds` keeps that so until the transaction ends, which must be one that
+    /// writes.
+    pub(super) async fn plan(&self, tx: &mut Tx<'_>, holds: bool) -> Result<Planned> {
         let mut plan = PagePlan::default();
         let stable_ids: Vec<String> = self.entries.iter().map(|entry| entry.stable_id.clone()).collect();
-        aggregation::hold_known(tx, self.source.id, &stable_ids).await?;
+        if holds {
+            aggregation::hold_known(tx, self.source.id, &stable_ids).await?;
+        }
         let stored = aggregation::known(tx, self.source.id, &stable_ids).await?;
         let mut stored: HashMap<String, Known> =
             stored.into_iter().map(|known| (known.account.stable_id.clone(), known)).collect();
@@ -104,7 +114,7 @@ impl Page {
         let intents = intent::list_about(tx, &owned).await?.into_iter();
         let standing: HashMap<AccountId, IntentKind> =
             intents.filter_map(|intent| Some((intent.kind.account()?, intent.kind))).collect();
-        let mut people = People::load(tx, self, &stored).await?;
+        let mut people = People::load(tx, self, &stored, holds).await?;
         for entry in &self.entries {
             self.entry(entry, stored.get(&entry.stable_id), &standing, &mut people, &mut plan);
         }

@@ -9,7 +9,7 @@ use lockstep_core::aggregation::{
 use lockstep_core::change::IntentKind;
 use lockstep_core::id::{AccountId, IdentityId};
 use lockstep_core::identity::Identity;
-use lockstep_store::aggregation::{self, Person};
+use lockstep_store::aggregation::{self, Owned, Person};
 use lockstep_store::{Result, Tx, identity_value};
 use lockstep_vault::secret::draw_id;
 
@@ -30,7 +30,12 @@ pub(super) struct People {
 
 impl People {
     /// Reads them, one statement a question.
-    pub(super) async fn load(tx: &mut Tx<'_>, page: &Page, stored: &HashMap<String, Known>) -> Result<Self> {
+    pub(super) async fn load(
+        tx: &mut Tx<'_>,
+        page: &Page,
+        stored: &HashMap<String, Known>,
+        holds: bool,
+    ) -> Result<Self> {
         let settings = &page.source.aggregation;
         let mut people = Self::default();
         let asked: Vec<&Entry> =
@@ -50,22 +55,33 @@ impl People {
         let found: HashSet<IdentityId> = people.matching.iter().flat_map(HashMap::values).flatten().copied().collect();
         if !found.is_empty() {
             let found: Vec<IdentityId> = found.into_iter().collect();
-            for (identity, account) in aggregation::owned_on(tx, page.source.id, &found).await? {
+            // One whose place was taken by another, and of which its source said that it is not there, counts no more: the other
+            // may be the same person's, made anew.
+            let owned = aggregation::owned_on(tx, page.source.id, &found).await?.into_iter();
+            for Owned { identity, account, .. } in owned.filter(|owned| !page.gone.contains(&owned.stable_id)) {
                 people.having.entry(identity).or_default().insert(account);
             }
         }
         if settings.authoritative {
-            people.load_known(tx, page, stored).await?;
+            people.load_known(tx, page, stored, holds).await?;
         }
         Ok(people)
     }
 
-    async fn load_known(&mut self, tx: &mut Tx<'_>, page: &Page, stored: &HashMap<String, Known>) -> Result<()> {
+    async fn load_known(
+        &mut self,
+        tx: &mut Tx<'_>,
+        page: &Page,
+        stored: &HashMap<String, Known>,
+        holds: bool,
+    ) -> Result<()> {
         let owners = stored.values().filter_map(|known| known.account.identity);
         let found = self.matching.iter().flat_map(HashMap::values).flatten().copied();
         let ids: HashSet<IdentityId> = owners.chain(found).collect();
         let ids: Vec<IdentityId> = ids.into_iter().collect();
-        aggregation::hold_people(tx, &ids).await?;
+        if holds {
+            aggregation::hold_people(tx, &ids).await?;
+        }
         let people = aggregation::people(tx, &ids).await?;
         self.known = people.into_iter().map(|person| (person.identity.id, person)).collect();
         let new_alias = |entry: &Entry| {
@@ -109,6 +125,7 @@ impl People {
             }
             (Correlation::One(one), Some(owner)) if one != owner => {
                 let give = IntentKind::Give { account: account.account.id, to: Some(one) };
+                self.having.entry(one).or_default().insert(account.account.id);
                 if standing != Some(give) {
                     plan.intents.push((owner, give));
                     plan.counters.correlated += 1;
@@ -168,11 +185,18 @@ impl People {
         }
         let (id, own) = (identity.id, account.account.id);
         self.having.entry(id).or_default().insert(own);
-        self.known
-            .insert(id, Person { identity: identity.clone(), authority: Some(own), retired: false, has_levels: false });
+        self.known.insert(
+            id,
+            Person {
+                identity: identity.clone(),
+                authority: Some(own),
+                said_by: Some(own),
+                retired: false,
+                has_levels: false,
+            },
+        );
         (account.account.identity, account.link) = (Some(id), Link::Rule);
-        plan.identities.push(IdentityWrite::New(identity));
-        plan.govern.push((id, own));
+        plan.identities.push(IdentityWrite::New { identity, authority: own });
         plan.counters.identities_created += 1;
     }
 
@@ -191,9 +215,10 @@ impl People {
             // The first one says who this is. A second one does not contradict it.
             Some(authority) if authority != own => return,
             Some(_) => {}
-            None if person.has_levels => {
+            // What said it before, or what a person says, may.
+            None if person.has_levels && person.said_by != Some(own) && account.link != Link::Manual => {
                 plan.counters.conflicts += 1;
-                let text = "its identity administers, and is not changed by an account that was found by a rule";
+                let text = "its identity administers, and is not changed by an account that was found by a rule; say whose it is";
                 return plan.reports.push(format!("{}: {text}", entry.native_id));
             }
             None => {

@@ -7,7 +7,7 @@ use lockstep_core::account::Account;
 use lockstep_core::change::Intent;
 use lockstep_core::id::{IntentId, NodeId, TaskId};
 use lockstep_core::identity::Identity;
-use lockstep_store::{Result, Tx, account, aggregation, identity, intent, task};
+use lockstep_store::{Result, Tx, account, aggregation, identity, identity_value, intent, task};
 use lockstep_vault::secret::draw_id;
 
 use super::page::{AccountWrite, IdentityWrite, Page, PagePlan, Planned};
@@ -18,7 +18,7 @@ use crate::failpoint::failpoint;
 /// that it belongs to, and the node that must still hold it.
 pub(in crate::app) async fn page(app: &App, page: Arc<Page>, held: Option<(TaskId, NodeId)>) -> Result<Planned> {
     let drafted = Arc::clone(&page);
-    let draft = app.store.scan(move |tx: &mut Tx<'_>| Box::pin(async move { drafted.plan(tx).await })).await?;
+    let draft = app.store.scan(move |tx: &mut Tx<'_>| Box::pin(async move { drafted.plan(tx, false).await })).await?;
     match &draft {
         Planned::Page(plan) if !plan.is_empty() => {}
         _ => return Ok(draft),
@@ -31,7 +31,7 @@ pub(in crate::app) async fn page(app: &App, page: Arc<Page>, held: Option<(TaskI
             if let Some((task, node)) = held {
                 task::hold(tx, task, node).await?;
             }
-            let planned = page.plan(tx).await?;
+            let planned = page.plan(tx, true).await?;
             if let Planned::Page(plan) = &planned {
                 all(tx, plan, now).await?;
                 failpoint!(within, AggregationWithinPage, |_| Err(lockstep_store::Error::Abandoned));
@@ -50,11 +50,11 @@ pub(in crate::app) async fn page(app: &App, page: Arc<Page>, held: Option<(TaskI
 async fn all(tx: &mut Tx<'_>, plan: &PagePlan, now: DateTime<Utc>) -> Result<()> {
     // First everybody who moves gives up their native id: two may have changed places.
     aggregation::release(tx, &plan.release).await?;
+    let names = identity_value::names(tx).await?;
     for write in &plan.identities {
         match write {
-            IdentityWrite::New(new) => {
-                identity::put(tx, new, now).await?;
-                account::put(tx, &Account::built_in(new), &Identity::alias_key(&new.alias), now).await?;
+            IdentityWrite::New { identity, authority } => {
+                aggregation::make(tx, identity, *authority, &names, now).await?;
             }
             IdentityWrite::Changed { identity: changed, renamed } => {
                 identity::put(tx, changed, now).await?;

@@ -47,6 +47,8 @@ pub(super) struct Existing {
     pub(super) identity_ids: HashSet<IdentityId>,
     /// Of those whose levels the file says.
     pub(super) levels: HashMap<IdentityId, BTreeSet<UserLevel>>,
+    /// Of those whom the file disables, who is disabled already because their account is gone.
+    pub(super) retired: HashSet<IdentityId>,
     /// By source and stable id.
     pub(super) accounts: HashMap<(SourceId, String), Account>,
     /// What is to become of those accounts.
@@ -57,27 +59,6 @@ pub(super) struct Existing {
     pub(super) held: HashMap<SourceId, References>,
     /// Those of the people that the file gives tokens to.
     pub(super) tokens: Vec<PersonalAccessToken>,
-}
-
-/// Keeps the accounts and people that a file names as they are until the transaction ends. Otherwise what somebody else commits
-/// between reading and writing would be written over: an administrator disables a person, and the file, which says nothing of
-/// that, enables them again. In the order in which a reading of a source holds them.
-pub(super) async fn hold(tx: &mut Tx<'_>, wanted: &Wanted) -> lockstep_store::Result<()> {
-    let mut stable_ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let theirs = wanted.identity.iter().flat_map(|identity| &identity.get_ref().account);
-    for account in theirs.chain(wanted.lone_account.iter().map(|lone| &lone.account)).map(Spanned::get_ref) {
-        let stable_id = account.stable_id.as_ref().unwrap_or(&account.native_id).get_ref().clone();
-        stable_ids.entry(account.source.get_ref().to_lowercase()).or_default().push(stable_id);
-    }
-    for source in source::list(tx).await? {
-        if let Some(stable_ids) = stable_ids.get(&source.name.to_lowercase()) {
-            aggregation::hold_known(tx, source.id, stable_ids).await?;
-        }
-    }
-    let named = wanted.identity.iter().map(|identity| &identity.get_ref().alias);
-    let named = named.chain(wanted.lone_account.iter().filter_map(|lone| lone.identity.as_ref()));
-    let alias_keys: BTreeSet<String> = named.map(|alias| Identity::alias_key(alias.get_ref())).collect();
-    identity::hold_named(tx, &alias_keys).await
 }
 
 impl Existing {
@@ -95,7 +76,7 @@ impl Existing {
         if let Some(text) = dictionary::find(tx).await? {
             existing.dictionary = Dictionary::parse(text.as_bytes()).unwrap_or_default();
         }
-        if wanted.prune && !wanted.source.is_empty() {
+        if wanted.prune && names_any_source(wanted) {
             for source in &existing.sources {
                 if !wanted.source.iter().any(|one| names_source(one.get_ref().name.get_ref(), source)) {
                     existing.held.insert(source.id, source::references(tx, source.id).await?);
@@ -129,6 +110,11 @@ impl Existing {
     async fn load_people(&mut self, tx: &mut Tx<'_>, wanted: &Wanted) -> Result<(), Error> {
         for wanted in wanted.identity.iter().map(Spanned::get_ref) {
             let id = self.load_identity(tx, wanted.alias.get_ref()).await?;
+            if let Some(id) = id.filter(|_| wanted.enabled == Some(false))
+                && aggregation::is_retired(tx, id).await?
+            {
+                self.retired.insert(id);
+            }
             if let Some(id) = id.filter(|_| wanted.levels.is_some()) {
                 self.levels.insert(id, identity::levels(tx, id).await?);
             }
@@ -199,4 +185,9 @@ impl Existing {
 /// Whether a file means this source by that name. Names of two sources differ in more than case.
 pub(super) fn names_source(name: &str, source: &Source) -> bool {
     source.name.to_lowercase() == name.to_lowercase()
+}
+
+/// Whether a file has a source besides the built-in one.
+pub(super) fn names_any_source(wanted: &Wanted) -> bool {
+    wanted.source.iter().any(|one| one.get_ref().name.get_ref().to_lowercase() != Source::IDENTITY_NOW.to_lowercase())
 }

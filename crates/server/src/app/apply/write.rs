@@ -21,7 +21,7 @@ use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{Result, Tx};
 use lockstep_store::{
-    account, application, client, dictionary, history, identity, intent, org_config, password_policy,
+    account, aggregation, application, client, dictionary, history, identity, intent, org_config, password_policy,
     personal_access_token, sign_in_password, source, source_secret, sync_group,
 };
 use lockstep_vault::secret::draw_id;
@@ -53,6 +53,8 @@ pub(super) enum Write {
     /// What is to become of an account, or that the identity is disabled, is taken back.
     Withdraw(IdentityId, Option<AccountId>),
     FoundAgain(AccountId),
+    /// Who is disabled stays so, whatever their source says later.
+    StaysDisabled(IdentityId),
     FirstPassword(IdentityId, FirstPassword),
     Client(Client),
     Token(PersonalAccessToken),
@@ -77,6 +79,28 @@ impl std::fmt::Debug for FirstPassword {
     }
 }
 
+/// Keeps the people and accounts that are about to be written as they are until the transaction ends, and says whether there are
+/// any: then they may have changed before, and the plan is made anew. Otherwise what somebody else commits between planning and
+/// writing would be written over: an administrator disables a person, and a file that says nothing of that enables them again.
+/// Accounts come before people, as for everybody who holds both. SQLite has one writer at a time.
+pub(super) async fn hold(tx: &mut Tx<'_>, writes: &[Write]) -> Result<bool> {
+    let (mut accounts, mut people) = (Vec::new(), Vec::new());
+    for write in writes {
+        match write {
+            Write::Account { account, .. } => accounts.push(account.id),
+            Write::FoundAgain(account) => accounts.push(*account),
+            Write::Intent(identity, IntentKind::Disable) => people.push(*identity),
+            Write::Intent(_, kind) => accounts.extend(kind.account()),
+            Write::Withdraw(_, account) => accounts.extend(*account),
+            Write::Identity(identity) => people.push(identity.id),
+            Write::Levels(identity, _) | Write::StaysDisabled(identity) => people.push(*identity),
+            _ => {}
+        }
+    }
+    let accounts = aggregation::hold_accounts(tx, &accounts).await?;
+    Ok(aggregation::hold_people(tx, &people).await? + accounts > 0)
+}
+
 /// Writes everything, in order.
 pub(super) async fn all(tx: &mut Tx<'_>, writes: &[Write], now: DateTime<Utc>) -> Result<()> {
     for write in writes {
@@ -99,6 +123,7 @@ async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
         Write::Account { account, native_key } => account::put(tx, account, native_key, now).await,
         Write::Intent(id, kind) => intent::put(tx, *id, Intent { id: IntentId(draw_id()), kind: *kind }, now).await,
         Write::Withdraw(id, account) => intent::withdraw(tx, *id, *account).await,
+        Write::StaysDisabled(id) => aggregation::stay_disabled(tx, *id).await,
         Write::FoundAgain(id) => account::find_again(tx, *id).await,
         Write::FirstPassword(id, password) => first_password(tx, *id, password, now).await,
         Write::Client(client) => client::put(tx, client, now).await,

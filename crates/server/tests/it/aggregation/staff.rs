@@ -10,6 +10,7 @@ use lockstep_core::id::{IdentityId, SourceId, TaskId};
 use lockstep_core::task::Task;
 use lockstep_store::{Window, account, aggregation, identity, source, task};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::harness::Harness;
@@ -136,13 +137,21 @@ impl Staff {
 
     /// Every account and identity that there is, with when it was last written.
     pub(super) async fn written(&self, harness: &Harness) -> Vec<String> {
-        let path = harness.app.config.store.url.strip_prefix("sqlite:").expect("SQLite").to_owned();
-        let options = SqliteConnectOptions::new().filename(path).read_only(true);
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.expect("opened");
-        let sql = "SELECT hex(id) || stable_id || modified_at || vanished FROM account
-             UNION ALL SELECT hex(id) || alias || modified_at FROM identity ORDER BY 1";
-        let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(&pool).await.expect("read");
-        pool.close().await;
+        let rows: Vec<(String,)> = match harness.app.config.store.url.strip_prefix("sqlite:") {
+            Some(path) => {
+                let options = SqliteConnectOptions::new().filename(path).read_only(true);
+                let mut database = options.connect().await.expect("opened");
+                let sql = "SELECT hex(id) || stable_id || modified_at || vanished FROM account
+                     UNION ALL SELECT hex(id) || alias || modified_at FROM identity ORDER BY 1";
+                sqlx::query_as(sql).fetch_all(&mut database).await.expect("read")
+            }
+            None => {
+                let mut database = PgConnection::connect(&harness.app.config.store.url).await.expect("opened");
+                let sql = "SELECT id::text || stable_id || modified_at || vanished FROM account
+                     UNION ALL SELECT id::text || alias || modified_at FROM identity ORDER BY 1";
+                sqlx::query_as(sql).fetch_all(&mut database).await.expect("read")
+            }
+        };
         rows.into_iter().map(|(row,)| row).collect()
     }
 
@@ -158,8 +167,6 @@ pub(super) async fn apply(harness: &Harness, text: &str) {
     let wanted = toml::from_str(text).expect("a file");
     let follow = Arc::new(|_: &apply::Reference| Err("there is nothing to follow".to_owned()));
     apply::apply(&harness.app, Arc::new(wanted), follow).await.expect("applied");
-    // A connector's row is believed for two seconds.
-    tokio::time::sleep(Duration::from_millis(2100)).await;
 }
 
 pub(super) async fn aggregate_source(harness: &Harness, name: &'static str, wanted: Wanted) -> Task {

@@ -386,6 +386,23 @@ fn what_others_need_is_not_removed_and_nothing_else_is() {
 }
 
 #[test]
+fn what_the_same_file_puts_on_a_source_keeps_it() {
+    let installation = installation();
+    json(&apply(&installation, STATE, &["--json"]));
+    // Nobody has anything on the wiki yet.
+    let file = "[[source]]\nname = \"Billing\"\n[[source]]\nname = \"Directory\"\n[[identity]]\nalias = \"Bruno.Keller\"\n\
+                [[identity.account]]\nsource = \"Wiki\"\nnative-id = \"bruno\"\n";
+    for more in [&["--prune", "--dry-run"][..], &["--prune"]] {
+        let ran = apply(&installation, file, more);
+        assert!(ran.code == 1 && ran.stderr.contains("\"Wiki\" is not in this file"), "{ran:?}");
+        assert!(ran.stderr.contains("1 accounts of people"), "{ran:?}");
+    }
+    // What is built in counts for no kind.
+    let file = "[[source]]\nname = \"IdentityNow\"\n[[password-policy]]\nname = \"Default\"\n";
+    assert_eq!(apply(&installation, file, &["--prune"]).stdout, "There is nothing to change.\n");
+}
+
+#[test]
 fn the_policy_of_a_group_that_goes_binds_on_its_members() {
     let installation = installation();
     json(&apply(&installation, STATE, &["--json"]));

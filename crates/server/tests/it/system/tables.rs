@@ -40,7 +40,7 @@ pub(super) struct SqliteTable {
 
 /// Creates an empty database on PostgreSQL, in place of one of that name that an earlier run left, and gives its
 /// address.
-pub(super) async fn postgres_database(name: &str) -> Url {
+pub(crate) async fn postgres_database(name: &str) -> Url {
     let mut url: Url = told("LOCKSTEP_TEST_POSTGRES_URL").parse().expect("an address");
     let pool = PgPoolOptions::new().max_connections(1).connect(url.as_str()).await.expect("connected");
     for statement in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {

@@ -19,6 +19,7 @@ use crate::app::apply::native_key;
 use crate::app::apply::wanted::{Name, Wanted, WantedAccount, WantedIdentity};
 use crate::app::apply::write::Write;
 use crate::app::level;
+use crate::app::record::About;
 
 impl Planner<'_> {
     pub(super) fn identities(&mut self, wanted: &Wanted) {
@@ -84,9 +85,16 @@ impl Planner<'_> {
                     self.write(Write::Identity(identity.clone()));
                 }
                 if base.enabled && !identity.enabled {
+                    self.audit(Action::AccountDisabled, About::account(&Account::built_in(&identity)));
                     self.write(Write::Intent(identity.id, IntentKind::Disable));
                 }
+                if self.existing.retired.contains(&identity.id) && !identity.enabled {
+                    fields.push("enabled".to_owned());
+                    self.audit(Action::AccountDisabled, About::account(&Account::built_in(&identity)));
+                    self.write(Write::StaysDisabled(identity.id));
+                }
                 if !base.enabled && identity.enabled {
+                    self.audit(Action::AccountEnabled, About::account(&Account::built_in(&identity)));
                     self.write(Write::Withdraw(identity.id, None));
                 }
                 if base.alias != identity.alias {
@@ -266,12 +274,16 @@ impl Planner<'_> {
         };
         let becomes = self.become_of(&mut account, owner.map(|owner| owner.id), wanted.gone);
         let mut fields = differing(&base, &account);
+        let about = About::account(&account);
         if !fields.is_empty() {
             self.write(Write::Account { account, native_key });
         }
         if let Some((field, write)) = becomes {
             fields.push(field.to_owned());
             self.write(write);
+        }
+        if fields.iter().any(|field| field == "identity") {
+            self.audit(Action::AccountLinked, about);
         }
         if !fields.is_empty() {
             self.changed("account", &called, fields);

@@ -1,11 +1,12 @@
 //! What goes because the file does not name it.
 //!
 //! Only what is set up goes: applications, sync groups, sources, password policies, clients; and of these only kinds that the
-//! file has at least one of, so that a file about people takes nobody's systems away. People, their accounts and their tokens
+//! file has at least one of besides what is built in, so that a file about people takes nobody's systems away. People, their accounts and their tokens
 //! come from elsewhere, too, and stay. What goes is held to the rules of deleting it through the API.
 
 use lockstep_core::audit::Action;
 use lockstep_core::id::{PasswordPolicyId, SourceId};
+use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::holder::PolicyHolder;
 use lockstep_core::source::Source;
 use lockstep_store::client::Client;
@@ -13,7 +14,7 @@ use lockstep_store::source::References;
 use toml::Spanned;
 
 use super::{Done, Planner};
-use crate::app::apply::existing::names_source;
+use crate::app::apply::existing::{names_any_source, names_source};
 use crate::app::apply::wanted::{Wanted, WantedClient};
 use crate::app::apply::write::Write;
 use crate::app::record::About;
@@ -62,6 +63,7 @@ impl Planner<'_> {
                 }
                 source.policy_holders = vec![PolicyHolder { policy_id: gone.policy, selectors: None }];
                 let source = source.clone();
+                self.changed("source", &source.name, vec!["policies".to_owned()]);
                 self.write(Write::Source(source));
                 let about = About::source(*id).with("policy", gone.policy.0);
                 self.audit(Action::SourcePasswordPolicyAssigned, about);
@@ -72,7 +74,7 @@ impl Planner<'_> {
     fn prune_sources(&mut self, wanted: &Wanted) {
         let named =
             |source: &Source| wanted.source.iter().any(|one| names_source(one.get_ref().name.get_ref(), source));
-        if wanted.source.is_empty() {
+        if !names_any_source(wanted) {
             return;
         }
         let gone: Vec<_> =
@@ -90,16 +92,28 @@ impl Planner<'_> {
         }
     }
 
-    /// What needs a source, once this file is applied.
+    /// What needs a source, once this file is applied: what does already, and what the file adds.
     fn needing(&self, id: SourceId) -> Vec<String> {
+        let (mut accounts, mut people) =
+            self.existing.held.get(&id).map_or((0, 0), |held| (held.accounts, held.people));
+        for write in &self.plan.writes {
+            match write {
+                Write::Account { account, .. } if account.source == id && account.identity.is_some() => accounts += 1,
+                Write::Identity(identity) if identity.sign_in_source == id => people += 1,
+                Write::FoundAgain(account) => {
+                    accounts +=
+                        i64::from(self.existing.accounts.values().any(|one| one.id == *account && one.source == id));
+                }
+                _ => {}
+            }
+        }
         let group = self.existing.groups.iter().find(|group| group.sources.contains(&id));
         let applications = self.existing.applications.iter().filter(|one| one.source == id);
-        let held = self.existing.held.get(&id);
         needed_by(References {
             group: group.map(|group| group.name.clone()),
             applications: applications.map(|one| one.name.clone()).collect(),
-            accounts: held.map_or(0, |held| held.accounts),
-            people: held.map_or(0, |held| held.people),
+            accounts,
+            people,
         })
     }
 
@@ -107,11 +121,12 @@ impl Planner<'_> {
         let name = |value: &Spanned<toml::Value>| value.get_ref().as_str().map(str::to_owned);
         let named: Vec<String> =
             wanted.password_policy.iter().filter_map(|table| table.get_ref().get("name").and_then(name)).collect();
-        if wanted.password_policy.is_empty() {
+        let is_ours = |one: &PasswordPolicy| one.id != PasswordPolicyId::DEFAULT;
+        if !self.existing.policies.iter().any(|one| is_ours(one) && named.contains(&one.name)) {
             return;
         }
         let policies = self.existing.policies.iter();
-        let gone = policies.filter(|one| one.id != PasswordPolicyId::DEFAULT && !named.contains(&one.name));
+        let gone = policies.filter(|one| is_ours(one) && !named.contains(&one.name));
         for policy in gone.cloned().collect::<Vec<_>>() {
             let groups = self.existing.groups.iter().filter(|group| group.policy == policy.id);
             let by = groups.map(|group| format!("the sync group {:?} has it", group.name));
