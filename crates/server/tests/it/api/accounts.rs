@@ -1,7 +1,10 @@
 //! Accounts over the API: lists, one of them, and unlocking, enabling and disabling.
 
+use std::collections::BTreeSet;
+
 use lockstep_core::audit::Action;
-use lockstep_store::{audit, sign_in_password};
+use lockstep_core::scope::UserLevel;
+use lockstep_store::{audit, identity, sign_in_password};
 use serde_json::{Value, json};
 
 use crate::harness::Harness;
@@ -101,6 +104,21 @@ async fn whoever_administers_is_reached_by_administrators_only_and_the_last_one_
         .post(&format!("/v2024/accounts/{}/disable", harness.world.helga), &ada, &Value::Null)
         .await
         .with_status(202);
+
+    // On every source, not only on the built-in one.
+    let now = harness.app.clock.utc();
+    let bea = harness.world.bea;
+    let levels = BTreeSet::from([UserLevel::HelpDesk]);
+    harness.write(move |tx| Box::pin(async move { identity::set_levels(tx, bea, &levels, now).await })).await;
+    let desk = harness.person_token(bea).await;
+    let filter = format!("sourceId eq \"{}\"", harness.world.lone);
+    let id = one(&harness, &ada, &filter).await["id"].as_str().expect("an id").to_owned();
+    let path = format!("/v2024/accounts/{id}/disable");
+    harness.post(&path, &desk, &Value::Null).await.refused(400, "400.1 Bad Request Content");
+    let (abby, levels) = (harness.world.abby, BTreeSet::from([UserLevel::SourceAdmin]));
+    harness.write(move |tx| Box::pin(async move { identity::set_levels(tx, abby, &levels, now).await })).await;
+    harness.post(&path, &desk, &Value::Null).await.refused(403, "403 Forbidden");
+    harness.post(&path, &ada, &Value::Null).await.refused(400, "400.1 Bad Request Content");
     harness.stop().await;
 }
 
