@@ -200,7 +200,7 @@ on_both_engines! {
                 let mut explained = 0;
                 for text in statements.clone().filter(|text| !text.contains("OFFSET")) {
                     // What PostgreSQL alone understands changes nothing about the way.
-                    let text = text.trim_end().trim_end_matches("FOR UPDATE");
+                    let text = text.trim_end().trim_end_matches("FOR UPDATE").trim_end_matches("FOR NO KEY UPDATE");
                     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).expect(text);
                     let mut rows = statement.raw_query();
                     let mut plan = Vec::new();

@@ -1,8 +1,8 @@
 //! What goes because the file does not name it.
 //!
 //! Only what is set up goes: applications, sync groups, sources, password policies, clients; and of these only kinds that the
-//! file has at least one of besides what is built in, so that a file about people takes nobody's systems away. People, their accounts and their tokens
-//! come from elsewhere, too, and stay. What goes is held to the rules of deleting it through the API.
+//! file has at least one of besides what is built in, so that a file about people takes nobody's systems away. People, their
+//! accounts and their tokens come from elsewhere, too, and stay. What goes is held to the rules of deleting it through the API.
 
 use lockstep_core::audit::Action;
 use lockstep_core::id::{PasswordPolicyId, SourceId};
