@@ -16,9 +16,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::identity_value;
 use crate::names::{name_of, state_of};
 use crate::tx::{Tx, among, execute, fetch, hex_ids, row};
+use crate::{identity, identity_value};
 
 /// How far a source was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,7 +285,7 @@ pub async fn bury_nobodys(tx: &mut Tx<'_>, accounts: &[AccountId]) -> Result<()>
     Ok(())
 }
 
-/// Keeps others from changing identities until the transaction ends.
+/// Keeps others from changing identities until the transaction ends, and says how many there were to hold.
 pub async fn hold_people(tx: &mut Tx<'_>, ids: &[IdentityId]) -> Result<u64> {
     if ids.is_empty() || matches!(tx, Tx::Sqlite(_)) {
         return Ok(0);
@@ -371,28 +371,7 @@ pub async fn make(
     names: &[String],
     now: DateTime<Utc>,
 ) -> Result<()> {
-    execute!(
-        tx,
-        "store a new identity",
-        "INSERT INTO identity (id, alias, alias_key, display_name, email, attributes, sign_in_source, enabled, levels,
-             created_at, modified_at, name_key, email_key, firstname_key, lastname_key, retired, authority)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, FALSE, $15)",
-        identity.id.0,
-        identity.alias.as_str(),
-        Identity::alias_key(&identity.alias),
-        identity.display_name.as_str(),
-        identity.email.as_deref(),
-        Json(&identity.attributes),
-        identity.sign_in_source.0,
-        identity.enabled,
-        Json(BTreeSet::<UserLevel>::new()),
-        now,
-        fold(&identity.display_name),
-        identity.email.as_deref().map(fold),
-        identity.first_name().map(fold),
-        identity.last_name().map(fold),
-        authority.0,
-    )?;
+    identity::insert(tx, identity, authority, now).await?;
     identity_value::add(tx, identity, names).await?;
     let built_in = Known {
         account: Account::built_in(identity),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::filter::fold;
-use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::id::{AccountId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::scope::UserLevel;
 use sqlx::types::Json;
@@ -16,23 +16,56 @@ use crate::tx::{Tx, execute, fetch, row};
 use crate::window::Window;
 use crate::{authorization_code, enrolment, token_family};
 
+/// The statement that stores a new identity, and what follows it where there is one already.
+macro_rules! inserting {
+    ($otherwise:literal) => {
+        concat!(
+            "INSERT INTO identity (id, alias, alias_key, display_name, email, attributes, sign_in_source, enabled, levels,
+             created_at, modified_at, name_key, email_key, firstname_key, lastname_key, retired, authority)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, FALSE, $15)",
+            $otherwise
+        )
+    };
+}
+
 /// Inserts an identity, or replaces what is known of it. Its levels and tokens stay.
 ///
 /// # Errors
 /// Constraint `identity_alias_key_key` when another identity has the alias.
 pub async fn put(tx: &mut Tx<'_>, identity: &Identity, now: DateTime<Utc>) -> Result<()> {
-    execute!(
-        tx,
-        "store an identity",
-        "INSERT INTO identity (id, alias, alias_key, display_name, email, attributes, sign_in_source, enabled, levels,
-             created_at, modified_at, name_key, email_key, firstname_key, lastname_key, retired)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, FALSE)
-         ON CONFLICT (id) DO UPDATE SET alias = excluded.alias, alias_key = excluded.alias_key,
+    let sql = inserting!(
+        " ON CONFLICT (id) DO UPDATE SET alias = excluded.alias, alias_key = excluded.alias_key,
              display_name = excluded.display_name, email = excluded.email, attributes = excluded.attributes,
              sign_in_source = excluded.sign_in_source, enabled = excluded.enabled,
              retired = identity.retired AND NOT excluded.enabled,
              modified_at = excluded.modified_at, name_key = excluded.name_key, email_key = excluded.email_key,
-             firstname_key = excluded.firstname_key, lastname_key = excluded.lastname_key",
+             firstname_key = excluded.firstname_key, lastname_key = excluded.lastname_key"
+    );
+    write(tx, sql, identity, None, now).await?;
+    identity_value::keep(tx, identity).await
+}
+
+/// Stores an identity that there was not, and the account that says who it is.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    identity: &Identity,
+    authority: AccountId,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    write(tx, inserting!(""), identity, Some(authority), now).await
+}
+
+async fn write(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    identity: &Identity,
+    authority: Option<AccountId>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    execute!(
+        tx,
+        "store an identity",
+        sql,
         identity.id.0,
         identity.alias.as_str(),
         Identity::alias_key(&identity.alias),
@@ -47,8 +80,9 @@ pub async fn put(tx: &mut Tx<'_>, identity: &Identity, now: DateTime<Utc>) -> Re
         identity.email.as_deref().map(fold),
         identity.first_name().map(fold),
         identity.last_name().map(fold),
+        authority.map(|authority| authority.0),
     )?;
-    identity_value::keep(tx, identity).await
+    Ok(())
 }
 
 /// An identity by its id.

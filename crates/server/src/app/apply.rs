@@ -1,8 +1,9 @@
 //! Brings about what a file wants: people, systems, rules and callers, in one transaction, all or nothing.
 //!
 //! What is wanted is compared with what there is; every problem is found before anything is written, and what is so
-//! already is not written again. What the file does not name goes only where that is asked for. Disabling a person, giving an account to another and taking one for
-//! gone are intents, which the engine carries out once nothing is under way there. Reading files and following references is the command line's part.
+//! already is not written again. What the file does not name goes only where that is asked for. Disabling a person, giving
+//! an account to another and taking one for gone are intents, which the engine carries out once nothing is under way there.
+//! Reading files and following references is the command line's part.
 
 mod existing;
 mod plan;
