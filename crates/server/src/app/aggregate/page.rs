@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use lockstep_core::account::{Account, Link};
 use lockstep_core::aggregation::{Counters, Difference, Entry, Known};
 use lockstep_core::change::IntentKind;
@@ -9,7 +10,7 @@ use lockstep_core::id::{AccountId, IdentityId};
 use lockstep_core::identity::Identity;
 use lockstep_core::source::Source;
 use lockstep_store::{Result, Tx, aggregation, intent};
-use lockstep_vault::secret::draw_id;
+use lockstep_vault::secret::draw_id_at;
 
 use super::whose::People;
 
@@ -17,6 +18,8 @@ use super::whose::People;
 #[derive(Debug, Clone)]
 pub(in crate::app) struct Page {
     pub(super) source: Source,
+    /// When it was read: the ids of what it makes are ordered by it.
+    pub(super) read_at: DateTime<Utc>,
     /// Whether the rules are asked again about accounts that they gave to somebody.
     pub(super) again: bool,
     pub(super) entries: Vec<Entry>,
@@ -74,10 +77,11 @@ impl Page {
     /// A page of these entries, and what is said of those that are left out.
     pub(in crate::app) fn new(
         source: Source,
+        read_at: DateTime<Utc>,
         again: bool,
         entries: impl IntoIterator<Item = Entry>,
     ) -> (Self, Vec<String>) {
-        let mut page = Self { source, again, entries: Vec::new(), gone: HashSet::new() };
+        let mut page = Self { source, read_at, again, entries: Vec::new(), gone: HashSet::new() };
         let reports = entries.into_iter().filter_map(|entry| page.add(entry)).collect();
         (page, reports)
     }
@@ -204,7 +208,7 @@ impl Page {
 
     fn new_account(&self, entry: &Entry) -> Known {
         let account = Account {
-            id: AccountId(draw_id()),
+            id: AccountId(draw_id_at(self.read_at)),
             identity: None,
             source: self.source.id,
             stable_id: entry.stable_id.clone(),
@@ -260,8 +264,8 @@ mod tests {
             concurrency: 1,
             aggregation: Default::default(),
         };
-        let (page, reports) =
-            Page::new(source, false, [entry("1", "a"), entry("1", "b"), entry("2", "a"), entry("3", "b")]);
+        let entries = [entry("1", "a"), entry("1", "b"), entry("2", "a"), entry("3", "b")];
+        let (page, reports) = Page::new(source, DateTime::UNIX_EPOCH, false, entries);
         let kept: Vec<&str> = page.entries.iter().map(|entry| entry.stable_id.as_str()).collect();
         assert_eq!((kept, reports.len()), (vec!["2", "3"], 1));
     }

@@ -34,7 +34,7 @@ pub(in crate::app) async fn reload(app: &App, known: Known) -> Result<(Counters,
         known.account.identity.into_iter().for_each(|identity| app.waker.wake(identity));
         return Ok((counters, Vec::new()));
     };
-    let (mut page, _) = Page::new(source.row.clone(), true, [entry(kind, found)]);
+    let (mut page, _) = Page::new(source.row.clone(), app.clock.utc(), true, [entry(kind, found)]);
     loop {
         match write::page(app, Arc::new(page.clone()), None).await.map_err(|error| chain(&error))? {
             Planned::Page(plan) => return Ok((Counters { read: 1, ..plan.counters }, plan.reports)),

@@ -192,8 +192,12 @@ impl<'a> Run<'a> {
         mut seen: Option<&mut Seen>,
     ) -> Result<(), Stopped> {
         let kind = &source.row.connector;
-        let (mut page, twice) =
-            Page::new(source.row.clone(), self.task.full, entries.into_iter().map(|e| entry(kind, e)));
+        let (mut page, twice) = Page::new(
+            source.row.clone(),
+            self.app.clock.utc(),
+            self.task.full,
+            entries.into_iter().map(|e| entry(kind, e)),
+        );
         for report in twice {
             self.task.counters.skipped += 1;
             self.report(report);

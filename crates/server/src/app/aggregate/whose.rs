@@ -11,7 +11,7 @@ use lockstep_core::id::{AccountId, IdentityId};
 use lockstep_core::identity::Identity;
 use lockstep_store::aggregation::{self, Owned, Person};
 use lockstep_store::{Result, Tx, identity_value};
-use lockstep_vault::secret::draw_id;
+use lockstep_vault::secret::draw_id_at;
 
 use super::page::{IdentityWrite, Page, PagePlan};
 
@@ -164,7 +164,7 @@ impl People {
 
     fn make(&mut self, page: &Page, entry: &Entry, account: &mut Known, plan: &mut PagePlan) {
         let settings = &page.source.aggregation;
-        let identity = match create(&settings.mapping, entry, IdentityId(draw_id())) {
+        let identity = match create(&settings.mapping, entry, IdentityId(draw_id_at(page.read_at))) {
             Ok(identity) => identity,
             Err(unusable) => {
                 plan.counters.conflicts += 1;

@@ -10,7 +10,7 @@ use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
 use lockstep_core::scope::UserLevel;
 use lockstep_core::source::{Feature, Source};
-use lockstep_vault::secret::draw_id;
+use lockstep_vault::secret::draw_id_at;
 use toml::Spanned;
 
 use super::Planner;
@@ -135,7 +135,7 @@ impl Planner<'_> {
             }
             (Some(id), _) => *id.get_ref(),
             (None, Some(base)) => base.id,
-            (None, None) => IdentityId(draw_id()),
+            (None, None) => IdentityId(draw_id_at(self.now)),
         };
         self.existing.identity_ids.insert(id);
         let mut identity = base.cloned().unwrap_or_else(|| Identity {
@@ -241,7 +241,7 @@ impl Planner<'_> {
         }
         let problems = self.problems.len();
         let mut account = base.clone().unwrap_or_else(|| Account {
-            id: AccountId(draw_id()),
+            id: AccountId(draw_id_at(self.now)),
             identity: owner.map(|owner| owner.id),
             source: source.id,
             stable_id: stable_id.clone(),
