@@ -17,7 +17,7 @@ use lockstep_core::identity::Identity;
 use lockstep_core::source::Source;
 use lockstep_store::listing::Start;
 use lockstep_store::{Options, Store, Tx, account, identity, listing, source};
-use lockstep_vault::secret::draw_id;
+use lockstep_vault::secret::draw_id_at;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -83,18 +83,24 @@ async fn fill(store: &Store, people: usize, time: DateTime<Utc>) -> Result<()> {
         })
         .await?;
     loop {
-        let batch: Vec<_> = numbers.by_ref().take(BATCH).map(|number| person(number, sources)).collect();
+        let batch: Vec<_> = numbers
+            .by_ref()
+            .take(BATCH)
+            .map(|number| {
+                let time = time + Duration::from_millis(number as u64);
+                (time, person(number, sources, time))
+            })
+            .collect();
         if batch.is_empty() {
             return Ok(());
         }
         let written = store.write(move |tx: &mut Tx<'_>| {
             let batch = batch.clone();
             Box::pin(async move {
-                for (number, (person, accounts)) in batch.iter().enumerate() {
-                    let time = time + Duration::from_millis(number as u64);
-                    identity::put(tx, person, time).await?;
+                for (time, (person, accounts)) in &batch {
+                    identity::put(tx, person, *time).await?;
                     for one in accounts {
-                        account::put(tx, one, &one.native_id.to_lowercase(), time).await?;
+                        account::put(tx, one, &one.native_id.to_lowercase(), *time).await?;
                     }
                 }
                 Ok::<_, lockstep_store::Error>(())
@@ -118,10 +124,11 @@ fn place_of_accounts(id: SourceId, place: usize) -> Source {
     }
 }
 
-fn person(number: usize, sources: [SourceId; 2]) -> (Identity, [Account; 3]) {
+/// As aggregation and imports make them: with ids that are ordered by time.
+fn person(number: usize, sources: [SourceId; 2], time: DateTime<Utc>) -> (Identity, [Account; 3]) {
     const FIRST: [&str; 8] = ["Abby", "Bo", "Chiara", "Dmitri", "Esra", "Fionn", "Gabriela", "Hamid"];
     const LAST: [&str; 7] = ["Smith", "Okafor", "Lindqvist", "Moreau", "Tanaka", "Kowalska", "Haddad"];
-    let (id, alias) = (draw_id(), format!("person{number:07}"));
+    let (id, alias) = (draw_id_at(time), format!("person{number:07}"));
     let (first, last) = (FIRST[number % FIRST.len()], LAST[number % LAST.len()]);
     let name = format!("{first} {last} {number:07}");
     let on = |account, source, native_id: String| Account {
@@ -137,8 +144,8 @@ fn person(number: usize, sources: [SourceId; 2]) -> (Identity, [Account; 3]) {
     };
     let accounts = [
         on(id, SourceId::IDENTITY_NOW, id.simple().to_string()),
-        on(draw_id(), sources[0], format!("uid={alias},ou=people,dc=example,dc=test")),
-        on(draw_id(), sources[1], alias.clone()),
+        on(draw_id_at(time), sources[0], format!("uid={alias},ou=people,dc=example,dc=test")),
+        on(draw_id_at(time), sources[1], alias.clone()),
     ];
     let attributes = [("department", "Finance"), ("firstname", first), ("lastname", last)];
     let identity = Identity {
@@ -177,7 +184,7 @@ async fn measure(store: &Store, list: List, entries: usize) -> Result<Value> {
                 r#"name sw "person05""#,
                 r#"sourceId eq "00000000000000000000000000000001""#,
                 r#"identity.name sw "Chiara Tanaka 05""#,
-                "modified gt 2026-11-18T16:26:44Z",
+                "modified gt 2026-11-18T11:20:00Z",
             ],
             &["", "name", "identityId", "-modified"],
         ),
@@ -241,7 +248,8 @@ impl List {
         let mut times = Vec::new();
         for _ in 0..TIMES {
             let began = Instant::now();
-            ensure!(self.page(store, query, start).await?.0 > 0, "a page is empty");
+            let page = self.page(store, query, start).await?.0;
+            ensure!(page > 0, "a page is empty: {query:?}, {start:?}");
             times.push(began.elapsed());
         }
         Ok(median(times))
@@ -250,16 +258,17 @@ impl List {
     async fn time_of_count(self, store: &Store, query: &Query) -> Result<f64> {
         let mut times = Vec::new();
         for _ in 0..TIMES {
-            let (began, query) = (Instant::now(), query.clone());
+            let (began, wanted) = (Instant::now(), query.clone());
             let read = store.scan(move |tx: &mut Tx<'_>| {
                 Box::pin(async move {
                     match self {
-                        Self::Identities => listing::count_identities(tx, &query).await,
-                        Self::Accounts => listing::count_accounts(tx, &query).await,
+                        Self::Identities => listing::count_identities(tx, &wanted).await,
+                        Self::Accounts => listing::count_accounts(tx, &wanted).await,
                     }
                 })
             });
-            ensure!(read.await? > 0, "nothing is counted");
+            let counted = read.await?;
+            ensure!(counted > 0, "nothing is counted: {query:?}");
             times.push(began.elapsed());
         }
         Ok(median(times))

@@ -33,6 +33,12 @@ impl About {
         Self { source: Some(id), ..Self::default() }
     }
 
+    /// The account that a person has here.
+    pub(super) fn built_in(id: IdentityId) -> Self {
+        let (source, account) = (SourceId::IDENTITY_NOW, AccountId(id.0));
+        Self { identity: Some(id), source: Some(source), account: Some(account), ..Self::default() }
+    }
+
     /// An account, and whose it is.
     pub(super) fn account(account: &Account) -> Self {
         Self { identity: account.identity, source: Some(account.source), account: Some(account.id), ..Self::default() }
@@ -70,7 +76,7 @@ pub(super) async fn record(
     record_by(tx, permit.caller().actor(), action, about, now).await
 }
 
-/// The same of somebody who needs no permit: whoever runs a command has the master key.
+/// The same of somebody who needs no permit: Lockstep itself, or whoever runs a command, who has the master key.
 pub(super) async fn record_by(
     tx: &mut Tx<'_>,
     actor: Actor,

@@ -26,7 +26,7 @@ pub async fn reload_account(app: &App, permit: &Permit, id: AccountId) -> Result
     let wanted = Wanted { launcher: permit.caller().name(), ..Wanted::default() };
     let mut done = aggregate::new_task(source, TaskKind::Reload, wanted, now);
     done.started_at = Some(now);
-    match aggregate::reload(app, known).await {
+    match aggregate::reload(app, known, permit.caller().actor()).await {
         Ok((counters, reports)) => {
             (done.state, done.counters) = (TaskState::Done, counters);
             done.reports = reports.into_iter().map(Report::warning).collect();

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use lockstep_core::aggregation::Counters;
+use lockstep_core::audit::{Action, Actor};
 use lockstep_core::change::{Intent, IntentKind};
 use lockstep_core::id::{AccountId, IdentityId, IntentId, NodeId, SourceId, TaskId};
 use lockstep_core::source::Source;
@@ -12,7 +13,9 @@ use lockstep_store::{Result, Tx, account, aggregation, intent, source, task};
 use lockstep_vault::secret::draw_id;
 
 use super::run::{Seen, Stopped};
+use super::write::said;
 use crate::app::App;
+use crate::app::record::record_by;
 use crate::worker::InUse;
 
 /// An account that is gone, and whose it is.
@@ -155,7 +158,7 @@ pub(super) async fn take(app: &App, source: &InUse, part: Going, task: TaskId, n
             if source::version(tx, id).await? != version {
                 return Ok(false);
             }
-            write(tx, &part, now).await?;
+            write(tx, &part, Actor::Node(node), now).await?;
             Ok::<_, lockstep_store::Error>(true)
         })
     });
@@ -165,7 +168,7 @@ pub(super) async fn take(app: &App, source: &InUse, part: Going, task: TaskId, n
 }
 
 /// The same for whoever needs no task to be held.
-pub(in crate::app) async fn write(tx: &mut Tx<'_>, part: &Going, now: DateTime<Utc>) -> Result<()> {
+pub(in crate::app) async fn write(tx: &mut Tx<'_>, part: &Going, actor: Actor, now: DateTime<Utc>) -> Result<()> {
     let intend = |kind| Intent { id: IntentId(draw_id()), kind };
     let nobodys = part.accounts.iter().filter(|(_, owner)| owner.is_none());
     let nobodys: Vec<AccountId> = nobodys.map(|(account, _)| *account).collect();
@@ -190,6 +193,7 @@ pub(in crate::app) async fn write(tx: &mut Tx<'_>, part: &Going, now: DateTime<U
     for identity in retiring {
         if aggregation::retire(tx, identity, now).await? {
             intent::put(tx, identity, intend(IntentKind::Disable), now).await?;
+            record_by(tx, actor, Action::AccountDisabled, said(identity), now).await?;
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use lockstep_core::aggregation::{Counters, Known};
+use lockstep_core::audit::Actor;
 use lockstep_store::Tx;
 
 use super::page::{Page, Planned};
@@ -12,7 +13,7 @@ use super::{chain, leavers, write};
 use crate::app::App;
 
 /// Reads it and makes it what the source says. Gives what was done and what was left, or why it could not be done.
-pub(in crate::app) async fn reload(app: &App, known: Known) -> Result<(Counters, Vec<String>), String> {
+pub(in crate::app) async fn reload(app: &App, known: Known, actor: Actor) -> Result<(Counters, Vec<String>), String> {
     let source = app.sources.current(known.account.source).await.map_err(|error| chain(&error))?;
     if !source.connector.capabilities().read_accounts {
         return Err("the accounts of this source cannot be read".to_owned());
@@ -28,7 +29,7 @@ pub(in crate::app) async fn reload(app: &App, known: Known) -> Result<(Counters,
         let now = app.clock.utc();
         let take = app
             .store
-            .write(move |tx: &mut Tx<'_>| Box::pin(async move { leavers::write(tx, &going, now).await }))
+            .write(move |tx: &mut Tx<'_>| Box::pin(async move { leavers::write(tx, &going, actor, now).await }))
             .await;
         take.map_err(|error| chain(&error))?;
         known.account.identity.into_iter().for_each(|identity| app.waker.wake(identity));
@@ -36,7 +37,7 @@ pub(in crate::app) async fn reload(app: &App, known: Known) -> Result<(Counters,
     };
     let (mut page, _) = Page::new(source.row.clone(), app.clock.utc(), true, [entry(kind, found)]);
     loop {
-        match write::page(app, Arc::new(page.clone()), None).await.map_err(|error| chain(&error))? {
+        match write::page(app, Arc::new(page.clone()), actor, None).await.map_err(|error| chain(&error))? {
             Planned::Page(plan) => return Ok((Counters { read: 1, ..plan.counters }, plan.reports)),
             Planned::Displaced(others) => {
                 for stable_id in others {

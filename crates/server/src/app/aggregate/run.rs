@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use lockstep_connectors::{AccountEntry, FailureKind, Reading, RefusalKind};
 use lockstep_core::aggregation::{Aggregation, Entry, Guard, Verdict};
+use lockstep_core::audit::Actor;
 use lockstep_core::id::NodeId;
 use lockstep_core::task::{Report, Task};
 use lockstep_store::aggregation::{self, State};
@@ -204,7 +205,8 @@ impl<'a> Run<'a> {
         }
         let mut tries = 0;
         loop {
-            let planned = write::page(self.app, Arc::new(page.clone()), Some((self.task.id, self.node))).await;
+            let (actor, held) = (Actor::Node(self.node), Some((self.task.id, self.node)));
+            let planned = write::page(self.app, Arc::new(page.clone()), actor, held).await;
             match planned {
                 Ok(Planned::Page(plan)) => {
                     self.task.counters += plan.counters;

@@ -4,19 +4,26 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use lockstep_core::account::Account;
+use lockstep_core::audit::{Action, Actor};
 use lockstep_core::change::Intent;
-use lockstep_core::id::{IntentId, NodeId, TaskId};
+use lockstep_core::id::{IdentityId, IntentId, NodeId, TaskId};
 use lockstep_core::identity::Identity;
 use lockstep_store::{Result, Tx, account, aggregation, identity, identity_value, intent, task};
 use lockstep_vault::secret::draw_id;
 
 use super::page::{AccountWrite, IdentityWrite, Page, PagePlan, Planned};
 use crate::app::App;
+use crate::app::record::{About, record_by};
 use crate::failpoint::failpoint;
 
-/// Plans a page and, where anything differs, writes it, planned once more in the transaction that writes. `held` is the task
-/// that it belongs to, and the node that must still hold it.
-pub(in crate::app) async fn page(app: &App, page: Arc<Page>, held: Option<(TaskId, NodeId)>) -> Result<Planned> {
+/// Plans a page and, where anything differs, writes it, planned once more in the transaction that writes. `actor` is who
+/// reads it, and `held` the task that it belongs to with the node that must still hold it.
+pub(in crate::app) async fn page(
+    app: &App,
+    page: Arc<Page>,
+    actor: Actor,
+    held: Option<(TaskId, NodeId)>,
+) -> Result<Planned> {
     let drafted = Arc::clone(&page);
     let draft = app.store.scan(move |tx: &mut Tx<'_>| Box::pin(async move { drafted.plan(tx, false).await })).await?;
     match &draft {
@@ -33,7 +40,7 @@ pub(in crate::app) async fn page(app: &App, page: Arc<Page>, held: Option<(TaskI
             }
             let planned = page.plan(tx, true).await?;
             if let Planned::Page(plan) = &planned {
-                all(tx, plan, now).await?;
+                all(tx, plan, actor, now).await?;
                 failpoint!(within, AggregationWithinPage, |_| Err(lockstep_store::Error::Abandoned));
             }
             Ok::<_, lockstep_store::Error>(planned)
@@ -47,7 +54,7 @@ pub(in crate::app) async fn page(app: &App, page: Arc<Page>, held: Option<(TaskI
     Ok(planned)
 }
 
-async fn all(tx: &mut Tx<'_>, plan: &PagePlan, now: DateTime<Utc>) -> Result<()> {
+async fn all(tx: &mut Tx<'_>, plan: &PagePlan, actor: Actor, now: DateTime<Utc>) -> Result<()> {
     // First everybody who moves gives up their native id: two may have changed places.
     aggregation::release(tx, &plan.release).await?;
     let names = identity_value::names(tx).await?;
@@ -65,6 +72,7 @@ async fn all(tx: &mut Tx<'_>, plan: &PagePlan, now: DateTime<Utc>) -> Result<()>
             IdentityWrite::Recall(id) => {
                 aggregation::recall(tx, *id, now).await?;
                 intent::withdraw(tx, *id, None).await?;
+                record_by(tx, actor, Action::AccountEnabled, said(*id), now).await?;
             }
         }
     }
@@ -84,4 +92,9 @@ async fn all(tx: &mut Tx<'_>, plan: &PagePlan, now: DateTime<Utc>) -> Result<()>
         intent::put(tx, *identity, Intent { id: IntentId(draw_id()), kind: *kind }, now).await?;
     }
     Ok(())
+}
+
+/// What the audit says of an identity whose source says whether it may sign in.
+pub(super) fn said(id: IdentityId) -> About {
+    About::built_in(id).word("by", "source")
 }

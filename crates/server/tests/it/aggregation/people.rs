@@ -60,6 +60,9 @@ async fn its_accounts_make_identities_change_them_retire_them_and_bring_them_bac
         let back = staff.aggregate_with(&harness, full()).await;
         assert_eq!((back.counters.returned, back.counters.identities_returned), (1, 2), "{back:?}");
         assert!(enabled(&harness, seven.id).await && enabled(&harness, eight).await);
+        let audited = harness.audited().await;
+        let times = |action: &str| audited.iter().filter(|other| *other == action).count();
+        assert_eq!((times("ACCOUNT_DISABLED"), times("ACCOUNT_ENABLED")), (2, 2), "{audited:?}");
 
         // Whom somebody disabled otherwise, the source does not bring back.
         apply(&harness, "[[identity]]\nalias = \"user9\"\nenabled = false").await;

@@ -85,16 +85,16 @@ impl Planner<'_> {
                     self.write(Write::Identity(identity.clone()));
                 }
                 if base.enabled && !identity.enabled {
-                    self.audit(Action::AccountDisabled, About::account(&Account::built_in(&identity)));
+                    self.audit(Action::AccountDisabled, About::built_in(identity.id));
                     self.write(Write::Intent(identity.id, IntentKind::Disable));
                 }
                 if self.existing.retired.contains(&identity.id) && !identity.enabled {
                     fields.push("enabled".to_owned());
-                    self.audit(Action::AccountDisabled, About::account(&Account::built_in(&identity)));
+                    self.audit(Action::AccountDisabled, About::built_in(identity.id));
                     self.write(Write::StaysDisabled(identity.id));
                 }
                 if !base.enabled && identity.enabled {
-                    self.audit(Action::AccountEnabled, About::account(&Account::built_in(&identity)));
+                    self.audit(Action::AccountEnabled, About::built_in(identity.id));
                     self.write(Write::Withdraw(identity.id, None));
                 }
                 if base.alias != identity.alias {
