@@ -221,8 +221,10 @@ impl Database {
             self.history.entry(step.identity).or_default().push(payload.secret);
         }
         let built_in = step.delta.targets.iter().filter(|target| target.source == SourceId::IDENTITY_NOW);
-        for (target, secret) in built_in.filter(|t| t.state == TargetState::Applied).zip(&step.sign_in_passwords) {
-            systems.account(target.key.account).holds = *secret;
+        for target in built_in.filter(|target| target.state == TargetState::Applied) {
+            for (_, secret) in step.sign_in_passwords.iter().filter(|(change, _)| *change == target.key.change) {
+                systems.account(target.key.account).holds = *secret;
+            }
         }
         Ok(true)
     }

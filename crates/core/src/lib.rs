@@ -22,6 +22,7 @@ pub mod password;
 pub mod password_policy;
 pub mod restore_mark;
 pub mod scope;
+pub mod session;
 pub mod sign_in;
 pub mod source;
 pub mod sync_group;

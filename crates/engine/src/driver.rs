@@ -131,7 +131,7 @@ struct Driver<H: Host> {
     payloads: BTreeMap<ChangeId, Arc<H::Payload>>,
     fingerprints: BTreeMap<ChangeId, H::Fingerprint>,
     /// New sign-in passwords, committed with the lane's own rows.
-    hashes: Vec<H::Hash>,
+    hashes: Vec<(ChangeId, H::Hash)>,
 }
 
 impl<H: Host> Driver<H> {
@@ -245,7 +245,7 @@ impl<H: Host> Driver<H> {
                 self.hashing.remove(&key);
                 self.remember(key.change, payload);
                 if self.lane.settle_built_in(key, now) {
-                    self.hashes.push(hash);
+                    self.hashes.push((key.change, hash));
                 }
             }
         }

@@ -11,12 +11,13 @@ mod verify;
 use std::collections::BTreeSet;
 
 use lockstep_core::audit::Actor;
-use lockstep_core::id::{ClientId, FamilyId, IdentityId, PersonalAccessTokenId};
+use lockstep_core::id::{ClientId, FamilyId, IdentityId, PersonalAccessTokenId, SessionId};
 use lockstep_core::operation::{Asking, NotPermitted, Operation, Reach};
 use lockstep_core::scope::{Scope, Scopes, UserLevel};
 use lockstep_vault::token::TokenError;
 
 use crate::app::error::Error;
+use crate::app::session::OpenSession;
 
 pub use verify::authenticate;
 pub(crate) use verify::living;
@@ -55,6 +56,13 @@ pub enum Who {
     },
     /// A person who has a code to set a first password with.
     Enrolling(IdentityId),
+    /// A person who signed in on the pages.
+    InSession {
+        /// The person.
+        identity: IdentityId,
+        /// The session.
+        session: SessionId,
+    },
 }
 
 /// Leave to do one operation.
@@ -87,6 +95,12 @@ impl Caller {
         Self { who: Who::Enrolling(identity), levels: BTreeSet::new(), scopes }
     }
 
+    /// A person on the pages. What they may there does not depend on scopes: no program got a part of it.
+    pub fn in_session(open: &OpenSession) -> Self {
+        let who = Who::InSession { identity: open.session.identity, session: open.session.id };
+        Self { who, levels: open.levels.clone(), scopes: Scopes::from_iter([Scope::All]) }
+    }
+
     /// Leave to do `operation`, where the table has it for this caller.
     ///
     /// # Errors
@@ -101,7 +115,18 @@ impl Caller {
     pub fn person(&self) -> Option<IdentityId> {
         match self.who {
             Who::Client(_) => None,
-            Who::Person { identity, .. } | Who::SignedIn { identity, .. } | Who::Enrolling(identity) => Some(identity),
+            Who::Person { identity, .. }
+            | Who::SignedIn { identity, .. }
+            | Who::Enrolling(identity)
+            | Who::InSession { identity, .. } => Some(identity),
+        }
+    }
+
+    /// The session on the pages, if it is in one.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.who {
+            Who::InSession { session, .. } => Some(session),
+            _ => None,
         }
     }
 
@@ -109,9 +134,10 @@ impl Caller {
     pub fn actor(&self) -> Actor {
         match self.who {
             Who::Client(id) => Actor::Client(id),
-            Who::Person { identity, .. } | Who::SignedIn { identity, .. } | Who::Enrolling(identity) => {
-                Actor::Identity(identity)
-            }
+            Who::Person { identity, .. }
+            | Who::SignedIn { identity, .. }
+            | Who::Enrolling(identity)
+            | Who::InSession { identity, .. } => Actor::Identity(identity),
         }
     }
 
@@ -120,7 +146,10 @@ impl Caller {
     pub fn name(&self) -> String {
         match self.who {
             Who::Client(id) => format!("client:{id}"),
-            Who::Person { identity, .. } | Who::SignedIn { identity, .. } | Who::Enrolling(identity) => {
+            Who::Person { identity, .. }
+            | Who::SignedIn { identity, .. }
+            | Who::Enrolling(identity)
+            | Who::InSession { identity, .. } => {
                 format!("identity:{identity}")
             }
         }

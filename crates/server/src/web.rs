@@ -1,11 +1,16 @@
 //! Pages for people: every address there is, in one table, and what surrounds them.
 //!
-//! A page is made on the server and needs no script: signing in at a client, and setting a first password. A form says where it
-//! came from and brings back what only its own page was told (`form`). Programs have the API; a page takes no bearer token.
+//! A page is made on the server and needs no script: signing in, changing one's passwords, and setting a first one. A form says
+//! where it came from and brings back what only its own page was told (`form`). Who has a page open is known by a cookie
+//! (`session`). Programs have the API; a page takes no bearer token, and the API no cookie.
 
+mod authorize;
 mod enrol;
 mod form;
 mod page;
+mod passwords;
+mod rules;
+mod session;
 mod sign_in;
 mod text;
 
@@ -14,13 +19,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::http::header;
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 
+use self::text::Languages;
 use crate::api::error::Error;
 use crate::api::limit::Failures;
-use crate::app::App;
+use crate::app::{App, Error as AppError};
 
 /// How many wrong passwords and codes are looked at from one address within a minute.
 const TRIES: u32 = 20;
@@ -34,6 +40,7 @@ struct Web(Arc<Shared>);
 
 struct Shared {
     app: App,
+    languages: Languages,
     elsewhere: Failures,
     here: Failures,
 }
@@ -73,16 +80,43 @@ impl Web {
 
 /// The pages of `app`.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
-    let shared = Shared { app, elsewhere: Failures::new(TRIES), here: Failures::new(TRIES_HERE) };
+    let languages = Languages::new();
+    let shared = Shared { app, languages, elsewhere: Failures::new(TRIES), here: Failures::new(TRIES_HERE) };
     Router::new()
         // For people whom a client sends.
-        .route("/oauth/authorize", get(sign_in::show).post(sign_in::submit))
+        .route("/oauth/authorize", get(authorize::show).post(authorize::submit))
+        // For people, about themselves.
+        .route("/", get(home))
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/passwords", get(passwords::list))
+        .route("/passwords/{source}", get(passwords::show).post(passwords::submit))
+        .route("/passwords/changes/{id}", get(passwords::watch))
         // For people who have a code from an administrator.
         .route("/enrol", get(enrol::show).post(enrol::submit))
         // What the pages are made of.
         .route("/assets/lockstep.css", get(stylesheet))
         .route("/assets/enrol.js", get(script))
         .with_state(Web(Arc::new(shared)))
+}
+
+async fn home() -> Response {
+    session::go_to(sign_in::HOME)
+}
+
+/// A page that says that it did not work, and why as far as a person can do something about it.
+fn failed(web: &Web, headers: &HeaderMap, error: &AppError) -> Response {
+    let text = web.languages.of(headers);
+    match error {
+        AppError::NotFound(_) | AppError::Forbidden(_) | AppError::Unknown { .. } => {
+            page::message(text, StatusCode::NOT_FOUND, "not-found", "not-found-about")
+        }
+        error => {
+            let error: &dyn std::error::Error = error;
+            tracing::error!(error, "a page could not be made");
+            page::message(text, StatusCode::INTERNAL_SERVER_ERROR, "failed", "failed-about")
+        }
+    }
 }
 
 async fn stylesheet() -> impl IntoResponse {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::filter::fold;
-use lockstep_core::id::{AccountId, IdentityId, SourceId};
+use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::scope::UserLevel;
 use sqlx::types::Json;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::identity_value;
 use crate::tx::{Tx, execute, fetch, row};
 use crate::window::Window;
-use crate::{authorization_code, enrolment, token_family};
+use crate::{authorization_code, enrolment, session, token_family};
 
 /// The statement that stores a new identity, and what follows it where there is one already.
 macro_rules! inserting {
@@ -237,12 +237,12 @@ pub async fn tokens_valid_from(tx: &mut Tx<'_>, id: IdentityId) -> Result<Option
     Ok(row.and_then(|(from,)| from))
 }
 
-/// Ends every token of an identity that was issued so far, its sign-ins at clients, and what a password can be set with
-/// instead of signing in.
+/// Ends every token of an identity that was issued so far, its sign-ins at clients and on the pages, and what a password can
+/// be set with instead of signing in. The session in which `kept` was asked for goes on.
 ///
 /// A token is dated by the calendar of the node that issued it, which may be ahead of the one that `now` was read from: so
 /// they end no earlier than the latest one was issued, and than they ended before.
-pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> Result<()> {
+pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, kept: Option<ChangeId>, now: DateTime<Utc>) -> Result<()> {
     let (issued,) = fetch!(
         tx,
         fetch_one as (Option<DateTime<Utc>>,),
@@ -264,6 +264,7 @@ pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> 
     // In this order: whoever exchanges a code meanwhile holds its row, and the family is there when the row is free.
     authorization_code::remove_of(tx, id).await?;
     token_family::end_of(tx, id, now).await?;
+    session::end_of(tx, id, kept, now).await?;
     enrolment::remove(tx, id).await
 }
 
@@ -278,6 +279,7 @@ pub async fn end_all_tokens(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
     )?;
     authorization_code::remove_all(tx).await?;
     token_family::end_all(tx, now).await?;
+    session::end_all(tx, now).await?;
     enrolment::remove_all(tx).await
 }
 

@@ -34,7 +34,7 @@ pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent, now: Dat
         now,
     )?;
     match intent.kind {
-        IntentKind::Disable => crate::identity::end_tokens(tx, identity, now).await,
+        IntentKind::Disable => crate::identity::end_tokens(tx, identity, None, now).await,
         IntentKind::Give { .. } | IntentKind::Bury { .. } => Ok(()),
     }
 }

@@ -215,6 +215,8 @@ pub enum HashPurpose {
     AuthorizationCode,
     /// The code that a person sets a first password with.
     Enrolment,
+    /// What the browser of somebody who signed in has.
+    Session,
     /// What a form must send back, together with the cookie that it belongs to.
     FormToken,
     /// The stored hash of a client's secret, for the tokens that are dead once it has another.
@@ -234,6 +236,7 @@ impl HashPurpose {
             Self::Ciphertext => b"ciphertext",
             Self::AuthorizationCode => b"authorization-code",
             Self::Enrolment => b"enrolment",
+            Self::Session => b"session",
             Self::FormToken => b"form-token",
             Self::SecretGeneration => b"secret-generation",
             Self::DigitToken => b"digit-token",

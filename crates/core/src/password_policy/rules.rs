@@ -97,6 +97,38 @@ pub fn check(policy: &PasswordPolicy, password: &Password, context: &Context<'_>
     if violations.is_empty() { Ok(()) } else { Err(violations) }
 }
 
+/// Every rule of the policy that binds, as what a password would break; in the order of [`check`], history last.
+pub fn binding(policy: &PasswordPolicy) -> Vec<Violation> {
+    let at_most = [(policy.max_length, Violation::TooLong { max: policy.max_length })];
+    let rules = at_most.into_iter().chain(least(policy)).chain([
+        (policy.max_repeated_chars, Violation::Repeated { max: policy.max_repeated_chars }),
+        (policy.use_account_attributes.into(), Violation::AccountAttribute),
+        (policy.use_identity_attributes.into(), Violation::IdentityAttribute),
+        (policy.validate_against_account_id.into(), Violation::AccountId { run: policy.account_id_min_word_length }),
+        (
+            policy.validate_against_account_name.into(),
+            Violation::AccountName { run: policy.account_name_min_word_length },
+        ),
+        (policy.use_dictionary.into(), Violation::DictionaryWord),
+        (policy.use_breach_check.into(), Violation::Common),
+        (policy.history, Violation::Reused { history: policy.history }),
+    ]);
+    rules.filter(|(on, _)| *on > 0).map(|(_, rule)| rule).collect()
+}
+
+/// The rules that ask for at least so many of something.
+fn least(policy: &PasswordPolicy) -> [(i64, Violation); 7] {
+    [
+        (policy.min_length, Violation::TooShort { min: policy.min_length }),
+        (policy.min_alpha, Violation::TooFewLetters { min: policy.min_alpha }),
+        (policy.min_upper, Violation::TooFewUpper { min: policy.min_upper }),
+        (policy.min_lower, Violation::TooFewLower { min: policy.min_lower }),
+        (policy.min_numeric, Violation::TooFewDigits { min: policy.min_numeric }),
+        (policy.min_special, Violation::TooFewSpecial { min: policy.min_special }),
+        (policy.min_character_types, Violation::TooFewTypes { min: policy.min_character_types }),
+    ]
+}
+
 /// The form in which texts are compared without regard to case: NFC, lower case letter by letter, and NFC again because
 /// some lower-case forms are decomposed. Wiped, because it may be a password.
 pub(super) fn comparable(text: &str) -> Zeroizing<String> {
@@ -142,19 +174,9 @@ fn composition(policy: &PasswordPolicy, password: &[char]) -> Vec<Violation> {
     if policy.max_length > 0 && length > policy.max_length {
         violations.push(Violation::TooLong { max: policy.max_length });
     }
-    for (found, min, violation) in [
-        (length, policy.min_length, Violation::TooShort { min: policy.min_length }),
-        (letters, policy.min_alpha, Violation::TooFewLetters { min: policy.min_alpha }),
-        (upper, policy.min_upper, Violation::TooFewUpper { min: policy.min_upper }),
-        (lower, policy.min_lower, Violation::TooFewLower { min: policy.min_lower }),
-        (digits, policy.min_numeric, Violation::TooFewDigits { min: policy.min_numeric }),
-        (special, policy.min_special, Violation::TooFewSpecial { min: policy.min_special }),
-        (types, policy.min_character_types, Violation::TooFewTypes { min: policy.min_character_types }),
-    ] {
-        if found < min {
-            violations.push(violation);
-        }
-    }
+    let found = [length, letters, upper, lower, digits, special, types];
+    let broken = least(policy).into_iter().zip(found).filter(|((min, _), found)| found < min);
+    violations.extend(broken.map(|((_, violation), _)| violation));
     if policy.max_repeated_chars > 0 && longest_run > policy.max_repeated_chars {
         violations.push(Violation::Repeated { max: policy.max_repeated_chars });
     }

@@ -11,8 +11,10 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lockstep_core::id::{ClientId, PasswordPolicyId, SourceId, TransportKeyId};
+use lockstep_core::identity::Identity;
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::dictionary::{Dictionary, InvalidDictionary};
+use lockstep_core::password_policy::holder::binding_policy;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::Client;
@@ -120,6 +122,17 @@ impl Configuration {
         }
         let found = password_policy::find(tx, id).await?;
         self.keep(tx, &self.policies, id, found).await
+    }
+
+    /// The policy that binds the passwords of a person on a source.
+    pub async fn policy_on(
+        &self,
+        tx: &mut Tx<'_>,
+        source: &Source,
+        person: &Identity,
+    ) -> Result<Option<Arc<PasswordPolicy>>> {
+        let group = self.group_of(tx, source.id).await?.map(|group| group.policy);
+        self.policy(tx, binding_policy(group, &source.policy_holders, person)).await
     }
 
     /// An API client by its id.

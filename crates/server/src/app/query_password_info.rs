@@ -2,7 +2,6 @@
 
 use lockstep_core::id::{IdentityId, SourceId, TransportKeyId};
 use lockstep_core::password_policy::describe::describe;
-use lockstep_core::password_policy::holder::binding_policy;
 use lockstep_core::source::Source;
 use lockstep_store::{Tx, account, identity};
 use lockstep_vault::transport::TransportPadding;
@@ -65,8 +64,7 @@ pub async fn query_password_info(app: &App, permit: &Permit, question: Question)
 
             let accounts = account::list_of(tx, person.id).await?;
             let accounts = accounts.into_iter().filter(|account| account.source == place.id && !account.vanished);
-            let group = configuration.group_of(tx, place.id).await?.map(|group| group.policy);
-            let policy = configuration.policy(tx, binding_policy(group, &place.policy_holders, &person)).await?;
+            let policy = configuration.policy_on(tx, &place, &person).await?;
             let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
             let key = configuration.published_key(tx, padding_name(question.padding)).await?;
             let key = key.ok_or(Error::Lacking("a published transport key"))?;

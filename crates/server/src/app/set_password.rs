@@ -9,10 +9,10 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::change::{Change, ChangeState, DEFAULT_LIFETIME};
-use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId, TransportKeyId};
+use lockstep_core::id::{AccountId, ChangeId, IdentityId, SessionId, SourceId, TransportKeyId};
 use lockstep_store::change::Payload;
 use lockstep_store::submission::{self, Claim, Submission};
-use lockstep_store::{Tx, account, audit, change, identity};
+use lockstep_store::{Tx, account, audit, change, identity, session};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::seal::Binding;
 use lockstep_vault::secret::draw_id_at;
@@ -55,6 +55,8 @@ struct Sent {
     source: SourceId,
     account_sent: String,
     ciphertext: Vec<u8>,
+    /// The session that it is asked for in; it goes on when the sign-in password is another one.
+    session: Option<SessionId>,
 }
 
 /// Accepts a change, or finds the one that the same request became before.
@@ -73,6 +75,7 @@ pub async fn set_password(app: &App, permit: &Permit, request: Request) -> Resul
         source: request.source.unwrap_or(SourceId::IDENTITY_NOW),
         account_sent: request.account.unwrap_or_default(),
         ciphertext: request.ciphertext,
+        session: permit.caller().session(),
     });
     failpoint!(app, AcceptBeforeCommit);
     let within = app.clone();
@@ -227,6 +230,9 @@ async fn accept(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<Accepted, Not
     };
     let payload = Payload { new: app.vault.seal(&binding, &sent.ciphertext), current: None };
     change::insert(tx, &change, &sent.caller, &sent.account_sent, &payload).await?;
+    if let Some(session) = sent.session {
+        session::asked_for(tx, session, change.id).await?;
+    }
     let event = requested(&change, sent.actor);
     audit::append(tx, draw_id_at(event.at), &event).await?;
     Ok(Accepted { id: change.id, state: change.state })

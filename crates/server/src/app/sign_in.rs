@@ -73,10 +73,28 @@ pub(super) async fn confirm(
     signed_in: &SignedIn,
     now: DateTime<Utc>,
 ) -> Result<bool, lockstep_store::Error> {
+    stands(tx, signed_in, Action::AuthenticationPassed, now).await
+}
+
+/// The same where the person was signed in already, and has shown once more who they are.
+pub(super) async fn prove(
+    tx: &mut Tx<'_>,
+    signed_in: &SignedIn,
+    now: DateTime<Utc>,
+) -> Result<bool, lockstep_store::Error> {
+    stands(tx, signed_in, Action::UserStepUpAuth, now).await
+}
+
+async fn stands(
+    tx: &mut Tx<'_>,
+    signed_in: &SignedIn,
+    action: Action,
+    now: DateTime<Utc>,
+) -> Result<bool, lockstep_store::Error> {
     let identity = signed_in.identity;
     let stands = sign_in_password::forgive(tx, identity, &signed_in.hash).await?;
     if stands {
-        let event = passed(Action::AuthenticationPassed, Actor::Identity(identity), Some(identity), now);
+        let event = passed(action, Actor::Identity(identity), Some(identity), now);
         audit::append(tx, draw_id_at(now), &event).await?;
     }
     Ok(stands)

@@ -11,9 +11,8 @@ use lockstep_core::password::Password;
 use lockstep_vault::secret::Secret;
 
 use super::Web;
-use super::form::{self, Fields, FormCookie};
+use super::form::{self, FormCookie};
 use super::page::{EnrolPage, Leave, message, page};
-use super::text::ENGLISH;
 use crate::api::client_address::ClientAddress;
 use crate::api::error::Error;
 use crate::app::enrol::{Enrolled, enrol};
@@ -33,22 +32,20 @@ pub(super) async fn submit(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    if !form::is_from_here(&web.app, &headers) {
-        return Ok(message(StatusCode::FORBIDDEN, ENGLISH.cannot_continue, ENGLISH.not_from_here));
-    }
-    let fields = Fields::of(&body);
-    if !fields.is_shown_to(&web.app, &headers, &ABOUT) {
-        return Ok(message(StatusCode::FORBIDDEN, ENGLISH.cannot_continue, ENGLISH.form_is_old));
-    }
+    let fields = match form::received(&web, &headers, &body, &ABOUT) {
+        Ok(fields) => fields,
+        Err(refused) => return Ok(refused),
+    };
+    let text = web.languages.of(&headers);
     let again = |status, why: &[String]| Ok(form(&web, &headers, status, why));
     if fields.get("new_password") != fields.get("repeated") {
-        return again(StatusCode::BAD_REQUEST, &[ENGLISH.not_repeated.to_owned()]);
+        return again(StatusCode::BAD_REQUEST, &[text.text("not-repeated")]);
     }
     let Ok(password) = Password::try_from(fields.get("new_password")) else {
-        return again(StatusCode::BAD_REQUEST, &[ENGLISH.not_a_password.to_owned()]);
+        return again(StatusCode::BAD_REQUEST, &[text.text("not-a-password")]);
     };
     if web.attempt(address).is_err() {
-        return again(StatusCode::TOO_MANY_REQUESTS, &[ENGLISH.too_many.to_owned()]);
+        return again(StatusCode::TOO_MANY_REQUESTS, &[text.text("too-many")]);
     }
     let code = Secret::new(fields.get("code").to_owned());
     let enrolled = enrol(&web.app, &code, &password).await.inspect_err(|_| web.forgive(address))?;
@@ -56,16 +53,16 @@ pub(super) async fn submit(
         web.forgive(address);
     }
     match enrolled {
-        Enrolled::Done => Ok(form::forget(message(StatusCode::OK, ENGLISH.enrolled, ENGLISH.enrolled_about))),
-        Enrolled::Unfinished => Ok(message(StatusCode::ACCEPTED, ENGLISH.unfinished, ENGLISH.unfinished_about)),
+        Enrolled::Done => Ok(form::forget(message(text, StatusCode::OK, "enrolled", "enrolled-about"))),
+        Enrolled::Unfinished => Ok(message(text, StatusCode::ACCEPTED, "unfinished", "unfinished-about")),
         Enrolled::Refused(reasons) => again(StatusCode::BAD_REQUEST, &reasons),
-        Enrolled::WrongCode => again(StatusCode::BAD_REQUEST, &[ENGLISH.wrong_code.to_owned()]),
+        Enrolled::WrongCode => again(StatusCode::BAD_REQUEST, &[text.text("wrong-code")]),
     }
 }
 
 fn form(web: &Web, headers: &HeaderMap, status: StatusCode, refused: &[String]) -> Response {
     let cookie = FormCookie::of(headers);
     let form_token = cookie.token(&web.app, &ABOUT);
-    let shown = EnrolPage { text: &ENGLISH, form_token: &form_token, refused };
+    let shown = EnrolPage { text: web.languages.of(headers), form_token: &form_token, refused };
     cookie.keep(page(status, &shown, &Leave { form: "", script: true }))
 }

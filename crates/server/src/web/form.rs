@@ -7,13 +7,15 @@
 //! Browsers keep a `Secure` cookie that comes over plain HTTP from this machine only; Safari does not even then.
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::draw_token;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::Web;
+use super::page::message;
 use crate::app::App;
 
 /// The cookie's name.
@@ -63,6 +65,20 @@ pub(super) fn forget(mut response: Response) -> Response {
     response
 }
 
+/// The fields of a form, if it is one of our own pages' and about `about`, sent by whoever was shown it; otherwise what they
+/// are told.
+pub(super) fn received(web: &Web, headers: &HeaderMap, body: &Bytes, about: &[&str]) -> Result<Fields, Response> {
+    let refuse = |why| Err(message(web.languages.of(headers), StatusCode::FORBIDDEN, "cannot-continue", why));
+    if !is_from_here(&web.app, headers) {
+        return refuse("not-from-here");
+    }
+    let fields = Fields::of(body);
+    match fields.is_shown_to(&web.app, headers, about) {
+        true => Ok(fields),
+        false => refuse("form-is-old"),
+    }
+}
+
 /// Whether the browser says that the form stands on one of our own pages.
 pub(super) fn is_from_here(app: &App, headers: &HeaderMap) -> bool {
     let own = Url::parse(&app.config.public_url()).map(|url| url.origin().ascii_serialization());
@@ -106,9 +122,14 @@ impl Fields {
 }
 
 fn sent(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, COOKIE)
+}
+
+/// What a browser sent as this cookie, if it looks like one of our tokens.
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let value = pairs.find(|(name, _)| *name == COOKIE)?.1;
+    let value = pairs.find(|(known, _)| *known == name)?.1;
     let plain =
         value.len() == 43 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     plain.then(|| value.to_owned())

@@ -4,13 +4,14 @@ use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::text::{ENGLISH, Text};
+use super::text::Language;
+use crate::app::own_passwords::OwnAccount;
 
-/// Signing in.
+/// Signing in for a client.
 #[derive(Template)]
-#[template(path = "sign_in.html")]
-pub(super) struct SignInPage<'a> {
-    pub(super) text: &'a Text,
+#[template(path = "authorize.html")]
+pub(super) struct AuthorizePage<'a> {
+    pub(super) text: &'a Language,
     /// What the client is called.
     pub(super) client: &'a str,
     /// What the client asked, to be sent along.
@@ -18,14 +19,27 @@ pub(super) struct SignInPage<'a> {
     pub(super) form_token: &'a str,
     pub(super) user_name: &'a str,
     /// Why the try before was in vain.
-    pub(super) refused: Option<&'static str>,
+    pub(super) refused: Option<String>,
+}
+
+/// Signing in here.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub(super) struct SignInPage<'a> {
+    pub(super) text: &'a Language,
+    /// Where the person goes then.
+    pub(super) to: &'a str,
+    pub(super) form_token: &'a str,
+    pub(super) user_name: &'a str,
+    /// Why the try before was in vain.
+    pub(super) refused: Option<String>,
 }
 
 /// Setting a first password.
 #[derive(Template)]
 #[template(path = "enrol.html")]
 pub(super) struct EnrolPage<'a> {
-    pub(super) text: &'a Text,
+    pub(super) text: &'a Language,
     pub(super) form_token: &'a str,
     /// Why the try before was in vain.
     pub(super) refused: &'a [String],
@@ -35,9 +49,96 @@ pub(super) struct EnrolPage<'a> {
 #[derive(Template)]
 #[template(path = "message.html")]
 pub(super) struct MessagePage<'a> {
-    pub(super) text: &'a Text,
+    pub(super) text: &'a Language,
     pub(super) title: &'a str,
     pub(super) message: &'a str,
+}
+
+/// Who is signed in, on each of their pages.
+pub(super) struct Visitor {
+    pub(super) name: String,
+    pub(super) sign_out_token: String,
+}
+
+/// The Password Manager.
+#[derive(Template)]
+#[template(path = "passwords.html")]
+pub(super) struct PasswordsPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) sections: Vec<Section>,
+}
+
+/// Passwords of one kind.
+pub(super) struct Section {
+    pub(super) id: &'static str,
+    pub(super) title: String,
+    pub(super) about: Option<String>,
+    pub(super) cards: Vec<Card>,
+}
+
+/// A password.
+pub(super) struct Card {
+    pub(super) initial: String,
+    pub(super) name: String,
+    /// Where it is asked for, unless its name says that.
+    pub(super) places: Vec<String>,
+    pub(super) changed: String,
+    pub(super) link: String,
+    /// What its link is called for those who do not see what it stands beside.
+    pub(super) label: String,
+}
+
+/// Changing a password.
+#[derive(Template)]
+#[template(path = "change.html")]
+pub(super) struct ChangePage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) action: &'a str,
+    pub(super) form_token: &'a str,
+    /// For password managers, which keep one password a user name.
+    pub(super) user_name: &'a str,
+    pub(super) reaches: String,
+    pub(super) places: Vec<String>,
+    pub(super) accounts: &'a [OwnAccount],
+    pub(super) chosen: &'a str,
+    /// Whether the person has to show who they are.
+    pub(super) asks_proof: bool,
+    pub(super) rules: Vec<String>,
+    /// Why the try before was in vain: a sentence, and what it lists.
+    pub(super) refused: &'a [String],
+}
+
+/// What became of a change.
+#[derive(Template)]
+#[template(path = "own_change.html")]
+pub(super) struct OwnChangePage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) title: String,
+    pub(super) refusals: &'a [String],
+    pub(super) lines: Vec<ShownLine>,
+    /// Where it can be asked for once more.
+    pub(super) again: String,
+    pub(super) is_running: bool,
+    /// Whether it is final.
+    pub(super) is_over: bool,
+    /// Whether every system has the new password.
+    pub(super) is_everywhere: bool,
+    /// Whether some have it and some have not, for good.
+    pub(super) is_partly: bool,
+    /// Whether any may have it.
+    pub(super) is_anywhere: bool,
+}
+
+/// What becomes of an account.
+pub(super) struct ShownLine {
+    /// How it looks.
+    pub(super) kind: &'static str,
+    pub(super) places: Vec<String>,
+    pub(super) state: String,
+    pub(super) is_unsure: bool,
 }
 
 /// What a page may do besides showing itself.
@@ -71,45 +172,106 @@ pub(super) fn page(status: StatusCode, page: &impl Template, leave: &Leave<'_>) 
     response
 }
 
-/// A page that only says something.
-pub(super) fn message(status: StatusCode, title: &str, message: &str) -> Response {
-    page(status, &MessagePage { text: &ENGLISH, title, message }, &Leave::default())
+/// A page that only says something: the texts with these ids.
+pub(super) fn message(text: &Language, status: StatusCode, title: &str, message: &str) -> Response {
+    let (title, message) = (text.text(title), text.text(message));
+    page(status, &MessagePage { text, title: &title, message: &message }, &Leave::default())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::Languages;
     use super::*;
 
     const NASTY: &str = "<script>alert('\"&')</script>";
 
-    #[test]
-    fn every_page_is_made_and_what_it_is_filled_with_is_text() {
+    fn visitor() -> Visitor {
+        Visitor { name: NASTY.to_owned(), sign_out_token: NASTY.to_owned() }
+    }
+
+    fn nasty() -> Vec<String> {
+        vec![NASTY.to_owned(); 2]
+    }
+
+    fn pages(text: &Language) -> Vec<String> {
         let fields = [("state".to_owned(), NASTY.to_owned())];
-        let refused = [NASTY.to_owned()];
+        let refused = nasty();
+        let accounts = ["one", "two"].map(|name| OwnAccount { native_id: NASTY.to_owned(), name: name.to_owned() });
+        let card = Card {
+            initial: "<".to_owned(),
+            name: NASTY.to_owned(),
+            places: nasty(),
+            changed: NASTY.to_owned(),
+            link: "/passwords/1".to_owned(),
+            label: NASTY.to_owned(),
+        };
+        let section =
+            Section { id: "groups", title: NASTY.to_owned(), about: Some(NASTY.to_owned()), cards: vec![card] };
+        let line = ShownLine { kind: "done", places: nasty(), state: NASTY.to_owned(), is_unsure: true };
         let pages = [
-            SignInPage {
-                text: &ENGLISH,
+            AuthorizePage {
+                text,
                 client: NASTY,
                 fields: &fields,
                 form_token: NASTY,
                 user_name: NASTY,
-                refused: Some(NASTY),
+                refused: Some(NASTY.to_owned()),
             }
             .render(),
-            EnrolPage { text: &ENGLISH, form_token: NASTY, refused: &refused }.render(),
-            MessagePage { text: &ENGLISH, title: NASTY, message: NASTY }.render(),
+            SignInPage { text, to: NASTY, form_token: NASTY, user_name: NASTY, refused: Some(NASTY.to_owned()) }
+                .render(),
+            EnrolPage { text, form_token: NASTY, refused: &refused }.render(),
+            MessagePage { text, title: NASTY, message: NASTY }.render(),
+            PasswordsPage { text, visitor: visitor(), sections: vec![section] }.render(),
+            ChangePage {
+                text,
+                visitor: visitor(),
+                action: NASTY,
+                form_token: NASTY,
+                user_name: NASTY,
+                reaches: NASTY.to_owned(),
+                places: nasty(),
+                accounts: &accounts,
+                chosen: NASTY,
+                asks_proof: true,
+                rules: nasty(),
+                refused: &refused,
+            }
+            .render(),
+            OwnChangePage {
+                text,
+                visitor: visitor(),
+                title: NASTY.to_owned(),
+                refusals: &refused,
+                lines: vec![line],
+                again: NASTY.to_owned(),
+                is_running: true,
+                is_over: true,
+                is_everywhere: false,
+                is_partly: true,
+                is_anywhere: true,
+            }
+            .render(),
         ];
-        for page in pages {
-            let page = page.expect("a page");
-            assert!(!page.contains("<script>alert") && page.contains("&#60;script&#62;"), "{page}");
-            assert!(page.starts_with("<!doctype html>") && page.contains("lang=\"en\""), "{page}");
-            assert!(!page.contains("style=") && !page.contains("onclick"), "{page}");
+        pages.map(|page| page.expect("a page")).into()
+    }
+
+    #[test]
+    fn every_page_is_made_in_every_language_and_what_it_is_filled_with_is_text() {
+        for text in Languages::new().all() {
+            for page in pages(text) {
+                assert!(!page.contains("<script>alert") && page.contains("&#60;script&#62;"), "{page}");
+                assert!(page.starts_with("<!doctype html>"), "{page}");
+                assert!(page.contains(&format!("lang=\"{}\" dir=\"ltr\"", text.tag())), "{page}");
+                assert!(!page.contains("style=") && !page.contains("onclick"), "{page}");
+            }
         }
     }
 
     #[test]
     fn a_page_keeps_to_itself() {
-        let response = message(StatusCode::BAD_REQUEST, "a", "b");
+        let languages = Languages::new();
+        let response = message(&languages.all()[0], StatusCode::BAD_REQUEST, "enrolled", "enrolled-about");
         let policy = response.headers()["content-security-policy"].to_str().expect("text");
         for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"] {
             assert!(policy.contains(part), "{policy}");

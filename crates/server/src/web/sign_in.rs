@@ -1,47 +1,40 @@
-//! `/oauth/authorize`: a person signs in, and the client that sent them gets a code.
-//!
-//! Nobody stays signed in here: each client asks for the password. Nor is anybody asked whether the client may: who makes
-//! clients is an administrator.
+//! `/sign-in` and `/sign-out`: a person comes to their own pages, and leaves them.
 
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use lockstep_core::client::RedirectUri;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use lockstep_core::password::Password;
+use serde::Deserialize;
 
 use super::Web;
-use super::form::{self, Fields, FormCookie};
+use super::form::{self, FormCookie};
 use super::page::{Leave, SignInPage, message, page};
-use super::text::ENGLISH;
+use super::session;
 use crate::api::client_address::ClientAddress;
-use crate::api::error::Error;
-use crate::app::authorise::{self, Asked, Authorisation, NotAuthorised};
-use crate::app::sign_in::sign_in;
+use crate::app::sign_in::{SignedIn, sign_in};
+use crate::app::{self, Error};
+use crate::web::failed;
 
-/// What a client may ask with, as it is carried from the query through the form.
-const NAMES: [&str; 8] = [
-    "client_id",
-    "redirect_uri",
-    "response_type",
-    "response_mode",
-    "scope",
-    "state",
-    "code_challenge",
-    "code_challenge_method",
-];
+/// What the form is about.
+const ABOUT: [&str; 1] = ["sign-in-here"];
+
+/// Where people go who did not want to go anywhere else.
+pub(super) const HOME: &str = "/passwords";
+
+/// Where a person wants to go.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    to: String,
+}
 
 /// The page with the form.
-pub(super) async fn show(
-    State(web): State<Web>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Error> {
-    let pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()).into_owned();
-    let asked: Vec<(String, String)> = pairs.filter(|(name, _)| NAMES.contains(&name.as_str())).collect();
-    match authorise::check(&web.app, read(&asked)).await {
-        Ok(authorisation) => Ok(form(&web, &headers, StatusCode::OK, &authorisation, &asked, "", None)),
-        Err(refused) => refuse(&web, refused),
+pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, Query(Wanted { to }): Query<Wanted>) -> Response {
+    match session::find(&web, &headers).await {
+        Ok(Some(_)) => session::go_to(own(&to)),
+        Ok(None) => form(&web, &headers, StatusCode::OK, own(&to), "", None),
+        Err(error) => failed(&web, &headers, &error),
     }
 }
 
@@ -51,140 +44,112 @@ pub(super) async fn submit(
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Error> {
-    if !form::is_from_here(&web.app, &headers) {
-        return Ok(message(StatusCode::FORBIDDEN, ENGLISH.cannot_continue, ENGLISH.not_from_here));
-    }
-    let fields = Fields::of(&body);
-    let asked = fields.query(&NAMES);
-    if !fields.is_shown_to(&web.app, &headers, &about(&asked)) {
-        return Ok(message(StatusCode::FORBIDDEN, ENGLISH.cannot_continue, ENGLISH.form_is_old));
-    }
-    let authorisation = match authorise::check(&web.app, read(&asked)).await {
-        Ok(authorisation) => authorisation,
-        Err(refused) => return refuse(&web, refused),
+) -> Response {
+    let fields = match form::received(&web, &headers, &body, &ABOUT) {
+        Ok(fields) => fields,
+        Err(refused) => return refused,
     };
-    let user_name = fields.get("user_name");
-    let again = |status, why| Ok(form(&web, &headers, status, &authorisation, &asked, user_name, Some(why)));
+    let (to, user_name) = (own(fields.get("to")), fields.get("user_name"));
+    let again = |status, why| form(&web, &headers, status, to, user_name, Some(why));
     if web.attempt(address).is_err() {
-        return again(StatusCode::TOO_MANY_REQUESTS, ENGLISH.too_many);
+        return again(StatusCode::TOO_MANY_REQUESTS, "too-many");
     }
-    // What can be no password is nobody's; the work is the same.
-    let password = Password::try_from(fields.get("password")).or_else(|_| Password::try_from("?"));
-    let password = password.map_err(|_| crate::app::Error::Lacking("a password"))?;
-    let wrong_anyway = Password::try_from(fields.get("password")).is_err();
-    let alias = if wrong_anyway { "" } else { user_name };
     let tried = async {
-        match sign_in(&web.app, alias, password).await? {
-            Some(signed_in) => authorise::grant(&web.app, &authorisation, signed_in).await,
+        match tried(&web, user_name, fields.get("password")).await? {
+            Some(signed_in) => app::session::begin(&web.app, signed_in).await,
             None => Ok(None),
         }
     };
-    // What fails here is nobody's wrong password.
-    let code = tried.await.inspect_err(|_| web.forgive(address))?;
-    let Some(code) = code else {
-        return again(StatusCode::BAD_REQUEST, ENGLISH.not_signed_in);
-    };
-    web.forgive(address);
-    Ok(form::forget(back(&web, &authorisation.redirect, authorisation.state.as_deref(), &[("code", code.expose())])))
-}
-
-/// What was asked, with each parameter once.
-fn read(pairs: &[(String, String)]) -> Asked {
-    let mut asked = Asked::default();
-    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
-        let place = match name.as_str() {
-            "client_id" => &mut asked.client_id,
-            "redirect_uri" => &mut asked.redirect_uri,
-            "response_type" => &mut asked.response_type,
-            "response_mode" => &mut asked.response_mode,
-            "scope" => &mut asked.scope,
-            "state" => &mut asked.state,
-            "code_challenge" => &mut asked.code_challenge,
-            "code_challenge_method" => &mut asked.code_challenge_method,
-            _ => continue,
-        };
-        if place.is_some() {
-            asked.twice = true;
-            // Of two clients or addresses none is the one.
-            if matches!(name.as_str(), "client_id" | "redirect_uri") {
-                *place = Some(String::new());
-            }
-            continue;
+    match tried.await {
+        Ok(None) => again(StatusCode::BAD_REQUEST, "not-signed-in"),
+        Ok(Some(token)) => {
+            web.forgive(address);
+            // A session begins with a token that nobody had before.
+            session::keep(form::forget(session::go_to(to)), &token)
         }
-        *place = Some(value.clone());
+        Err(error) => {
+            // What fails here is nobody's wrong password.
+            web.forgive(address);
+            failed(&web, &headers, &error)
+        }
     }
-    asked
 }
 
-fn about(asked: &[(String, String)]) -> Vec<&str> {
-    let parts = asked.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
-    std::iter::once("sign-in").chain(parts).collect()
+/// The person leaves.
+pub(super) async fn leave(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
+    let open = match session::find(&web, &headers).await {
+        Ok(open) => open,
+        Err(error) => return failed(&web, &headers, &error),
+    };
+    let text = web.languages.of(&headers);
+    let left = || session::forget(message(text, StatusCode::OK, "signed-out", "signed-out-about"));
+    let Some(open) = open else { return left() };
+    let id = open.session.id.to_string();
+    if let Err(refused) = form::received(&web, &headers, &body, &session::about(&id, &["sign-out"])) {
+        return refused;
+    }
+    match app::session::end(&web.app, &open.session).await {
+        Ok(()) => left(),
+        Err(error) => failed(&web, &headers, &error),
+    }
+}
+
+/// Tries a password of somebody. What can be no password is nobody's; the work is the same.
+pub(super) async fn tried(web: &Web, user_name: &str, password: &str) -> Result<Option<SignedIn>, Error> {
+    match Password::try_from(password) {
+        Ok(password) => sign_in(&web.app, user_name, password).await,
+        Err(_) => {
+            let other = Password::try_from("?").map_err(|_| Error::Lacking("a password"))?;
+            sign_in(&web.app, "", other).await
+        }
+    }
+}
+
+/// Only to pages of ours, and to such as are a person's own.
+fn own(to: &str) -> &str {
+    let own = to == HOME || to.strip_prefix(HOME).is_some_and(|rest| rest.starts_with('/'));
+    let plain = to.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-'));
+    if own && plain { to } else { HOME }
 }
 
 fn form(
     web: &Web,
     headers: &HeaderMap,
     status: StatusCode,
-    authorisation: &Authorisation,
-    asked: &[(String, String)],
+    to: &str,
     user_name: &str,
     refused: Option<&'static str>,
 ) -> Response {
+    let text = web.languages.of(headers);
     let cookie = FormCookie::of(headers);
-    let form_token = cookie.token(&web.app, &about(asked));
-    let shown = SignInPage {
-        text: &ENGLISH,
-        client: &authorisation.name,
-        fields: asked,
-        form_token: &form_token,
-        user_name,
-        refused,
-    };
-    let origin = authorisation.redirect.origin();
-    cookie.keep(page(status, &shown, &Leave { form: &origin, script: false }))
-}
-
-fn refuse(web: &Web, refused: NotAuthorised) -> Result<Response, Error> {
-    match refused {
-        NotAuthorised::Unknown => Ok(message(StatusCode::BAD_REQUEST, ENGLISH.cannot_continue, ENGLISH.unknown_client)),
-        NotAuthorised::Told { redirect, state, code, description } => {
-            let said = [("error", code), ("error_description", description)];
-            Ok(back(web, &redirect, state.as_deref(), &said))
-        }
-        NotAuthorised::Failed(error) => Err(error.into()),
-    }
-}
-
-/// Sends the person back to the client, with who sends them (RFC 9207), so that the client cannot be made to take our
-/// answer for another server's.
-fn back(web: &Web, redirect: &RedirectUri, state: Option<&str>, said: &[(&str, &str)]) -> Response {
-    let issuer = web.app.config.public_url();
-    let mut parameters = said.to_vec();
-    parameters.extend(state.map(|state| ("state", state)));
-    parameters.push(("iss", &issuer));
-    let Ok(location) = HeaderValue::from_str(&redirect.with(&parameters)) else {
-        return message(StatusCode::BAD_REQUEST, ENGLISH.cannot_continue, ENGLISH.unknown_client);
-    };
-    let no_referrer = HeaderValue::from_static("no-referrer");
-    let headers = [(header::LOCATION, location), (header::REFERRER_POLICY, no_referrer)];
-    (StatusCode::SEE_OTHER, headers).into_response()
+    let form_token = cookie.token(&web.app, &ABOUT);
+    let refused = refused.map(|id| text.text(id));
+    let shown = SignInPage { text, to, form_token: &form_token, user_name, refused };
+    cookie.keep(page(status, &shown, &Leave::default()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pairs(query: &str) -> Vec<(String, String)> {
-        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
-    }
-
     #[test]
-    fn of_two_clients_or_addresses_none_is_taken() {
-        let asked = read(&pairs("client_id=a&redirect_uri=x&redirect_uri=y&state=1&state=2&scope="));
-        assert_eq!((asked.client_id.as_deref(), asked.redirect_uri.as_deref()), (Some("a"), Some("")));
-        assert!(asked.twice);
-        assert_eq!((asked.state.as_deref(), asked.scope), (Some("1"), None));
-        assert!(!read(&pairs("client_id=a&nonce=1&nonce=2")).twice);
+    fn nobody_is_sent_away_from_here() {
+        for (to, goes) in [
+            ("/passwords", "/passwords"),
+            (
+                "/passwords/changes/2c918086749d78830174a1a40e121518",
+                "/passwords/changes/2c918086749d78830174a1a40e121518",
+            ),
+            ("", HOME),
+            ("/passwordsx", HOME),
+            ("//evil.example.test", HOME),
+            ("https://evil.example.test/passwords", HOME),
+            ("/passwords/..//evil.example.test", HOME),
+            ("/passwords\\evil", HOME),
+            ("/passwords/\r\nset-cookie: x", HOME),
+            ("/sign-out", HOME),
+        ] {
+            assert_eq!(own(to), goes, "{to:?}");
+        }
     }
 }

@@ -131,12 +131,12 @@ impl Host for App {
             Box::pin(async move {
                 bucket::hold(tx, hold.bucket, hold.node, hold.epoch).await?;
                 lane::save(tx, whose, &delta).await?;
-                for hash in &sign_in_passwords {
+                for (change, hash) in &sign_in_passwords {
                     let hash = hash.to_bytes();
                     let password =
                         SignInPassword { hash, changed_at: now, must_change: false, failures: 0, failed_at: None };
                     sign_in_password::put(tx, whose, &password).await?;
-                    identity::end_tokens(tx, whose, now).await?;
+                    identity::end_tokens(tx, whose, Some(*change), now).await?;
                 }
                 for entry in first_applied.iter().filter_map(|payload| payload.history.as_ref()) {
                     history::push(tx, whose, entry.holder, &entry.hash.to_bytes(), entry.keep, now).await?;

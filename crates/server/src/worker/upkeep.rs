@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::id::{Bucket, ChangeId};
 use lockstep_store::{
-    Tx, authorization_code, change, enrolment, revoked_token, submission, token_family, transport_key,
+    Tx, authorization_code, change, enrolment, revoked_token, session, submission, token_family, transport_key,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +77,7 @@ async fn forget_tokens(app: &App) -> anyhow::Result<()> {
             token_family::forget(tx, before).await?;
             authorization_code::forget(tx, before).await?;
             revoked_token::forget(tx, before).await?;
+            session::forget(tx, before).await?;
             enrolment::forget(tx, before).await
         })
     });

@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use lockstep::api;
 use lockstep::app::{App, Role};
@@ -16,9 +17,10 @@ use lockstep::config::Config;
 use lockstep::worker::{self, WorkerHandle};
 use lockstep_connectors::{AccountRef, SignIn};
 use lockstep_core::client::ClientSettings;
-use lockstep_core::id::{ClientId, IdentityId, PersonalAccessTokenId};
+use lockstep_core::id::{ClientId, IdentityId, PersonalAccessTokenId, SessionId};
 use lockstep_core::password::Password;
 use lockstep_core::scope::{Scopes, UserLevel};
+use lockstep_core::session::FRESH;
 use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::{Error, Tx, client, lane, personal_access_token};
@@ -317,6 +319,25 @@ impl Harness {
                 sqlx::query_scalar(sql).fetch_all(&mut database).await.expect("the audit")
             }
         }
+    }
+
+    /// Has a session begin and be used earlier than it was.
+    pub(crate) async fn put_session_back(&self, id: SessionId, created_at: DateTime<Utc>, used_at: DateTime<Utc>) {
+        let sql = "UPDATE session SET created_at = ?2, used_at = ?3 WHERE id = ?1";
+        let query = sqlx::query(sql).bind(id.0).bind(created_at).bind(used_at);
+        query.execute(&mut self.own_database().await).await.expect("a session");
+    }
+
+    /// Lets so much time pass that nobody's proof of who they are is fresh.
+    pub(crate) async fn outdate_proofs(&self) {
+        let query = sqlx::query("UPDATE session SET proved_at = ?1").bind(self.app.clock.utc() - FRESH);
+        query.execute(&mut self.own_database().await).await.expect("sessions");
+    }
+
+    async fn own_database(&self) -> sqlx::SqliteConnection {
+        let path = self.app.config.store.url.strip_prefix("sqlite:").expect("SQLite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        options.connect().await.expect("a database")
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -3,10 +3,12 @@
 mod aggregation;
 mod api;
 mod architecture;
+mod browser;
 mod cli;
 mod compatibility;
 mod documentation;
 mod harness;
 mod intents;
+mod pages;
 mod sign_in;
 mod system;

@@ -1,7 +1,6 @@
 //! People sign in at a client, with a browser that does what browsers do, and what comes of it.
 
 mod authorize;
-mod browser;
 mod enrol;
 mod forged;
 mod refused;
@@ -21,9 +20,10 @@ use lockstep_store::{client, history};
 use lockstep_vault::hash::{HashPurpose, Salt};
 use lockstep_vault::secret::{Secret, draw_client_secret, draw_id};
 use serde_json::Value;
+use url::Url;
 
+use crate::browser::{Browser, Page};
 use crate::harness::{Answer, Harness};
-use browser::Browser;
 
 const CALLBACK: &str = "https://portal.example.org/callback";
 const PASSWORD: &str = "Sign-In-Password-1";
@@ -122,8 +122,26 @@ impl Portal {
     }
 }
 
+impl Browser<'_> {
+    /// Opens the page that a client sends people to.
+    async fn open(&mut self, asks: &[(String, String)]) -> Page {
+        let mut url = Url::parse(&self.harness.url("/oauth/authorize")).expect("an address");
+        url.query_pairs_mut().extend_pairs(asks);
+        self.get(url.as_str()).await
+    }
+
+    /// Signs in, and gives the code that the client gets.
+    async fn sign_in(&mut self, portal: &Portal, alias: &str, password: &str) -> String {
+        let page = self.open(&portal.asks()).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        let sent = self.submit(&page, "/oauth/authorize", &[("user_name", alias), ("password", password)]).await;
+        assert_eq!(sent.status, 303, "{}", sent.text);
+        sent.returned("code").expect("a code")
+    }
+}
+
 /// Gives a person a sign-in password.
-async fn set_password(harness: &Harness, identity: IdentityId, password: &str, must_change: bool) {
+pub(crate) async fn set_password(harness: &Harness, identity: IdentityId, password: &str, must_change: bool) {
     let fresh = Salt::draw();
     let salt = harness.write(move |tx| Box::pin(async move { history::salt(tx, identity, &fresh.0).await })).await;
     let salt = Salt(salt.try_into().expect("16 bytes"));

@@ -49,7 +49,7 @@ on_both_engines! {
             .write(move |tx| {
                 Box::pin(async move {
                     identity::set_levels(tx, identity_id(1), &levels, at(2)).await?;
-                    identity::end_tokens(tx, identity_id(1), at(3)).await
+                    identity::end_tokens(tx, identity_id(1), None, at(3)).await
                 })
             })
             .await;
@@ -108,7 +108,7 @@ on_both_engines! {
         let ended = async |now| {
             let end = database.write(move |tx| {
                 Box::pin(async move {
-                    identity::end_tokens(tx, identity_id(1), now).await?;
+                    identity::end_tokens(tx, identity_id(1), None, now).await?;
                     identity::tokens_valid_from(tx, identity_id(1)).await
                 })
             });

@@ -2,15 +2,16 @@
 
 use chrono::TimeDelta;
 use lockstep_core::client::ClientSettings;
-use lockstep_core::id::{ClientId, FamilyId, PersonalAccessTokenId};
+use lockstep_core::id::{ChangeId, ClientId, FamilyId, PersonalAccessTokenId, SessionId};
 use lockstep_core::scope::{Scope, UserLevel};
+use lockstep_core::session::Session;
 use lockstep_store::authorization_code::AuthorizationCode;
 use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::token_family::TokenFamily;
 use lockstep_store::{
     Error, Tx, authorization_code, client, configuration, enrolment, identity, personal_access_token, refresh_token,
-    revoked_token, sign_in_password, signing_key, token_family,
+    revoked_token, session, sign_in_password, signing_key, token_family,
 };
 
 use crate::harness::{Database, on_both_engines};
@@ -39,6 +40,18 @@ fn code(whose: u128) -> AuthorizationCode {
         scopes: [Scope::All].into_iter().collect(),
         expires_at: at(60),
         family: None,
+    }
+}
+
+fn session_of(n: u128, whose: u128) -> Session {
+    Session {
+        id: SessionId(uuid(n)),
+        identity: identity_id(whose),
+        created_at: at(1),
+        used_at: at(1),
+        proved_at: at(1),
+        ended_at: None,
+        asked_for: None,
     }
 }
 
@@ -134,10 +147,61 @@ on_both_engines! {
             })).await
         };
         assert_eq!(left().await, [[true; 2]; 3].map(Vec::from));
-        database.write(|tx| Box::pin(identity::end_tokens(tx, identity_id(1), at(9)))).await;
+        database.write(|tx| Box::pin(identity::end_tokens(tx, identity_id(1), None, at(9)))).await;
         assert_eq!(left().await, [[false, true]; 3].map(Vec::from));
         database.write(|tx| Box::pin(identity::end_all_tokens(tx, at(9)))).await;
         assert_eq!(left().await, [[false; 2]; 3].map(Vec::from));
+    }
+
+    async fn a_session_goes_on_under_another_token_after_a_proof_until_it_is_ended(database) {
+        populate(&database).await;
+        database.write(|tx| Box::pin(async move { session::insert(tx, &session_of(1, 1), &[1; 32]).await })).await;
+        let standing = async |token: u8| database.read(move |tx| Box::pin(async move { session::standing(tx, &[token; 32]).await })).await;
+        let there = standing(1).await.expect("there");
+        assert_eq!((there.session, there.enabled), (session_of(1, 1), true));
+        assert_eq!(standing(2).await, None);
+
+        let id = SessionId(uuid(1));
+        database.write(move |tx| Box::pin(session::used(tx, id, at(5)))).await;
+        database.write(move |tx| Box::pin(session::used(tx, id, at(4)))).await;
+        assert_eq!(standing(1).await.expect("there").session.used_at, at(5), "a late one counts for nothing");
+        assert!(database.write(move |tx| Box::pin(session::proved(tx, id, &[2; 32], at(6)))).await);
+        assert_eq!(standing(1).await, None, "whoever has the token of before has none");
+        let there = standing(2).await.expect("there").session;
+        assert_eq!((there.proved_at, there.used_at, there.created_at), (at(6), at(6), at(1)));
+
+        let end = async || database.write(move |tx| Box::pin(session::end(tx, id, at(7)))).await;
+        assert!(end().await && !end().await);
+        assert_eq!(standing(2).await.expect("there").session.ended_at, Some(at(7)));
+        assert!(!database.write(move |tx| Box::pin(session::proved(tx, id, &[3; 32], at(8)))).await, "it has ended");
+        database.write(|tx| Box::pin(session::forget(tx, at(2)))).await;
+        assert_eq!(standing(2).await, None);
+    }
+
+    async fn another_password_ends_every_session_but_the_one_that_asked_for_it(database) {
+        populate(&database).await;
+        let change = ChangeId(uuid(70));
+        database.write(move |tx| Box::pin(async move {
+            for (n, person) in [(1, 1), (2, 1), (3, 1), (4, 2)] {
+                session::insert(tx, &session_of(n, person), &[n as u8; 32]).await?;
+            }
+            session::asked_for(tx, SessionId(uuid(2)), change).await?;
+            session::asked_for(tx, SessionId(uuid(3)), ChangeId(uuid(71))).await
+        })).await;
+        let living = async || {
+            let mut living = Vec::new();
+            for n in 1..=4_u8 {
+                let standing = database.read(move |tx| Box::pin(async move { session::standing(tx, &[n; 32]).await })).await;
+                living.extend(standing.filter(|standing| standing.session.ended_at.is_none()).map(|_| n));
+            }
+            living
+        };
+        database.write(move |tx| Box::pin(identity::end_tokens(tx, identity_id(1), Some(change), at(9)))).await;
+        assert_eq!(living().await, [2, 4]);
+        database.write(|tx| Box::pin(identity::end_tokens(tx, identity_id(1), None, at(10)))).await;
+        assert_eq!(living().await, [4], "whom somebody disabled is signed out everywhere");
+        database.write(|tx| Box::pin(identity::end_all_tokens(tx, at(11)))).await;
+        assert_eq!(living().await, [0_u8; 0]);
     }
 
     async fn whether_a_token_was_revoked_is_asked_beside_the_rest(database) {

@@ -108,6 +108,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
+    fn whatever_is_broken_was_told_before(policy in policies(), text in passwords()) {
+        let dictionary = dictionary();
+        let broken = check(&policy, &password(&text), &abby(&dictionary)).err().unwrap_or_default();
+        let told = binding(&policy);
+        prop_assert!(broken.iter().all(|violation| told.contains(violation)), "{broken:?} {told:?}");
+    }
+
+    #[test]
     fn a_made_up_password_passes_its_policy(policy in policies(), seed in any::<u64>()) {
         prop_assume!(policy.validate().is_ok());
         let dictionary = dictionary();

@@ -362,3 +362,11 @@ fn login_name_display_name_and_mail_address_count_as_attributes() {
         assert_eq!(violations.into_iter().map(Violation::field).collect::<Vec<_>>(), [field]);
     }
 }
+
+#[test]
+fn only_rules_that_bind_are_told_and_history_is_one() {
+    assert_eq!(binding(&PasswordPolicy::unrestricted()), []);
+    let policy = PasswordPolicy { min_length: 8, max_length: 64, history: 3, ..PasswordPolicy::unrestricted() };
+    let told = [Violation::TooLong { max: 64 }, Violation::TooShort { min: 8 }, Violation::Reused { history: 3 }];
+    assert_eq!(binding(&policy), told);
+}

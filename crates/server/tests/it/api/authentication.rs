@@ -104,7 +104,7 @@ async fn whatever_ends_a_token_ends_it_at_once() {
     assert_eq!(ask(before.clone()).await, 200);
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let ended = harness.app.clock.utc();
-    harness.write(move |tx| Box::pin(async move { identity::end_tokens(tx, bea, ended).await })).await;
+    harness.write(move |tx| Box::pin(async move { identity::end_tokens(tx, bea, None, ended).await })).await;
     assert_eq!(ask(before).await, 401, "tokens from before the password was changed");
     let after = harness.token(&credentials).await;
     assert_eq!(ask(after.clone()).await, 200, "a token from after it, in the same second");

@@ -3,8 +3,8 @@
 use lockstep_core::client::ClientKind;
 use serde_json::json;
 
-use super::browser::Browser;
 use super::{CALLBACK, Portal, lives, start, text};
+use crate::browser::{Browser, Page};
 
 #[tokio::test]
 async fn a_person_signs_in_and_the_client_acts_as_that_person() {
@@ -172,18 +172,20 @@ async fn a_form_is_taken_from_our_own_page_and_whoever_was_shown_it() {
     // Without the cookie, with another browser's, and for another request.
     let mut browser = Browser::new(&harness);
     let page = browser.open(&portal.asks()).await;
-    let cookie = browser.cookie.take();
+    let cookies = std::mem::take(&mut browser.cookies);
     assert_eq!(browser.submit(&page, "/oauth/authorize", &filled).await.status, 403);
     let mut other = Browser::new(&harness);
     other.open(&portal.asks()).await;
-    browser.cookie = other.cookie.clone();
+    browser.cookies = other.cookies.clone();
     assert_eq!(browser.submit(&page, "/oauth/authorize", &filled).await.status, 403);
-    browser.cookie = cookie;
+    browser.cookies = cookies;
     let mut asks = portal.asks();
     asks.iter_mut().filter(|(name, _)| name == "state").for_each(|(_, old)| *old = "another".to_owned());
     let mut mixed = browser.open(&asks).await;
-    let token =
-        |page: &super::browser::Page| page.hidden().into_iter().find(|(name, _)| name == "form_token").expect("one").1;
+    let token = |page: &Page| {
+        let hidden = page.hidden("/oauth/authorize");
+        hidden.into_iter().find(|(name, _)| name == "form_token").expect("one").1
+    };
     mixed.text = mixed.text.replace(&token(&mixed), &token(&page));
     assert_eq!(browser.submit(&mixed, "/oauth/authorize", &filled).await.status, 403);
     assert_eq!(browser.submit(&page, "/oauth/authorize", &filled).await.status, 303);
@@ -195,13 +197,13 @@ async fn nobody_is_signed_in_by_a_cookie() {
     let (harness, portal) = start(ClientKind::Confidential).await;
     let mut browser = Browser::new(&harness);
     // As if somebody else had planted it.
-    browser.cookie = Some(format!("__Host-lockstep-form={}", "A".repeat(43)));
-    let planted = browser.cookie.clone();
+    browser.cookies = [("__Host-lockstep-form".to_owned(), "A".repeat(43))].into();
+    let planted = browser.cookies.clone();
     let code = browser.sign_in(&portal, "Abby.Smith", super::PASSWORD).await;
-    assert!(browser.cookie.is_none(), "it is taken back");
+    assert!(browser.cookies.is_empty(), "it is taken back");
     assert!(lives(&harness, &portal.exchange(&harness, &code).await.with_status(200)).await);
-    for cookie in [planted, None] {
-        browser.cookie = cookie;
+    for cookies in [planted, Default::default()] {
+        browser.cookies = cookies;
         let page = browser.open(&portal.asks()).await;
         assert_eq!(page.status, 200);
         assert!(page.text.contains("type=\"password\""), "the password is asked for again");

@@ -7,7 +7,7 @@ use lockstep_store::enrolment;
 use lockstep_vault::hash::HashPurpose;
 
 use super::Portal;
-use super::browser::{Browser, Page};
+use crate::browser::{Browser, Page};
 use crate::harness::Harness;
 
 const GOOD: &str = "Quiet-Lantern-Over-Harbour-42";

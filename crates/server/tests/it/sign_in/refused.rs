@@ -8,8 +8,8 @@ use lockstep_core::client::ClientKind;
 use lockstep_core::sign_in::{LOCKED_FOR, TRIES};
 use lockstep_store::{audit, identity, sign_in_password};
 
-use super::browser::{Browser, Page};
 use super::{PASSWORD, Portal, set_password, start};
+use crate::browser::{Browser, Page};
 use crate::harness::Harness;
 
 async fn attempt(harness: &Harness, portal: &Portal, alias: &str, password: &str) -> Page {

@@ -7,8 +7,8 @@ use lockstep_store::{audit, authorization_code};
 use lockstep_vault::hash::HashPurpose;
 use serde_json::{Value, json};
 
-use super::browser::Browser;
 use super::{CALLBACK, PASSWORD, Portal, VERIFIER, lives, start, text};
+use crate::browser::Browser;
 use crate::harness::{Answer, Harness};
 
 #[track_caller]
@@ -92,7 +92,7 @@ async fn a_code_is_dead_after_a_minute_and_when_the_password_changes() {
     invalid_grant(portal.exchange(&harness, &code).await);
 
     let code = Browser::new(&harness).sign_in(&portal, "Abby.Smith", PASSWORD).await;
-    harness.write(move |tx| Box::pin(lockstep_store::identity::end_tokens(tx, abby, now))).await;
+    harness.write(move |tx| Box::pin(lockstep_store::identity::end_tokens(tx, abby, None, now))).await;
     invalid_grant(portal.exchange(&harness, &code).await);
     harness.stop().await;
 }

@@ -35,7 +35,7 @@ async fn whatever_ends_a_sign_in_ends_its_tokens_at_once() {
     assert!(!lives(&harness, &tokens).await, "a client with another secret");
     portal.store(&harness).await;
 
-    harness.write(move |tx| Box::pin(identity::end_tokens(tx, abby, now))).await;
+    harness.write(move |tx| Box::pin(identity::end_tokens(tx, abby, None, now))).await;
     assert!(!lives(&harness, &tokens).await, "another password");
     let refused = portal.refresh(&harness, text(&tokens, "refresh_token")).await.with_status(400);
     assert_eq!(refused["error"], "invalid_grant");

@@ -1,0 +1,154 @@
+# Was die Seiten auf Deutsch sagen.
+
+brand = Lockstep
+sign-in = Anmelden
+sign-in-about = Mit Ihrem Lockstep-Passwort.
+sign-out = Abmelden
+signed-out = Sie sind abgemeldet
+signed-out-about = Um sich wieder anzumelden, öffnen Sie Ihre Passwörter.
+to-continue-to = um fortzufahren mit
+user-name = Benutzername
+password = Passwort
+not-signed-in = Das hat nicht geklappt. Prüfen Sie Benutzername und Passwort. Warten Sie nach mehreren falschen Versuchen eine Viertelstunde.
+too-many = Zu viele Versuche von Ihrer Adresse. Warten Sie eine Minute und versuchen Sie es dann noch einmal.
+
+cannot-continue = Hier geht es nicht weiter
+unknown-client = Die Anwendung, die Sie hierher geschickt hat, ist nicht bekannt, oder die Adresse, an die Sie zurückgeschickt werden sollen, gehört nicht zu ihr. Sagen Sie es denen, die die Anwendung betreiben.
+not-from-here = Das Formular kam nicht von dieser Seite. Öffnen Sie die Seite unter ihrer eigentlichen Adresse und versuchen Sie es noch einmal.
+form-is-old = Das Formular war zu lange offen, oder Cookies sind gesperrt. Gehen Sie dorthin zurück, woher Sie kamen, und beginnen Sie noch einmal.
+not-found = Hier ist nichts
+not-found-about = Die Adresse stimmt nicht ganz, oder es gibt nicht mehr, wohin sie führte.
+failed = Bei uns ist etwas schiefgegangen
+failed-about = Es ist nichts verloren. Versuchen Sie es gleich noch einmal; wenn es so bleibt, sagen Sie es denen, die Lockstep betreiben.
+
+enrol = Passwort festlegen
+enrol-about = Sie haben einen Link oder einen Code von denen bekommen, die Lockstep verwalten. Er gilt einmal.
+code = Code
+code-about = Was im Link hinter dem # steht.
+new-password = Neues Passwort
+repeat-password = Neues Passwort noch einmal
+set-password = Passwort festlegen
+wrong-code = Dieser Code gilt nicht mehr. Lassen Sie sich einen neuen geben.
+not-repeated = Die beiden Passwörter sind nicht gleich.
+not-a-password = Ein Passwort hat mindestens ein Zeichen, keine Zeilenumbrüche oder andere Steuerzeichen und höchstens 245 Bytes.
+enrolled = Ihr Passwort ist festgelegt
+enrolled-about = Sie können sich jetzt damit anmelden. Diese Seite können Sie schließen.
+unfinished = Ihr Passwort ist unterwegs
+unfinished-about = Es dauert länger als sonst. Versuchen Sie in einigen Minuten, ob Sie sich damit anmelden können.
+
+passwords = Ihre Passwörter
+passwords-none = Hier gibt es kein Passwort, das Sie ändern könnten.
+passwords-none-about = Für Sie ist noch keine Anwendung mit eigenem Passwort eingerichtet. Das können die tun, die Lockstep betreiben.
+password-groups = Passwortgruppen
+password-groups-about = Die Anwendungen einer Gruppe haben ein gemeinsames Passwort. Einmal geändert, ist es in allen geändert.
+sources = Anwendungen mit einem Konto
+sources-about = Diese Anwendungen verwenden dasselbe Konto und damit dasselbe Passwort.
+applications = Anwendungen
+here = Anmeldung hier
+change-password = Passwort ändern
+change-password-of = Passwort ändern: { $name }
+last-changed = Zuletzt geändert am { $date }
+never-changed = Hier noch nicht geändert
+
+change-reaches =
+    { $count ->
+        [one] Das neue Passwort gilt dann für
+        *[other] Das neue Passwort gilt dann für all das:
+    }
+which-account = Welches Konto?
+choose-account = Das Passwort wurde nicht geändert. Wählen Sie das Konto, das es bekommen soll.
+your-password = Ihr Lockstep-Passwort
+your-password-about = Damit feststeht, dass Sie es sind.
+wrong-password = Das ist nicht Ihr Lockstep-Passwort. Warten Sie nach mehreren falschen Versuchen eine Viertelstunde.
+rules = Das neue Passwort
+rule-max-length =
+    { $number ->
+        [one] hat höchstens ein Zeichen
+        *[other] hat höchstens { $number } Zeichen
+    }
+rule-min-length =
+    { $number ->
+        [one] hat mindestens ein Zeichen
+        *[other] hat mindestens { $number } Zeichen
+    }
+rule-min-alpha =
+    { $number ->
+        [one] hat mindestens einen Buchstaben
+        *[other] hat mindestens { $number } Buchstaben
+    }
+rule-min-upper =
+    { $number ->
+        [one] hat mindestens einen Großbuchstaben
+        *[other] hat mindestens { $number } Großbuchstaben
+    }
+rule-min-lower =
+    { $number ->
+        [one] hat mindestens einen Kleinbuchstaben
+        *[other] hat mindestens { $number } Kleinbuchstaben
+    }
+rule-min-numeric =
+    { $number ->
+        [one] hat mindestens eine Ziffer
+        *[other] hat mindestens { $number } Ziffern
+    }
+rule-min-special =
+    { $number ->
+        [one] hat mindestens ein Sonderzeichen
+        *[other] hat mindestens { $number } Sonderzeichen
+    }
+rule-min-types =
+    { $number ->
+        [one] hat Großbuchstaben, Kleinbuchstaben, Ziffern oder Sonderzeichen
+        *[other] hat mindestens { $number } davon: Großbuchstaben, Kleinbuchstaben, Ziffern, Sonderzeichen
+    }
+rule-repeated =
+    { $number ->
+        [one] hat kein Zeichen zweimal hintereinander
+        *[other] hat kein Zeichen mehr als { $number }-mal hintereinander
+    }
+rule-account-attribute = enthält keine Angaben zum Konto
+rule-identity-attribute = enthält weder Ihren Namen noch andere Angaben zu Ihnen
+rule-account-id =
+    { $number ->
+        [0] enthält nicht die Kennung des Kontos
+        [one] enthält kein Zeichen der Kennung des Kontos
+        *[other] enthält keine { $number } Zeichen hintereinander aus der Kennung des Kontos
+    }
+rule-account-name =
+    { $number ->
+        [0] enthält nicht den Namen des Kontos
+        [one] enthält kein Zeichen des Namens des Kontos
+        *[other] enthält keine { $number } Zeichen hintereinander aus dem Namen des Kontos
+    }
+rule-dictionary = enthält kein Wort, das Ihre Organisation ausgeschlossen hat
+rule-common = ist keines der häufigsten Passwörter, die zuerst geraten werden
+rule-history =
+    { $number ->
+        [one] ist nicht Ihr jetziges
+        *[other] ist keines Ihrer letzten { $number }
+    }
+broken = Das Passwort wurde nicht geändert. Nehmen Sie eines, für das gilt: es
+too-long = Das Passwort wurde nicht geändert: Es ist länger als 245 Bytes, und so viel lässt sich keinem System schicken.
+cancel = Abbrechen
+
+change-running = Ihr Passwort wird geändert
+change-running-about = Sie können diese Seite verlassen. Die Änderung geht weiter, und jedes System wird so lange versucht, bis es das neue Passwort hat.
+change-done = Ihr Passwort ist geändert
+change-refused = Ihr Passwort wurde nicht geändert
+change-partly = Ihr Passwort ist nicht überall geändert
+change-devices = Telefone, Mailprogramme und gespeicherte Netze haben noch das alte Passwort. Geben Sie ihnen das neue, sonst sperren sie vielleicht Ihr Konto, weil sie das alte immer wieder versuchen.
+change-both = Nehmen Sie das neue Passwort, wo es geändert ist, und das alte, wo nicht.
+state-waiting = wartet auf Ihr Anmeldepasswort
+state-changing = wird geändert
+state-done = ist geändert
+state-retrying = wird noch einmal versucht: { $reason }
+state-retrying-plain = wird noch einmal versucht
+state-failed = ist nicht geändert: { $reason }
+state-failed-plain = ist nicht geändert
+state-superseded = ist nicht geändert, denn nach dieser Änderung kam eine neuere
+state-not-attempted = ist nicht geändert, denn Ihr Anmeldepasswort ist es auch nicht
+state-expired = ist nicht geändert: Es war nicht rechtzeitig zu erreichen ({ $reason })
+state-expired-plain = ist nicht geändert: Es war nicht rechtzeitig zu erreichen
+unsure = Vielleicht hat es das neue Passwort trotzdem. Versuchen Sie beide.
+again = Noch einmal versuchen
+back = Zurück zu Ihren Passwörtern

@@ -1,0 +1,154 @@
+# What the pages say in English. Each text is in every language, with the same variables: a test compares them.
+
+brand = Lockstep
+sign-in = Sign in
+sign-in-about = With your Lockstep password.
+sign-out = Sign out
+signed-out = You are signed out
+signed-out-about = To sign in again, open your passwords.
+to-continue-to = to continue to
+user-name = User name
+password = Password
+not-signed-in = That did not work. Check the user name and the password. After several wrong tries, wait a quarter of an hour.
+too-many = Too many tries from your address. Wait a minute, then try again.
+
+cannot-continue = This cannot go on
+unknown-client = The application that sent you here is not known, or the address that it wants you sent back to is not one of its own. Tell whoever runs the application.
+not-from-here = The form did not come from this page. Open the page at the address that it is meant to have, and try again.
+form-is-old = The form was open for too long, or cookies are blocked. Go back to where you came from and begin again.
+not-found = There is nothing here
+not-found-about = The address is not quite right, or what it led to is not there any more.
+failed = Something went wrong on our side
+failed-about = Nothing was lost. Try again in a moment; if it stays like this, tell whoever runs Lockstep.
+
+enrol = Set your password
+enrol-about = You got a link, or a code, from whoever administers Lockstep. It works once.
+code = Code
+code-about = What stands behind the # in the link.
+new-password = New password
+repeat-password = New password, once more
+set-password = Set the password
+wrong-code = This code is not good any more. Ask for a new one.
+not-repeated = The two passwords are not the same.
+not-a-password = A password has at least one character, no line breaks or other control characters, and at most 245 bytes.
+enrolled = Your password is set
+enrolled-about = You can sign in with it now. This page can be closed.
+unfinished = Your password is on its way
+unfinished-about = It takes longer than usual. Try in a few minutes whether you can sign in with it.
+
+passwords = Your passwords
+passwords-none = There is no password here that you could change.
+passwords-none-about = No application with a password of its own is set up for you yet. Whoever runs Lockstep can do that.
+password-groups = Password groups
+password-groups-about = The applications of a group share one password. Changed once, it is changed in all of them.
+sources = Applications with one account
+sources-about = These applications use the same account, and so the same password.
+applications = Applications
+here = Signing in here
+change-password = Change password
+change-password-of = Change password: { $name }
+last-changed = Last changed { $date }
+never-changed = Not changed here yet
+
+change-reaches =
+    { $count ->
+        [one] The new password goes to
+        *[other] The new password goes to all of these:
+    }
+which-account = Which account?
+choose-account = The password was not changed. Choose the account that is to have it.
+your-password = Your Lockstep password
+your-password-about = To show that it is you.
+wrong-password = That is not your Lockstep password. After several wrong tries, wait a quarter of an hour.
+rules = The new password
+rule-max-length =
+    { $number ->
+        [one] has at most one character
+        *[other] has at most { $number } characters
+    }
+rule-min-length =
+    { $number ->
+        [one] has at least one character
+        *[other] has at least { $number } characters
+    }
+rule-min-alpha =
+    { $number ->
+        [one] has at least one letter
+        *[other] has at least { $number } letters
+    }
+rule-min-upper =
+    { $number ->
+        [one] has at least one upper-case letter
+        *[other] has at least { $number } upper-case letters
+    }
+rule-min-lower =
+    { $number ->
+        [one] has at least one lower-case letter
+        *[other] has at least { $number } lower-case letters
+    }
+rule-min-numeric =
+    { $number ->
+        [one] has at least one digit
+        *[other] has at least { $number } digits
+    }
+rule-min-special =
+    { $number ->
+        [one] has at least one special character
+        *[other] has at least { $number } special characters
+    }
+rule-min-types =
+    { $number ->
+        [one] has upper-case letters, lower-case letters, digits or special characters
+        *[other] has at least { $number } of these: upper-case letters, lower-case letters, digits, special characters
+    }
+rule-repeated =
+    { $number ->
+        [one] does not have the same character twice in a row
+        *[other] does not have the same character more than { $number } times in a row
+    }
+rule-account-attribute = does not contain details of the account
+rule-identity-attribute = does not contain your name or other details about you
+rule-account-id =
+    { $number ->
+        [0] does not contain the account’s id
+        [one] does not contain any character of the account’s id
+        *[other] does not contain { $number } characters in a row of the account’s id
+    }
+rule-account-name =
+    { $number ->
+        [0] does not contain the account’s name
+        [one] does not contain any character of the account’s name
+        *[other] does not contain { $number } characters in a row of the account’s name
+    }
+rule-dictionary = does not contain a word that your organisation has excluded
+rule-common = is none of the commonest passwords, which are guessed first
+rule-history =
+    { $number ->
+        [one] is not the one that you have now
+        *[other] is none of your last { $number }
+    }
+broken = The password was not changed. It should be one that
+too-long = The password was not changed: it is longer than 245 bytes, and no system can be sent that much.
+cancel = Cancel
+
+change-running = Your password is being changed
+change-running-about = You may leave this page. The change goes on, and each system is tried again until it has the new password.
+change-done = Your password is changed
+change-refused = Your password was not changed
+change-partly = Your password is not changed everywhere
+change-devices = Telephones, mail programs and saved networks still have the old password. Give them the new one, or they may lock your account by trying the old one again and again.
+change-both = Use the new password where it is changed, and the old one where it is not.
+state-waiting = waits for your sign-in password
+state-changing = is being changed
+state-done = is changed
+state-retrying = is tried again: { $reason }
+state-retrying-plain = is tried again
+state-failed = is not changed: { $reason }
+state-failed-plain = is not changed
+state-superseded = is not changed, because a newer change came after this one
+state-not-attempted = is not changed, because your sign-in password was not
+state-expired = is not changed: it could not be reached in time ({ $reason })
+state-expired-plain = is not changed: it could not be reached in time
+unsure = It may have the new password all the same. Try both.
+again = Try again
+back = Back to your passwords

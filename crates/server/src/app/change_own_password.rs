@@ -1,0 +1,99 @@
+//! A person changes their password on a page: the way in is that of every change, with two courtesies before it. What
+//! breaks a rule is said at once, and the session in which it was asked for outlives a new sign-in password.
+
+use lockstep_core::id::{ChangeId, SourceId};
+use lockstep_core::password::Password;
+use lockstep_core::password_policy::rules::{Context, Violation, binding, check};
+use lockstep_store::{Tx, account, identity};
+use lockstep_vault::transport::{TransportPadding, encrypt};
+
+use super::own_passwords::{self, OwnPassword};
+use super::query_password_info::padding_name;
+use super::set_password::{self, set_password};
+use super::{App, Error};
+use crate::auth::Permit;
+
+/// A password, and the rules for it.
+#[derive(Debug, Clone)]
+pub struct Changeable {
+    /// The password.
+    pub password: OwnPassword,
+    /// The rules that bind there.
+    pub rules: Vec<Violation>,
+}
+
+/// What became of asking for a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// It will be carried out.
+    Accepted(ChangeId),
+    /// It breaks these rules. Nothing was changed.
+    Broken(Vec<Violation>),
+    /// It is too long to be carried.
+    TooLong,
+}
+
+/// The password of whoever has the permit that `source` names, and the rules for it.
+///
+/// # Errors
+/// [`Error::NotFound`] when the person has none there.
+pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<Changeable, Error> {
+    let (person, within) = (permit.person()?, app.clone());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let all = own_passwords::load(tx, person).await?;
+            let password = all.into_iter().find(|password| password.source == source);
+            let password = password.ok_or(Error::NotFound("password of yours"))?;
+            let identity = identity::get(tx, person).await?;
+            let configuration = within.configuration.read(tx).await?;
+            let place = configuration.source(tx, source).await?.ok_or(Error::NotFound("source"))?;
+            let policy = configuration.policy_on(tx, &place, &identity).await?;
+            let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
+            Ok(Changeable { password, rules: binding(&policy) })
+        })
+    });
+    read.await
+}
+
+/// Asks for the change. `account` names one of several; the only one where it is none.
+///
+/// # Errors
+/// Those of [`set_password`](set_password::set_password).
+pub async fn change_own_password(
+    app: &App,
+    permit: &Permit,
+    source: SourceId,
+    account: Option<String>,
+    password: &Password,
+) -> Result<Asked, Error> {
+    let (person, within) = (permit.person()?, app.clone());
+    let (named, candidate) = (account.clone(), password.clone());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let configuration = within.configuration.read(tx).await?;
+            let identity = identity::get(tx, person).await?;
+            let place = configuration.source(tx, source).await?.ok_or(Error::NotFound("source"))?;
+            let policy = configuration.policy_on(tx, &place, &identity).await?;
+            let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
+            let dictionary = configuration.dictionary(tx).await?;
+            let key = configuration.published_key(tx, padding_name(TransportPadding::Pkcs1v15)).await?;
+            let key = key.ok_or(Error::Lacking("a published transport key"))?;
+            let accounts = account::list_of(tx, person).await?;
+            let own = accounts.iter().find(|own| {
+                own.source == source && !own.vanished && named.as_ref().is_none_or(|named| own.native_id == *named)
+            });
+            let own = own.ok_or(Error::NotFound("account of yours"))?;
+            let empty = Default::default();
+            let words = dictionary.as_deref().and_then(|words| words.as_ref().ok()).unwrap_or(&empty);
+            let broken = check(&policy, &candidate, &Context::of(&identity, own, words)).err();
+            Ok::<_, Error>((key.id, key.public_key.clone(), broken))
+        })
+    });
+    let (key, public_key, broken) = read.await?;
+    if let Some(broken) = broken {
+        return Ok(Asked::Broken(broken));
+    }
+    let Ok(ciphertext) = encrypt(&public_key, password) else { return Ok(Asked::TooLong) };
+    let request = set_password::Request { identity: person, source: Some(source), account, key, ciphertext };
+    Ok(Asked::Accepted(set_password(app, permit, request).await?.id))
+}

@@ -1,0 +1,71 @@
+//! What became of a person's own change, system by system, in the words that people know.
+
+use lockstep_core::change::{ChangeState, TargetState};
+use lockstep_core::id::{ChangeId, SourceId};
+use lockstep_store::{Tx, application, change, source};
+
+use super::own_passwords::{self, Place};
+use super::{App, Error};
+use crate::auth::Permit;
+
+/// A change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnChange {
+    /// How far it is.
+    pub state: ChangeState,
+    /// The source that was named.
+    pub source: SourceId,
+    /// Why it was refused as a whole, a sentence each.
+    pub refusals: Vec<String>,
+    /// What becomes of each account; nothing before that is known.
+    pub lines: Vec<Line>,
+}
+
+/// What becomes of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Where people use it.
+    pub places: Vec<Place>,
+    /// What the account is called.
+    pub account: String,
+    /// How far it is.
+    pub state: TargetState,
+    /// Why it is not further.
+    pub reason: Option<String>,
+    /// Whether it may have the new password all the same.
+    pub unsure: bool,
+}
+
+impl Line {
+    /// Whether the account ended without the new password, and may have it all the same.
+    pub fn is_unsure(&self) -> bool {
+        self.unsure && self.state != TargetState::Applied
+    }
+}
+
+/// Tells a person what became of their change.
+pub async fn own_change(app: &App, permit: &Permit, id: ChangeId) -> Result<OwnChange, Error> {
+    let (person, permit) = (permit.person()?, permit.clone());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let (change, targets) = change::find(tx, id).await?.ok_or(Error::NotFound("password change"))?;
+            permit.reaches(Some(change.identity))?;
+            // Whoever may see everybody's has another page for that.
+            if change.identity != person {
+                return Err(Error::NotFound("password change"));
+            }
+            let names = own_passwords::names(&source::list(tx).await?, &application::list(tx).await?);
+            let line = |target: lockstep_core::change::Target| Line {
+                places: names.get(&target.source).cloned().unwrap_or_default(),
+                account: target.name,
+                state: target.state,
+                reason: target.reason,
+                unsure: target.unsure && target.state.is_final(),
+            };
+            let mut lines: Vec<Line> = targets.into_iter().map(line).collect();
+            lines.sort_by(|one, other| (&one.places, &one.account).cmp(&(&other.places, &other.account)));
+            Ok(OwnChange { state: change.state, source: change.source, refusals: change.refusals, lines })
+        })
+    });
+    read.await
+}

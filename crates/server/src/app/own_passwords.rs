@@ -1,0 +1,265 @@
+//! The passwords that a person has, as they think of them: which applications share one, and whether it can be changed.
+//!
+//! A password is what a person changes at once: that of a sync group, or of a source that is in none. It goes by the names of
+//! the applications that people see. A source in a group without one goes by its own name, so that nobody is surprised where
+//! a password changes too; alone, it is not shown.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use lockstep_core::account::Account;
+use lockstep_core::application::Application;
+use lockstep_core::id::{AccountId, IdentityId, SourceId};
+use lockstep_core::source::Source;
+use lockstep_core::sync_group::SyncGroup;
+use lockstep_store::{Tx, account, application, change, source, sync_group};
+
+use super::{App, Error};
+use crate::auth::Permit;
+
+/// A password of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPassword {
+    /// What it is named by where it is changed: one of the sources that have it.
+    pub source: SourceId,
+    /// What shares it.
+    pub shared_by: SharedBy,
+    /// Where it is asked for, as people call that, in the order of the names.
+    pub places: Vec<Place>,
+    /// The person's accounts on that source, in the order of their names. Where there are several, one is chosen.
+    pub accounts: Vec<OwnAccount>,
+    /// When it was last set by Lockstep, as far as that is known.
+    pub changed_at: Option<DateTime<Utc>>,
+}
+
+/// What shares a password.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SharedBy {
+    /// A sync group of this name.
+    Group(String),
+    /// The applications of the source with this name, two at least.
+    Source(String),
+    /// Nothing: it is one application's.
+    Nothing,
+}
+
+/// Where a password is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Here.
+    Here,
+    /// In this application, or where there is none on this source.
+    Named(String),
+}
+
+/// An account that may be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnAccount {
+    /// What its source calls it.
+    pub native_id: String,
+    /// What people read.
+    pub name: String,
+}
+
+/// The passwords of whoever has the permit: groups first, then sources, then single applications.
+pub async fn own_passwords(app: &App, permit: &Permit) -> Result<Vec<OwnPassword>, Error> {
+    let person = permit.person()?;
+    app.store.read(move |tx: &mut Tx<'_>| Box::pin(load(tx, person))).await
+}
+
+/// What there is to know, in one state of the database.
+pub(super) async fn load(tx: &mut Tx<'_>, person: IdentityId) -> Result<Vec<OwnPassword>, Error> {
+    let accounts = account::list_of(tx, person).await?;
+    let changed: HashMap<AccountId, DateTime<Utc>> = change::last_applied(tx, person).await?.into_iter().collect();
+    let owns = Owns {
+        sources: source::list(tx).await?.into_iter().filter(Source::takes_passwords).collect(),
+        applications: application::list(tx).await?,
+        accounts: accounts.into_iter().filter(|account| !account.vanished).collect(),
+        changed,
+    };
+    Ok(owns.passwords(&sync_group::list(tx).await?))
+}
+
+/// The names of the places of each source that people see.
+pub(super) fn names(sources: &[Source], applications: &[Application]) -> BTreeMap<SourceId, Vec<Place>> {
+    let of = |source: &Source| {
+        let seen = applications.iter().filter(|one| one.source == source.id && one.use_for_password_management);
+        let mut places: Vec<Place> = seen.map(|one| Place::Named(one.name.clone())).collect();
+        match source.id {
+            SourceId::IDENTITY_NOW => places.insert(0, Place::Here),
+            _ if places.is_empty() => places.push(Place::Named(source.name.clone())),
+            _ => {}
+        }
+        (source.id, places)
+    };
+    sources.iter().map(of).collect()
+}
+
+struct Owns {
+    sources: Vec<Source>,
+    applications: Vec<Application>,
+    accounts: Vec<Account>,
+    changed: HashMap<AccountId, DateTime<Utc>>,
+}
+
+impl Owns {
+    fn passwords(&self, groups: &[SyncGroup]) -> Vec<OwnPassword> {
+        let names = names(&self.sources, &self.applications);
+        let mut passwords = Vec::new();
+        for group in groups {
+            let members = |source: &&Source| group.sources.contains(&source.id);
+            let members: Vec<&Source> = self.sources.iter().filter(members).collect();
+            passwords.extend(self.password(&members, SharedBy::Group(group.name.clone()), &names));
+        }
+        let alone = |source: &&Source| !groups.iter().any(|group| group.sources.contains(&source.id));
+        for source in self.sources.iter().filter(alone) {
+            let seen = |one: &&Application| one.source == source.id && one.use_for_password_management;
+            let shared_by = match self.applications.iter().filter(seen).count() {
+                0 if source.id != SourceId::IDENTITY_NOW => continue,
+                0 | 1 => SharedBy::Nothing,
+                _ => SharedBy::Source(source.name.clone()),
+            };
+            passwords.extend(self.password(&[source], shared_by, &names));
+        }
+        passwords.sort_by(|one, other| (&one.shared_by, &one.places).cmp(&(&other.shared_by, &other.places)));
+        passwords
+    }
+
+    /// None where the person has no account that would get it.
+    fn password(
+        &self,
+        sources: &[&Source],
+        shared_by: SharedBy,
+        names: &BTreeMap<SourceId, Vec<Place>>,
+    ) -> Option<OwnPassword> {
+        let on =
+            |source: &Source| self.accounts.iter().filter(|account| account.source == source.id).collect::<Vec<_>>();
+        let held: Vec<(&Source, Vec<&Account>)> =
+            sources.iter().map(|source| (*source, on(source))).filter(|(_, accounts)| !accounts.is_empty()).collect();
+        // The one that signs in here is there for everybody, and has one account.
+        let (source, accounts) = held.iter().min_by_key(|(source, _)| source.id != SourceId::IDENTITY_NOW)?;
+        let mut places: Vec<Place> = held.iter().flat_map(|(source, _)| names[&source.id].clone()).collect();
+        places.sort();
+        let dates = held.iter().flat_map(|(_, accounts)| accounts).filter_map(|account| self.changed.get(&account.id));
+        let own = |account: &&Account| OwnAccount { native_id: account.native_id.clone(), name: account.name.clone() };
+        let accounts = accounts.iter().map(own).collect();
+        Some(OwnPassword { source: source.id, shared_by, places, accounts, changed_at: dates.max().copied() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_core::id::{ApplicationId, PasswordPolicyId, SyncGroupId};
+    use lockstep_core::source::Feature;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn source(number: u128, name: &str) -> Source {
+        let id = if number == 0 { SourceId::IDENTITY_NOW } else { SourceId(Uuid::from_u128(number)) };
+        Source {
+            id,
+            name: name.to_owned(),
+            description: String::new(),
+            connector: "sql".to_owned(),
+            config: serde_json::Value::Null,
+            features: [Feature::Password].into(),
+            policy_holders: Vec::new(),
+            concurrency: 1,
+            aggregation: Default::default(),
+        }
+    }
+
+    fn application(name: &str, on: &Source, seen: bool) -> Application {
+        Application {
+            id: ApplicationId(Uuid::nil()),
+            name: name.to_owned(),
+            description: String::new(),
+            source: on.id,
+            use_for_password_management: seen,
+        }
+    }
+
+    fn account(number: u128, on: &Source, name: &str) -> Account {
+        Account {
+            id: AccountId(Uuid::from_u128(number)),
+            identity: None,
+            source: on.id,
+            stable_id: name.to_owned(),
+            native_id: name.to_owned(),
+            name: name.to_owned(),
+            password_sync: true,
+            attributes: BTreeMap::new(),
+            vanished: false,
+        }
+    }
+
+    fn named(names: &[&str]) -> Vec<Place> {
+        names.iter().map(|name| Place::Named((*name).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_person_sees_passwords_by_the_names_of_what_shares_them() {
+        let [here, directory, mail, hr, wiki, hidden] =
+            ["IdentityNow", "Directory", "Mail", "HR", "Wiki", "Hidden"].map(|name| name.to_owned());
+        let sources = [
+            source(0, &here),
+            source(1, &directory),
+            source(2, &mail),
+            source(3, &hr),
+            source(4, &wiki),
+            source(5, &hidden),
+        ];
+        let [here, directory, mail, hr, wiki, hidden] = &sources;
+        let owns = Owns {
+            applications: vec![
+                application("Webmail", mail, true),
+                application("Calendar", mail, true),
+                application("Payslips", hr, true),
+                application("Time sheets", hr, true),
+                application("Wiki", wiki, true),
+                application("Not for people", hidden, false),
+            ],
+            accounts: vec![
+                account(1, here, "abby"),
+                account(2, directory, "uid=abby"),
+                account(3, mail, "abby@example.test"),
+                account(4, hr, "4711"),
+                account(5, hr, "4712"),
+                account(6, hidden, "x"),
+            ],
+            changed: HashMap::from([
+                (AccountId(Uuid::from_u128(1)), DateTime::UNIX_EPOCH),
+                (AccountId(Uuid::from_u128(3)), DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
+            ]),
+            sources: sources.to_vec(),
+        };
+        let group = SyncGroup {
+            id: SyncGroupId(Uuid::nil()),
+            name: "Everyday".to_owned(),
+            policy: PasswordPolicyId::DEFAULT,
+            sources: vec![here.id, directory.id, mail.id],
+        };
+        let passwords = owns.passwords(std::slice::from_ref(&group));
+        let everyday = &passwords[0];
+        assert_eq!((everyday.source, &everyday.shared_by), (here.id, &SharedBy::Group("Everyday".to_owned())));
+        let mut places = vec![Place::Here];
+        places.extend(named(&["Calendar", "Directory", "Webmail"]));
+        assert_eq!((&everyday.places, everyday.accounts.len()), (&places, 1));
+        assert_eq!(everyday.changed_at, Some(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)), "the latest of them");
+        assert_eq!(passwords[1].shared_by, SharedBy::Source("HR".to_owned()));
+        assert_eq!((&passwords[1].places, passwords[1].accounts.len()), (&named(&["Payslips", "Time sheets"]), 2));
+        assert_eq!(
+            passwords.len(),
+            2,
+            "no account on the wiki, and the hidden one is nobody's business: {passwords:?}"
+        );
+
+        // In no group, signing in here is a password of its own.
+        let alone = owns.passwords(&[]);
+        let of: Vec<&SharedBy> = alone.iter().map(|password| &password.shared_by).collect();
+        let source = |name: &str| SharedBy::Source(name.to_owned());
+        assert_eq!(of, [&source("HR"), &source("Mail"), &SharedBy::Nothing]);
+        assert_eq!(alone[2].places, [Place::Here]);
+    }
+}

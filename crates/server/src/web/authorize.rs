@@ -1,0 +1,199 @@
+//! `/oauth/authorize`: a person signs in, and the client that sent them gets a code.
+//!
+//! Nobody stays signed in here: each client asks for the password. Nor is anybody asked whether the client may: who makes
+//! clients is an administrator.
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use lockstep_core::client::RedirectUri;
+use lockstep_core::password::Password;
+
+use super::Web;
+use super::form::{self, Fields, FormCookie};
+use super::page::{AuthorizePage, Leave, message, page};
+use crate::api::client_address::ClientAddress;
+use crate::api::error::Error;
+use crate::app::authorise::{self, Asked, Authorisation, NotAuthorised};
+use crate::app::sign_in::sign_in;
+
+/// What a client may ask with, as it is carried from the query through the form.
+const NAMES: [&str; 8] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "response_mode",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+];
+
+/// The page with the form.
+pub(super) async fn show(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
+    let pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()).into_owned();
+    let asked: Vec<(String, String)> = pairs.filter(|(name, _)| NAMES.contains(&name.as_str())).collect();
+    match authorise::check(&web.app, read(&asked)).await {
+        Ok(authorisation) => Ok(form(&web, &headers, StatusCode::OK, &authorisation, &asked, "", None)),
+        Err(refused) => refuse(&web, &headers, refused),
+    }
+}
+
+/// The form that comes back.
+pub(super) async fn submit(
+    State(web): State<Web>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Error> {
+    // What it was about comes with it.
+    let asked = Fields::of(&body).query(&NAMES);
+    let fields = match form::received(&web, &headers, &body, &about(&asked)) {
+        Ok(fields) => fields,
+        Err(refused) => return Ok(refused),
+    };
+    let authorisation = match authorise::check(&web.app, read(&asked)).await {
+        Ok(authorisation) => authorisation,
+        Err(refused) => return refuse(&web, &headers, refused),
+    };
+    let user_name = fields.get("user_name");
+    let again = |status, why| Ok(form(&web, &headers, status, &authorisation, &asked, user_name, Some(why)));
+    if web.attempt(address).is_err() {
+        return again(StatusCode::TOO_MANY_REQUESTS, "too-many");
+    }
+    // What can be no password is nobody's; the work is the same.
+    let password = Password::try_from(fields.get("password")).or_else(|_| Password::try_from("?"));
+    let password = password.map_err(|_| crate::app::Error::Lacking("a password"))?;
+    let wrong_anyway = Password::try_from(fields.get("password")).is_err();
+    let alias = if wrong_anyway { "" } else { user_name };
+    let tried = async {
+        match sign_in(&web.app, alias, password).await? {
+            Some(signed_in) => authorise::grant(&web.app, &authorisation, signed_in).await,
+            None => Ok(None),
+        }
+    };
+    // What fails here is nobody's wrong password.
+    let code = tried.await.inspect_err(|_| web.forgive(address))?;
+    let Some(code) = code else {
+        return again(StatusCode::BAD_REQUEST, "not-signed-in");
+    };
+    web.forgive(address);
+    let said = [("code", code.expose())];
+    Ok(form::forget(back(&web, &headers, &authorisation.redirect, authorisation.state.as_deref(), &said)))
+}
+
+/// What was asked, with each parameter once.
+fn read(pairs: &[(String, String)]) -> Asked {
+    let mut asked = Asked::default();
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        let place = match name.as_str() {
+            "client_id" => &mut asked.client_id,
+            "redirect_uri" => &mut asked.redirect_uri,
+            "response_type" => &mut asked.response_type,
+            "response_mode" => &mut asked.response_mode,
+            "scope" => &mut asked.scope,
+            "state" => &mut asked.state,
+            "code_challenge" => &mut asked.code_challenge,
+            "code_challenge_method" => &mut asked.code_challenge_method,
+            _ => continue,
+        };
+        if place.is_some() {
+            asked.twice = true;
+            // Of two clients or addresses none is the one.
+            if matches!(name.as_str(), "client_id" | "redirect_uri") {
+                *place = Some(String::new());
+            }
+            continue;
+        }
+        *place = Some(value.clone());
+    }
+    asked
+}
+
+fn about(asked: &[(String, String)]) -> Vec<&str> {
+    let parts = asked.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+    std::iter::once("sign-in").chain(parts).collect()
+}
+
+fn form(
+    web: &Web,
+    headers: &HeaderMap,
+    status: StatusCode,
+    authorisation: &Authorisation,
+    asked: &[(String, String)],
+    user_name: &str,
+    refused: Option<&'static str>,
+) -> Response {
+    let cookie = FormCookie::of(headers);
+    let form_token = cookie.token(&web.app, &about(asked));
+    let text = web.languages.of(headers);
+    let shown = AuthorizePage {
+        text,
+        client: &authorisation.name,
+        fields: asked,
+        form_token: &form_token,
+        user_name,
+        refused: refused.map(|id| text.text(id)),
+    };
+    let origin = authorisation.redirect.origin();
+    cookie.keep(page(status, &shown, &Leave { form: &origin, script: false }))
+}
+
+fn refuse(web: &Web, headers: &HeaderMap, refused: NotAuthorised) -> Result<Response, Error> {
+    match refused {
+        NotAuthorised::Unknown => Ok(unknown(web, headers)),
+        NotAuthorised::Told { redirect, state, code, description } => {
+            let said = [("error", code), ("error_description", description)];
+            Ok(back(web, headers, &redirect, state.as_deref(), &said))
+        }
+        NotAuthorised::Failed(error) => Err(error.into()),
+    }
+}
+
+fn unknown(web: &Web, headers: &HeaderMap) -> Response {
+    message(web.languages.of(headers), StatusCode::BAD_REQUEST, "cannot-continue", "unknown-client")
+}
+
+/// Sends the person back to the client, with who sends them (RFC 9207), so that the client cannot be made to take our
+/// answer for another server's.
+fn back(
+    web: &Web,
+    headers: &HeaderMap,
+    redirect: &RedirectUri,
+    state: Option<&str>,
+    said: &[(&str, &str)],
+) -> Response {
+    let issuer = web.app.config.public_url();
+    let mut parameters = said.to_vec();
+    parameters.extend(state.map(|state| ("state", state)));
+    parameters.push(("iss", &issuer));
+    let Ok(location) = HeaderValue::from_str(&redirect.with(&parameters)) else {
+        return unknown(web, headers);
+    };
+    let no_referrer = HeaderValue::from_static("no-referrer");
+    let headers = [(header::LOCATION, location), (header::REFERRER_POLICY, no_referrer)];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(query: &str) -> Vec<(String, String)> {
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+    }
+
+    #[test]
+    fn of_two_clients_or_addresses_none_is_taken() {
+        let asked = read(&pairs("client_id=a&redirect_uri=x&redirect_uri=y&state=1&state=2&scope="));
+        assert_eq!((asked.client_id.as_deref(), asked.redirect_uri.as_deref()), (Some("a"), Some("")));
+        assert!(asked.twice);
+        assert_eq!((asked.state.as_deref(), asked.scope), (Some("1"), None));
+        assert!(!read(&pairs("client_id=a&nonce=1&nonce=2")).twice);
+    }
+}

@@ -1,0 +1,287 @@
+//! `/passwords`: the Password Manager. A person sees their passwords, changes one, and watches where it arrives.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use lockstep_core::change::TargetState;
+use lockstep_core::id::{ChangeId, SourceId};
+use lockstep_core::operation::Operation;
+use lockstep_core::password::Password;
+
+use super::form::{self, FormCookie};
+use super::page::{Card, ChangePage, Leave, OwnChangePage, PasswordsPage, Section, ShownLine, page};
+use super::session;
+use super::sign_in::{HOME, tried};
+use super::text::Language;
+use super::{Web, failed, rules};
+use crate::api::client_address::ClientAddress;
+use crate::app::change_own_password::{Asked, Changeable, change_own_password, changeable};
+use crate::app::own_change::{Line, OwnChange, own_change};
+use crate::app::own_passwords::{OwnPassword, Place, SharedBy, own_passwords};
+use crate::app::session::OpenSession;
+use crate::app::{self, Error};
+
+/// The Password Manager.
+pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let shown = async {
+        let Some(open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(HOME)) };
+        let permit = session::permit(&open, Operation::ListOwnUserApps)?;
+        let passwords = own_passwords(&web.app, &permit).await?;
+        let text = web.languages.of(&headers);
+        let cookie = FormCookie::of(&headers);
+        let visitor = session::visitor(&web, &cookie, &open);
+        let shown = PasswordsPage { text, visitor, sections: sections(text, &passwords) };
+        Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave::default())))
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+/// The form with which one is changed.
+pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, Path(source): Path<String>) -> Response {
+    let shown = async {
+        let (source, address) = named(&source)?;
+        let Some(open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
+        let changeable = changeable(&web.app, &session::permit(&open, Operation::SetPassword)?, source).await?;
+        Ok(Form { web: &web, headers: &headers, open: &open, changeable: &changeable }.again(StatusCode::OK, "", &[]))
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+/// The form that comes back.
+pub(super) async fn submit(
+    State(web): State<Web>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    Path(source): Path<String>,
+    body: Bytes,
+) -> Response {
+    let done = async {
+        let (source, own_address) = named(&source)?;
+        let Some(mut open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(&own_address)) };
+        let id = open.session.id.to_string();
+        let fields = match form::received(&web, &headers, &body, &session::about(&id, &[&own_address])) {
+            Ok(fields) => fields,
+            Err(refused) => return Ok(refused),
+        };
+        let permit = session::permit(&open, Operation::SetPassword)?;
+        let changeable = changeable(&web.app, &permit, source).await?;
+        let text = web.languages.of(&headers);
+        let chosen = fields.get("account");
+        let again = |open: &OpenSession, status, refused: &[String]| {
+            Form { web: &web, headers: &headers, open, changeable: &changeable }.again(status, chosen, refused)
+        };
+
+        let mut renewed = None;
+        if !open.session.is_fresh(web.app.clock.utc()) {
+            if web.attempt(address).is_err() {
+                return Ok(again(&open, StatusCode::TOO_MANY_REQUESTS, &[text.text("too-many")]));
+            }
+            let proof = async {
+                match tried(&web, &open.alias, fields.get("current")).await? {
+                    Some(signed_in) => app::session::prove(&web.app, &open.session, signed_in).await,
+                    None => Ok(None),
+                }
+            };
+            // What fails here is nobody's wrong password.
+            let proof = proof.await.inspect_err(|_: &Error| web.forgive(address))?;
+            let Some(token) = proof else {
+                return Ok(again(&open, StatusCode::BAD_REQUEST, &[text.text("wrong-password")]));
+            };
+            web.forgive(address);
+            open.session.proved_at = web.app.clock.utc();
+            renewed = Some(token);
+        }
+        let keep = |response| match &renewed {
+            Some(token) => session::keep(response, token),
+            None => response,
+        };
+
+        let refuse = |id: &str| Ok(keep(again(&open, StatusCode::BAD_REQUEST, &[text.text(id)])));
+        if fields.get("new_password") != fields.get("repeated") {
+            return refuse("not-repeated");
+        }
+        let Ok(password) = Password::try_from(fields.get("new_password")) else { return refuse("not-a-password") };
+        let accounts = &changeable.password.accounts;
+        if accounts.len() > 1 && !accounts.iter().any(|account| account.native_id == chosen) {
+            return refuse("choose-account");
+        }
+        let account = (accounts.len() > 1).then(|| chosen.to_owned());
+        Ok(match change_own_password(&web.app, &permit, source, account, &password).await? {
+            Asked::Accepted(change) => keep(session::go_to(&format!("{HOME}/changes/{change}"))),
+            Asked::TooLong => return refuse("too-long"),
+            Asked::Broken(broken) => {
+                let refused: Vec<String> = std::iter::once(text.text("broken"))
+                    .chain(broken.into_iter().map(|rule| rules::said(text, rule)))
+                    .collect();
+                keep(again(&open, StatusCode::BAD_REQUEST, &refused))
+            }
+        })
+    };
+    done.await.unwrap_or_else(|error: Error| failed(&web, &headers, &error))
+}
+
+/// What becomes of a change.
+pub(super) async fn watch(State(web): State<Web>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let shown = async {
+        let id: ChangeId = id.parse().map_err(|_| Error::NotFound("password change"))?;
+        let address = format!("{HOME}/changes/{id}");
+        let Some(open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
+        let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;
+        let change = own_change(&web.app, &permit, id).await?;
+        let text = web.languages.of(&headers);
+        let cookie = FormCookie::of(&headers);
+        let shown = told(text, session::visitor(&web, &cookie, &open), &change);
+        Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave::default())))
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+/// The source that an address names, and the address in its one spelling.
+fn named(source: &str) -> Result<(SourceId, String), Error> {
+    let source: SourceId = source.parse().map_err(|_| Error::NotFound("password of yours"))?;
+    Ok((source, address_of(source)))
+}
+
+fn address_of(source: SourceId) -> String {
+    format!("{HOME}/{source}")
+}
+
+fn sign_in_first(to: &str) -> Response {
+    session::go_to(&format!("/sign-in?to={to}"))
+}
+
+fn sections(text: &Language, passwords: &[OwnPassword]) -> Vec<Section> {
+    let of = |id, title, about: Option<&str>, is: fn(&SharedBy) -> bool| {
+        let cards: Vec<Card> =
+            passwords.iter().filter(|password| is(&password.shared_by)).map(|password| card(text, password)).collect();
+        (!cards.is_empty()).then(|| Section {
+            id,
+            title: text.text(title),
+            about: about.map(|id| text.text(id)),
+            cards,
+        })
+    };
+    let sections = [
+        of("groups", "password-groups", Some("password-groups-about"), |by| matches!(by, SharedBy::Group(_))),
+        of("sources", "sources", Some("sources-about"), |by| matches!(by, SharedBy::Source(_))),
+        of("applications", "applications", None, |by| matches!(by, SharedBy::Nothing)),
+    ];
+    sections.into_iter().flatten().collect()
+}
+
+fn card(text: &Language, password: &OwnPassword) -> Card {
+    let places = shown(text, &password.places);
+    let (name, places) = match &password.shared_by {
+        SharedBy::Group(name) | SharedBy::Source(name) => (name.clone(), places),
+        SharedBy::Nothing => (places.join(", "), Vec::new()),
+    };
+    let changed = match password.changed_at {
+        Some(at) => text.with("last-changed", "date", &at.format("%Y-%m-%d").to_string()),
+        None => text.text("never-changed"),
+    };
+    Card {
+        initial: name.chars().next().map(|first| first.to_uppercase().to_string()).unwrap_or_default(),
+        label: text.with("change-password-of", "name", &name),
+        link: address_of(password.source),
+        name,
+        places,
+        changed,
+    }
+}
+
+fn shown(text: &Language, places: &[Place]) -> Vec<String> {
+    let shown = |place: &Place| match place {
+        Place::Here => text.text("here"),
+        Place::Named(name) => name.clone(),
+    };
+    places.iter().map(shown).collect()
+}
+
+/// The form, with what is wanted anew.
+struct Form<'a> {
+    web: &'a Web,
+    headers: &'a HeaderMap,
+    open: &'a OpenSession,
+    changeable: &'a Changeable,
+}
+
+impl Form<'_> {
+    fn again(&self, status: StatusCode, chosen: &str, refused: &[String]) -> Response {
+        let Changeable { password, rules } = self.changeable;
+        let text = self.web.languages.of(self.headers);
+        let cookie = FormCookie::of(self.headers);
+        let (id, action) = (self.open.session.id.to_string(), address_of(password.source));
+        let form_token = cookie.token(&self.web.app, &session::about(&id, &[&action]));
+        let places = shown(text, &password.places);
+        let shown = ChangePage {
+            text,
+            visitor: session::visitor(self.web, &cookie, self.open),
+            action: &action,
+            form_token: &form_token,
+            user_name: &self.open.alias,
+            reaches: text.counted("change-reaches", "count", places.len() as i64),
+            places,
+            accounts: &password.accounts,
+            chosen,
+            asks_proof: !self.open.session.is_fresh(self.web.app.clock.utc()),
+            rules: rules.iter().map(|rule| rules::said(text, *rule)).collect(),
+            refused,
+        };
+        cookie.keep(page(status, &shown, &Leave::default()))
+    }
+}
+
+fn told<'a>(text: &'a Language, visitor: super::page::Visitor, change: &'a OwnChange) -> OwnChangePage<'a> {
+    let has = |line: &Line| line.state == TargetState::Applied;
+    let is_over = change.state.is_final();
+    let is_everywhere = is_over && !change.lines.is_empty() && change.lines.iter().all(has);
+    let is_anywhere = change.lines.iter().any(|line| has(line) || line.is_unsure());
+    let title = match () {
+        () if !is_over => "change-running",
+        () if is_everywhere => "change-done",
+        () if is_anywhere => "change-partly",
+        () => "change-refused",
+    };
+    let line = |line: &Line| ShownLine {
+        kind: match line.state {
+            TargetState::Applied => "done",
+            state if state.is_final() => "failed",
+            _ => "running",
+        },
+        places: shown(text, &line.places),
+        state: said(text, line),
+        is_unsure: line.is_unsure(),
+    };
+    OwnChangePage {
+        text,
+        visitor,
+        title: text.text(title),
+        refusals: if is_over { &change.refusals } else { &[] },
+        lines: change.lines.iter().map(line).collect(),
+        again: address_of(change.source),
+        is_running: !is_over,
+        is_over,
+        is_everywhere,
+        is_partly: is_over && is_anywhere && !is_everywhere,
+        is_anywhere,
+    }
+}
+
+/// How far an account is. Why it is no further comes from the system itself, in its words.
+fn said(text: &Language, line: &Line) -> String {
+    let because = |id, plain| match &line.reason {
+        Some(reason) => text.with(id, "reason", reason),
+        None => text.text(plain),
+    };
+    match line.state {
+        TargetState::Waiting => text.text("state-waiting"),
+        TargetState::Pending | TargetState::Applying | TargetState::Verifying => text.text("state-changing"),
+        TargetState::Applied => text.text("state-done"),
+        TargetState::Retrying => because("state-retrying", "state-retrying-plain"),
+        TargetState::Failed => because("state-failed", "state-failed-plain"),
+        TargetState::Superseded => text.text("state-superseded"),
+        TargetState::NotAttempted => text.text("state-not-attempted"),
+        TargetState::Expired => because("state-expired", "state-expired-plain"),
+    }
+}

@@ -1,0 +1,57 @@
+//! People on their own pages, with a browser that does what browsers do.
+
+mod change;
+mod session;
+
+use lockstep_core::id::SourceId;
+
+use crate::browser::{Browser, Page};
+use crate::harness::Harness;
+use crate::sign_in::set_password;
+
+const PASSWORD: &str = "Sign-In-Password-1";
+const NEW: &str = "Quiet-Lantern-Over-Harbour-42";
+
+/// A server where Abby and Bea have sign-in passwords.
+async fn start() -> Harness {
+    let harness = Harness::start().await;
+    for identity in [harness.world.abby, harness.world.bea] {
+        set_password(&harness, identity, PASSWORD, false).await;
+    }
+    harness
+}
+
+impl Browser<'_> {
+    /// Opens one of our pages.
+    async fn visit(&mut self, path: &str) -> Page {
+        self.get(&self.harness.url(path)).await
+    }
+
+    /// Signs in on the way to a page, and opens it.
+    async fn come_in(&mut self, alias: &str, password: &str, to: &str) -> Page {
+        let sent = self.visit(to).await.sent_to();
+        let page = self.visit(&sent).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        let came = self.submit(&page, "/sign-in", &[("user_name", alias), ("password", password)]).await;
+        assert_eq!(came.status, 303, "{}", came.text);
+        self.visit(&came.sent_to()).await
+    }
+
+    /// Fills the form in that changes a password.
+    async fn change(&mut self, source: SourceId, filled: &[(&str, &str)]) -> Page {
+        let path = format!("/passwords/{source}");
+        let page = self.visit(&path).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        self.submit(&page, &path, filled).await
+    }
+}
+
+impl Page {
+    /// The page that it leads to.
+    fn sent_to(&self) -> String {
+        assert_eq!(self.status, 303, "{}", self.text);
+        let location = self.location().expect("a place");
+        assert_eq!(location.host_str(), Some("here.invalid"), "nobody is sent away from here: {location}");
+        location[url::Position::BeforePath..].to_owned()
+    }
+}

@@ -1,0 +1,180 @@
+//! Seeing one's passwords, changing one, and watching where it arrives.
+
+use lockstep_core::application::Application;
+use lockstep_core::id::{ApplicationId, SourceId};
+use lockstep_store::application;
+use lockstep_vault::secret::draw_id;
+
+use super::{NEW, PASSWORD, start};
+use crate::browser::Browser;
+use crate::harness::{FIRST_PASSWORD, Harness};
+
+async fn application(harness: &Harness, name: &str, source: SourceId) {
+    let application = Application {
+        id: ApplicationId(draw_id()),
+        name: name.to_owned(),
+        description: String::new(),
+        source,
+        use_for_password_management: true,
+    };
+    let now = harness.app.clock.utc();
+    harness
+        .write(move |tx| {
+            let application = application.clone();
+            Box::pin(async move { application::put(tx, &application, now).await })
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_person_sees_what_shares_a_password_and_nothing_of_others() {
+    let harness = start().await;
+    application(&harness, "Invoices <b>", harness.world.billing).await;
+    application(&harness, "Lonely", harness.world.lone).await;
+    application(&harness, "First twin", harness.world.twins).await;
+    application(&harness, "Second twin", harness.world.twins).await;
+    application(&harness, "Nobody is here", harness.world.empty).await;
+    let mut browser = Browser::new(&harness);
+    let page = browser.come_in("Abby.Smith", PASSWORD, "/passwords").await.text;
+    let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text:?} is not in {page}"));
+    let order =
+        ["Password groups", "Everyday", "Invoices &#60;b&#62;", "Payroll", "Applications with one account", "Twins"];
+    assert!(order.map(place).is_sorted(), "{page}");
+    assert!(place("Second twin") < place("Lonely") && page.contains("Signing in here"), "{page}");
+    assert!(!page.contains("Nobody is here") && !page.contains("Archive"), "{page}");
+    assert_eq!(page.matches("Not changed here yet").count(), 4, "{page}");
+
+    let bea = Browser::new(&harness).come_in("Bea.Jones", PASSWORD, "/passwords").await.text;
+    assert!(bea.contains("Everyday") && !bea.contains("Payroll") && !bea.contains("Lonely"), "{bea}");
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_reaches_everything_that_shares_the_password_and_the_page_says_so() {
+    let harness = start().await;
+    application(&harness, "Invoices", harness.world.billing).await;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    let billing = harness.world.billing;
+    let form = browser.visit(&format!("/passwords/{billing}")).await.text;
+    for text in ["Invoices", "Payroll", "has at least 8 characters", "has at least one letter"] {
+        let form = form.replace(['\u{2068}', '\u{2069}'], "");
+        assert!(form.contains(text), "{text:?} is not in {form}");
+    }
+    assert!(!form.contains("name=\"current\""), "who has just signed in is not asked again: {form}");
+
+    for (password, repeated, why) in [
+        (NEW, "another", "not the same"),
+        ("", "", "at least one character"),
+        ("1234567", "1234567", "should be one that"),
+        (&*"long-".repeat(60), &*"long-".repeat(60), "longer than 245 bytes"),
+    ] {
+        let refused = browser.change(billing, &[("new_password", password), ("repeated", repeated)]).await;
+        assert_eq!(refused.status, 400);
+        assert!(refused.text.contains("role=\"alert\"") && refused.text.contains(why), "{}", refused.text);
+    }
+    assert!(harness.signs_in("billing.db", "abby", FIRST_PASSWORD).await, "nothing was changed");
+
+    let changed = browser.change(billing, &[("new_password", NEW), ("repeated", NEW)]).await;
+    let watched = changed.sent_to();
+    harness.settled().await;
+    let page = browser.visit(&watched).await;
+    assert!(page.text.contains("Your password is changed") && !page.text.contains("http-equiv"), "{}", page.text);
+    assert_eq!(page.text.matches("is changed</span>").count(), 2, "{}", page.text);
+    for file in ["billing.db", "payroll.db"] {
+        assert!(harness.signs_in(file, "abby", NEW).await, "{file}");
+    }
+    assert!(harness.signs_in("lone.db", "abby", FIRST_PASSWORD).await);
+    let list = browser.visit("/passwords").await.text;
+    let today = harness.app.clock.utc().format("%Y-%m-%d").to_string();
+    assert!(list.contains(&today), "{list}");
+
+    // What became of it is nobody else's.
+    let mut other = Browser::new(&harness);
+    other.come_in("Bea.Jones", PASSWORD, "/passwords").await;
+    assert_eq!(other.visit(&watched).await.status, 404);
+    assert_eq!(other.visit("/passwords/changes/2c918086749d78830174a1a40e121518").await.status, 404);
+    assert_eq!(other.visit(&format!("/passwords/{}", harness.world.lone)).await.status, 404);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn of_several_accounts_one_is_chosen() {
+    let harness = start().await;
+    application(&harness, "First twin", harness.world.twins).await;
+    let twins = harness.world.twins;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    let form = browser.visit(&format!("/passwords/{twins}")).await.text;
+    assert_eq!(form.matches("type=\"radio\"").count(), 2, "{form}");
+    let filled = [("account", "abby2"), ("new_password", NEW), ("repeated", NEW)];
+    browser.change(twins, &filled).await.sent_to();
+    harness.settled().await;
+    assert!(harness.signs_in("twins.db", "abby2", NEW).await);
+    assert!(harness.signs_in("twins.db", "abby1", FIRST_PASSWORD).await);
+    for account in ["", "bea", "abby3"] {
+        let filled = [
+            ("account", account),
+            ("new_password", "Another-Good-Password-7"),
+            ("repeated", "Another-Good-Password-7"),
+        ];
+        let refused = browser.change(twins, &filled).await;
+        assert_eq!(refused.status, 400, "{account:?}");
+        assert!(refused.text.contains("Choose the account"), "{}", refused.text);
+    }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn who_signed_in_long_ago_shows_once_more_who_they_are() {
+    let harness = start().await;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    let billing = harness.world.billing;
+    harness.outdate_proofs().await;
+    let before = browser.cookies.clone();
+    let form = browser.visit(&format!("/passwords/{billing}")).await.text;
+    assert!(form.contains("name=\"current\""), "{form}");
+    for current in ["", "wrong", NEW] {
+        let refused = browser.change(billing, &[("current", current), ("new_password", NEW), ("repeated", NEW)]).await;
+        assert_eq!(refused.status, 400, "{current:?}");
+        assert!(refused.text.contains("not your Lockstep password"), "{}", refused.text);
+        assert_eq!(browser.cookies, before);
+    }
+    // The proof was right and the password was not: it is not asked for twice, and the session has another token.
+    let refused = browser.change(billing, &[("current", PASSWORD), ("new_password", "x"), ("repeated", "x")]).await;
+    assert_eq!(refused.status, 400);
+    assert!(!refused.text.contains("name=\"current\""), "{}", refused.text);
+    assert_ne!(browser.cookies["__Host-lockstep-session"], before["__Host-lockstep-session"]);
+    let mut thief = Browser::new(&harness);
+    thief.cookies = before;
+    thief.visit("/passwords").await.sent_to();
+    browser.change(billing, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    harness.settled().await;
+    assert!(harness.signs_in("billing.db", "abby", NEW).await);
+    assert!(harness.audited().await.contains(&"USER_STEP_UP_AUTH".to_owned()));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_proofs_lock_as_wrong_sign_ins_do() {
+    let harness = start().await;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    harness.outdate_proofs().await;
+    let filled = |current| [("current", current), ("new_password", NEW), ("repeated", NEW)];
+    for _ in 0..lockstep_core::sign_in::TRIES {
+        assert_eq!(browser.change(harness.world.billing, &filled("wrong")).await.status, 400);
+    }
+    assert_eq!(browser.change(harness.world.billing, &filled(PASSWORD)).await.status, 400, "locked for a while");
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn the_pages_speak_the_language_of_the_browser() {
+    let harness = start().await;
+    let german = harness.http.get(harness.url("/sign-in")).header("accept-language", "de-CH,de;q=0.9");
+    let page = german.send().await.expect("an answer").text().await.expect("a page");
+    assert!(page.contains("<html lang=\"de\" dir=\"ltr\">") && page.contains("Anmelden"), "{page}");
+    harness.stop().await;
+}

@@ -1,0 +1,164 @@
+//! Sessions of people on the pages. What the browser has of one is here as a keyed hash only.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use lockstep_core::id::{ChangeId, IdentityId, SessionId};
+use lockstep_core::scope::UserLevel;
+use lockstep_core::session::Session;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::tx::{Tx, execute, fetch, row};
+
+/// A session, and what its person is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The session.
+    pub session: Session,
+    /// Whether the person is enabled.
+    pub enabled: bool,
+    /// What the person is in the organisation.
+    pub levels: BTreeSet<UserLevel>,
+    /// What the person is called.
+    pub display_name: String,
+    /// The name that they sign in with.
+    pub alias: String,
+}
+
+/// Stores a new session under the hash of its token.
+///
+/// # Errors
+/// A reference violation when the identity is gone.
+pub async fn insert(tx: &mut Tx<'_>, session: &Session, token: &[u8]) -> Result<()> {
+    execute!(
+        tx,
+        "store a session",
+        "INSERT INTO session (id, token, identity, created_at, used_at, proved_at, ended_at, asked_for)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        session.id.0,
+        token,
+        session.identity.0,
+        session.created_at,
+        session.used_at,
+        session.proved_at,
+        session.ended_at,
+        session.asked_for.map(|change| change.0),
+    )?;
+    Ok(())
+}
+
+/// The session of a token, and what its person is, in one statement: it is asked for every page.
+pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as StandingRow,
+        "find a session",
+        "SELECT session.id, session.identity, session.created_at, session.used_at, session.proved_at, session.ended_at,
+             session.asked_for, identity.enabled, identity.levels, identity.display_name, identity.alias
+         FROM session JOIN identity ON identity.id = session.identity WHERE session.token = $1",
+        token
+    )?;
+    Ok(row.map(Standing::from))
+}
+
+/// Says that a session was used.
+pub async fn used(tx: &mut Tx<'_>, id: SessionId, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "note the use of a session",
+        "UPDATE session SET used_at = $2 WHERE id = $1 AND used_at < $2",
+        id.0,
+        now
+    )?;
+    Ok(())
+}
+
+/// The person has shown who they are: the session goes on under another token. Gives whether it still lived.
+pub async fn proved(tx: &mut Tx<'_>, id: SessionId, token: &[u8], now: DateTime<Utc>) -> Result<bool> {
+    let proved = execute!(
+        tx,
+        "renew a session",
+        "UPDATE session SET token = $2, proved_at = $3, used_at = $3 WHERE id = $1 AND ended_at IS NULL",
+        id.0,
+        token,
+        now
+    )?;
+    Ok(proved == 1)
+}
+
+/// The person has asked for this change of their sign-in password: it does not end this session.
+pub async fn asked_for(tx: &mut Tx<'_>, id: SessionId, change: ChangeId) -> Result<()> {
+    execute!(tx, "keep a session", "UPDATE session SET asked_for = $2 WHERE id = $1", id.0, change.0)?;
+    Ok(())
+}
+
+/// Ends a session. Gives whether it lived.
+pub async fn end(tx: &mut Tx<'_>, id: SessionId, now: DateTime<Utc>) -> Result<bool> {
+    let ended = execute!(
+        tx,
+        "end a session",
+        "UPDATE session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+        id.0,
+        now
+    )?;
+    Ok(ended == 1)
+}
+
+/// Ends every session of an identity but the one in which this change was asked for.
+pub async fn end_of(tx: &mut Tx<'_>, identity: IdentityId, kept: Option<ChangeId>, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "end the sessions of an identity",
+        "UPDATE session SET ended_at = $3
+         WHERE identity = $1 AND ended_at IS NULL AND (asked_for IS NULL OR asked_for <> $2)",
+        identity.0,
+        kept.map_or(Uuid::nil(), |change| change.0),
+        now
+    )?;
+    Ok(())
+}
+
+/// Ends every session.
+pub async fn end_all(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
+    execute!(tx, "end the sessions", "UPDATE session SET ended_at = $1 WHERE ended_at IS NULL", now)?;
+    Ok(())
+}
+
+/// Forgets the sessions that began before that: they have long been over.
+pub async fn forget(tx: &mut Tx<'_>, before: DateTime<Utc>) -> Result<()> {
+    execute!(tx, "forget dead sessions", "DELETE FROM session WHERE created_at < $1", before)?;
+    Ok(())
+}
+
+row! {
+    struct StandingRow {
+        id: Uuid,
+        identity: Uuid,
+        created_at: DateTime<Utc>,
+        used_at: DateTime<Utc>,
+        proved_at: DateTime<Utc>,
+        ended_at: Option<DateTime<Utc>>,
+        asked_for: Option<Uuid>,
+        enabled: bool,
+        levels: Json<BTreeSet<UserLevel>>,
+        display_name: String,
+        alias: String,
+    }
+}
+
+impl From<StandingRow> for Standing {
+    fn from(row: StandingRow) -> Self {
+        let session = Session {
+            id: SessionId(row.id),
+            identity: IdentityId(row.identity),
+            created_at: row.created_at,
+            used_at: row.used_at,
+            proved_at: row.proved_at,
+            ended_at: row.ended_at,
+            asked_for: row.asked_for.map(ChangeId),
+        };
+        Self { session, enabled: row.enabled, levels: row.levels.0, display_name: row.display_name, alias: row.alias }
+    }
+}
