@@ -2,6 +2,7 @@
 
 mod bare;
 mod confinement;
+mod people;
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write as _;
@@ -30,7 +31,8 @@ const CLIENT_ID: &str = "5f3c1b0e-7d42-4a0a-9a43-0c9a6f2c8e11";
 const CLIENT_SECRET: &str = "9d1f0c7ab35e4862a4c1e07f3b96d85217e4a90c6bd3f8512c7e06a4b9d8f3e1";
 const PASSWORD: &str = "a-Password-4-the-Package";
 
-/// Build the Debian package and run it on a bare Debian: install, set up, serve, change a password, remove, purge.
+/// Build the Debian package and run it on a bare Debian: install, set up, serve, enrol the first administrator, change a
+/// password, remove, purge.
 ///
 /// As root, since it unpacks a Debian of its own (into a temporary folder) and works in it. The unit is not started by systemd:
 /// its command line is run as its user, and what the server asks of the kernel is compared with what the unit allows.
@@ -62,13 +64,13 @@ pub(crate) fn run(paths: &Paths, stop: &Stop) -> Result<ExitCode> {
 
     let port = free_port()?;
     configure(&bare, port)?;
-    lockstep(&bare, &["init"])?;
+    let link = people::link(&lockstep(&bare, &["init", "--admin", people::ADMINISTRATOR])?)?;
     lockstep(&bare, &["apply", "/var/lib/lockstep/state.toml"])?;
     let words = lockstep(&bare, &["doctor"])?;
     said(&format!("init, apply and doctor as the user lockstep:\n{}", words.trim_end()));
 
     let trace = paths.tools.join("package/trace");
-    serve_and_change(&bare, port, &trace, &log, stop)?;
+    serve_and_change(&bare, port, &link, &trace, &log, stop)?;
     said(&format!(
         "the kernel was asked for nothing that the unit forbids: {}",
         confinement::compare(&bare.unit(), &trace)?
@@ -141,8 +143,8 @@ fn lockstep(bare: &Bare, arguments: &[&str]) -> Result<String> {
     bare.run("runuser", &[&["-u", "lockstep", "--", "lockstep"], arguments].concat())
 }
 
-/// Runs the unit's command line as its user, changes a password, and looks into the application's table.
-fn serve_and_change(bare: &Bare, port: u16, trace: &Path, log: &Path, stop: &Stop) -> Result<()> {
+/// Runs the unit's command line as its user, enrols the first administrator, changes a password, and looks into the application's table.
+fn serve_and_change(bare: &Bare, port: u16, link: &people::Link, trace: &Path, log: &Path, stop: &Stop) -> Result<()> {
     let line = confinement::value(&bare.unit(), "ExecStart")?;
     let _absent = fs::remove_file(trace);
     let mut server = Command::new("strace");
@@ -153,6 +155,11 @@ fn serve_and_change(bare: &Bare, port: u16, trace: &Path, log: &Path, stop: &Sto
     said(&format!("`{line}` as the user lockstep: ready on port {port}"));
     let words = lockstep(bare, &["doctor", "--json"])?;
     ensure!(words.contains("\"ok\":true"), "doctor beside the server: {words}");
+
+    people::enrol(port, link)?;
+    said(
+        "the first administrator set a password by the link of `lockstep init --admin`, once, and signed in on the pages",
+    );
 
     let mut client =
         bare.command("lockstep", &["change-password", "--user", "Abby.Smith", "--source", "Application", "--stdin"]);
