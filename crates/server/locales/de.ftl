@@ -127,7 +127,16 @@ rule-history =
         [one] ist nicht Ihr jetziges
         *[other] ist keines Ihrer letzten { $number }
     }
-broken = Das Passwort wurde nicht geändert. Nehmen Sie eines, für das gilt: es
+broken = Das Passwort wurde nicht geändert. Es hält unten nicht jede Regel ein.
+kept = eingehalten
+not-kept = nicht eingehalten
+rules-kept = Alle Regeln sind eingehalten.
+rules-broken =
+    { $number ->
+        [one] Eine Regel ist nicht eingehalten.
+        *[other] { $number } Regeln sind nicht eingehalten.
+    }
+show-password = Passwort zeigen
 too-long = Das Passwort wurde nicht geändert: Es ist länger als 245 Bytes, und so viel lässt sich keinem System schicken.
 cancel = Abbrechen
 

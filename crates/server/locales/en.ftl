@@ -127,7 +127,16 @@ rule-history =
         [one] is not the one that you have now
         *[other] is none of your last { $number }
     }
-broken = The password was not changed. It should be one that
+broken = The password was not changed. It does not keep every rule below.
+kept = kept
+not-kept = not kept
+rules-kept = All rules are kept.
+rules-broken =
+    { $number ->
+        [one] One rule is not kept.
+        *[other] { $number } rules are not kept.
+    }
+show-password = Show the password
 too-long = The password was not changed: it is longer than 245 bytes, and no system can be sent that much.
 cancel = Cancel
 

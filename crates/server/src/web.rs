@@ -91,12 +91,15 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/sign-out", post(sign_in::leave))
         .route("/passwords", get(passwords::list))
         .route("/passwords/{source}", get(passwords::show).post(passwords::submit))
+        .route("/passwords/{source}/check", post(passwords::check))
         .route("/passwords/changes/{id}", get(passwords::watch))
         // For people who have a code from an administrator.
         .route("/enrol", get(enrol::show).post(enrol::submit))
         // What the pages are made of.
         .route("/assets/lockstep.css", get(stylesheet))
-        .route("/assets/enrol.js", get(script))
+        .route("/assets/enrol.js", get(async || script(include_str!("../assets/enrol.js"))))
+        .route("/assets/password.js", get(async || script(include_str!("../assets/password.js"))))
+        .route("/assets/watch.js", get(async || script(include_str!("../assets/watch.js"))))
         .with_state(Web(Arc::new(shared)))
 }
 
@@ -123,6 +126,6 @@ async fn stylesheet() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../assets/lockstep.css"))
 }
 
-async fn script() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../assets/enrol.js"))
+fn script(text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], text)
 }

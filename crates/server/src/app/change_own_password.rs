@@ -55,19 +55,19 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
     read.await
 }
 
-/// Asks for the change. `account` names one of several; the only one where it is none.
+/// What a password breaks of the rules for it, as far as that can be told before it is sent: nobody compares it with older
+/// ones here. `account` names one of several; the only one where it is none.
 ///
 /// # Errors
-/// Those of [`set_password`](set_password::set_password).
-pub async fn change_own_password(
+/// [`Error::NotFound`] when the person has no such account.
+pub async fn broken_rules(
     app: &App,
     permit: &Permit,
     source: SourceId,
     account: Option<String>,
     password: &Password,
-) -> Result<Asked, Error> {
-    let (person, within) = (permit.person()?, app.clone());
-    let (named, candidate) = (account.clone(), password.clone());
+) -> Result<Vec<Violation>, Error> {
+    let (person, within, candidate) = (permit.person()?, app.clone(), password.clone());
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let configuration = within.configuration.read(tx).await?;
@@ -76,23 +76,44 @@ pub async fn change_own_password(
             let policy = configuration.policy_on(tx, &place, &identity).await?;
             let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
             let dictionary = configuration.dictionary(tx).await?;
-            let key = configuration.published_key(tx, padding_name(TransportPadding::Pkcs1v15)).await?;
-            let key = key.ok_or(Error::Lacking("a published transport key"))?;
             let accounts = account::list_of(tx, person).await?;
             let own = accounts.iter().find(|own| {
-                own.source == source && !own.vanished && named.as_ref().is_none_or(|named| own.native_id == *named)
+                own.source == source && !own.vanished && account.as_ref().is_none_or(|named| own.native_id == *named)
             });
             let own = own.ok_or(Error::NotFound("account of yours"))?;
             let empty = Default::default();
             let words = dictionary.as_deref().and_then(|words| words.as_ref().ok()).unwrap_or(&empty);
-            let broken = check(&policy, &candidate, &Context::of(&identity, own, words)).err();
-            Ok::<_, Error>((key.id, key.public_key.clone(), broken))
+            Ok(check(&policy, &candidate, &Context::of(&identity, own, words)).err().unwrap_or_default())
         })
     });
-    let (key, public_key, broken) = read.await?;
-    if let Some(broken) = broken {
+    read.await
+}
+
+/// Asks for the change.
+///
+/// # Errors
+/// Those of [`broken_rules`] and of [`set_password`](set_password::set_password).
+pub async fn change_own_password(
+    app: &App,
+    permit: &Permit,
+    source: SourceId,
+    account: Option<String>,
+    password: &Password,
+) -> Result<Asked, Error> {
+    let broken = broken_rules(app, permit, source, account.clone(), password).await?;
+    if !broken.is_empty() {
         return Ok(Asked::Broken(broken));
     }
+    let (person, within) = (permit.person()?, app.clone());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let configuration = within.configuration.read(tx).await?;
+            let key = configuration.published_key(tx, padding_name(TransportPadding::Pkcs1v15)).await?;
+            let key = key.ok_or(Error::Lacking("a published transport key"))?;
+            Ok::<_, Error>((key.id, key.public_key.clone()))
+        })
+    });
+    let (key, public_key) = read.await?;
     let Ok(ciphertext) = encrypt(&public_key, password) else { return Ok(Asked::TooLong) };
     let request = set_password::Request { identity: person, source: Some(source), account, key, ciphertext };
     Ok(Asked::Accepted(set_password(app, permit, request).await?.id))

@@ -105,9 +105,16 @@ pub(super) struct ChangePage<'a> {
     pub(super) chosen: &'a str,
     /// Whether the person has to show who they are.
     pub(super) asks_proof: bool,
-    pub(super) rules: Vec<String>,
-    /// Why the try before was in vain: a sentence, and what it lists.
-    pub(super) refused: &'a [String],
+    pub(super) rules: Vec<ShownRule>,
+    /// Why the try before was in vain.
+    pub(super) refused: Option<&'a str>,
+}
+
+/// A rule for the new password.
+pub(super) struct ShownRule {
+    pub(super) text: String,
+    /// Whether the try before broke it.
+    pub(super) is_broken: bool,
 }
 
 /// What became of a change.
@@ -155,7 +162,7 @@ pub(super) fn page(status: StatusCode, page: &impl Template, leave: &Leave<'_>) 
     let Ok(body) = page.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let scripts = if leave.script { " script-src 'self';" } else { "" };
+    let scripts = if leave.script { " script-src 'self'; connect-src 'self';" } else { "" };
     let policy = format!(
         "default-src 'none'; style-src 'self';{scripts} form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'",
         leave.form
@@ -234,8 +241,8 @@ mod tests {
                 accounts: &accounts,
                 chosen: NASTY,
                 asks_proof: true,
-                rules: nasty(),
-                refused: &refused,
+                rules: vec![ShownRule { text: NASTY.to_owned(), is_broken: true }],
+                refused: Some(NASTY),
             }
             .render(),
             OwnChangePage {

@@ -1,22 +1,27 @@
 //! `/passwords`: the Password Manager. A person sees their passwords, changes one, and watches where it arrives.
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use lockstep_core::change::TargetState;
 use lockstep_core::id::{ChangeId, SourceId};
 use lockstep_core::operation::Operation;
 use lockstep_core::password::Password;
+use lockstep_core::password_policy::rules::Violation;
+use serde::Serialize;
 
 use super::form::{self, FormCookie};
-use super::page::{Card, ChangePage, Leave, OwnChangePage, PasswordsPage, Section, ShownLine, page};
+use super::page::{
+    Card, ChangePage, Leave, OwnChangePage, PasswordsPage, Section, ShownLine, ShownRule, Visitor, page,
+};
 use super::session;
 use super::sign_in::{HOME, tried};
 use super::text::Language;
 use super::{Web, failed, rules};
 use crate::api::client_address::ClientAddress;
-use crate::app::change_own_password::{Asked, Changeable, change_own_password, changeable};
+use crate::app::change_own_password::{Asked, Changeable, broken_rules, change_own_password, changeable};
 use crate::app::own_change::{Line, OwnChange, own_change};
 use crate::app::own_passwords::{OwnPassword, Place, SharedBy, own_passwords};
 use crate::app::session::OpenSession;
@@ -43,7 +48,8 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, Path(source
         let (source, address) = named(&source)?;
         let Some(open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
         let changeable = changeable(&web.app, &session::permit(&open, Operation::SetPassword)?, source).await?;
-        Ok(Form { web: &web, headers: &headers, open: &open, changeable: &changeable }.again(StatusCode::OK, "", &[]))
+        let form = Form { web: &web, headers: &headers, open: &open, changeable: &changeable };
+        Ok(form.page(StatusCode::OK, "", None, &[]))
     };
     shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
 }
@@ -68,14 +74,15 @@ pub(super) async fn submit(
         let changeable = changeable(&web.app, &permit, source).await?;
         let text = web.languages.of(&headers);
         let chosen = fields.get("account");
-        let again = |open: &OpenSession, status, refused: &[String]| {
-            Form { web: &web, headers: &headers, open, changeable: &changeable }.again(status, chosen, refused)
+        let again = |open: &OpenSession, status, refused: &str, broken: &[Violation]| {
+            let form = Form { web: &web, headers: &headers, open, changeable: &changeable };
+            form.page(status, chosen, Some(&text.text(refused)), broken)
         };
 
         let mut renewed = None;
         if !open.session.is_fresh(web.app.clock.utc()) {
             if web.attempt(address).is_err() {
-                return Ok(again(&open, StatusCode::TOO_MANY_REQUESTS, &[text.text("too-many")]));
+                return Ok(again(&open, StatusCode::TOO_MANY_REQUESTS, "too-many", &[]));
             }
             let proof = async {
                 match tried(&web, &open.alias, fields.get("current")).await? {
@@ -86,7 +93,7 @@ pub(super) async fn submit(
             // What fails here is nobody's wrong password.
             let proof = proof.await.inspect_err(|_: &Error| web.forgive(address))?;
             let Some(token) = proof else {
-                return Ok(again(&open, StatusCode::BAD_REQUEST, &[text.text("wrong-password")]));
+                return Ok(again(&open, StatusCode::BAD_REQUEST, "wrong-password", &[]));
             };
             web.forgive(address);
             open.session.proved_at = web.app.clock.utc();
@@ -97,7 +104,7 @@ pub(super) async fn submit(
             None => response,
         };
 
-        let refuse = |id: &str| Ok(keep(again(&open, StatusCode::BAD_REQUEST, &[text.text(id)])));
+        let refuse = |id: &str| Ok(keep(again(&open, StatusCode::BAD_REQUEST, id, &[])));
         if fields.get("new_password") != fields.get("repeated") {
             return refuse("not-repeated");
         }
@@ -110,15 +117,56 @@ pub(super) async fn submit(
         Ok(match change_own_password(&web.app, &permit, source, account, &password).await? {
             Asked::Accepted(change) => keep(session::go_to(&format!("{HOME}/changes/{change}"))),
             Asked::TooLong => return refuse("too-long"),
-            Asked::Broken(broken) => {
-                let refused: Vec<String> = std::iter::once(text.text("broken"))
-                    .chain(broken.into_iter().map(|rule| rules::said(text, rule)))
-                    .collect();
-                keep(again(&open, StatusCode::BAD_REQUEST, &refused))
-            }
+            Asked::Broken(broken) => keep(again(&open, StatusCode::BAD_REQUEST, "broken", &broken)),
         })
     };
     done.await.unwrap_or_else(|error: Error| failed(&web, &headers, &error))
+}
+
+/// What a script is told while a new password is written: each rule, in the order of the page, and a sentence.
+#[derive(Serialize)]
+struct Checked {
+    /// Whether it is kept; none where that shows only later.
+    kept: Vec<Option<bool>>,
+    told: String,
+}
+
+/// Which rules a password keeps, before it is sent. It changes nothing, and says nothing that the form would not say.
+pub(super) async fn check(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    Path(source): Path<String>,
+    body: Bytes,
+) -> Response {
+    let checked = async {
+        let (source, address) = named(&source)?;
+        let Some(open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
+        let id = open.session.id.to_string();
+        let fields = match form::received(&web, &headers, &body, &session::about(&id, &[&address])) {
+            Ok(fields) => fields,
+            Err(refused) => return Ok(refused),
+        };
+        let permit = session::permit(&open, Operation::SetPassword)?;
+        let rules = changeable(&web.app, &permit, source).await?.rules;
+        let account = Some(fields.get("account").to_owned()).filter(|account| !account.is_empty());
+        let text = web.languages.of(&headers);
+        let Ok(password) = Password::try_from(fields.get("new_password")) else {
+            return Ok(
+                Json(Checked { kept: vec![None; rules.len()], told: text.text("not-a-password") }).into_response()
+            );
+        };
+        let broken = broken_rules(&web.app, &permit, source, account, &password).await?;
+        let kept = |rule: &Violation| match rule {
+            Violation::Reused { .. } => None,
+            rule => Some(!broken.contains(rule)),
+        };
+        let told = match broken.len() {
+            0 => text.text("rules-kept"),
+            count => text.counted("rules-broken", "number", count as i64),
+        };
+        Ok(Json(Checked { kept: rules.iter().map(kept).collect(), told }).into_response())
+    };
+    checked.await.unwrap_or_else(|error: Error| failed(&web, &headers, &error))
 }
 
 /// What becomes of a change.
@@ -132,7 +180,7 @@ pub(super) async fn watch(State(web): State<Web>, headers: HeaderMap, Path(id): 
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
         let shown = told(text, session::visitor(&web, &cookie, &open), &change);
-        Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave::default())))
+        Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave { form: "", script: shown.is_running })))
     };
     shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
 }
@@ -207,7 +255,7 @@ struct Form<'a> {
 }
 
 impl Form<'_> {
-    fn again(&self, status: StatusCode, chosen: &str, refused: &[String]) -> Response {
+    fn page(&self, status: StatusCode, chosen: &str, refused: Option<&str>, broken: &[Violation]) -> Response {
         let Changeable { password, rules } = self.changeable;
         let text = self.web.languages.of(self.headers);
         let cookie = FormCookie::of(self.headers);
@@ -225,14 +273,17 @@ impl Form<'_> {
             accounts: &password.accounts,
             chosen,
             asks_proof: !self.open.session.is_fresh(self.web.app.clock.utc()),
-            rules: rules.iter().map(|rule| rules::said(text, *rule)).collect(),
+            rules: rules
+                .iter()
+                .map(|rule| ShownRule { text: rules::said(text, *rule), is_broken: broken.contains(rule) })
+                .collect(),
             refused,
         };
-        cookie.keep(page(status, &shown, &Leave::default()))
+        cookie.keep(page(status, &shown, &Leave { form: "", script: true }))
     }
 }
 
-fn told<'a>(text: &'a Language, visitor: super::page::Visitor, change: &'a OwnChange) -> OwnChangePage<'a> {
+fn told<'a>(text: &'a Language, visitor: Visitor, change: &'a OwnChange) -> OwnChangePage<'a> {
     let has = |line: &Line| line.state == TargetState::Applied;
     let is_over = change.state.is_final();
     let is_everywhere = is_over && !change.lines.is_empty() && change.lines.iter().all(has);

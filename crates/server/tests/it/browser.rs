@@ -69,8 +69,8 @@ impl<'a> Browser<'a> {
 impl Page {
     /// The fields that the form for this address brings back without anybody's seeing them.
     pub(crate) fn hidden(&self, path: &str) -> Vec<(String, String)> {
-        let form =
-            self.text.split_once(&format!("action=\"{path}\">")).and_then(|(_, rest)| rest.split_once("</form>"));
+        let form = self.text.split_once(&format!("action=\"{path}\""));
+        let form = form.and_then(|(_, rest)| rest.split_once("</form>"));
         let inputs = form.map_or("", |(form, _)| form).split("<input type=\"hidden\" name=\"").skip(1);
         let pairs = inputs.filter_map(|rest| rest.split_once("\" value=\""));
         pairs.map(|(name, rest)| (plain(name), plain(rest.split('"').next().unwrap_or_default()))).collect()

@@ -4,6 +4,7 @@ use lockstep_core::application::Application;
 use lockstep_core::id::{ApplicationId, SourceId};
 use lockstep_store::application;
 use lockstep_vault::secret::draw_id;
+use serde_json::{Value, json};
 
 use super::{NEW, PASSWORD, start};
 use crate::browser::Browser;
@@ -66,7 +67,7 @@ async fn a_change_reaches_everything_that_shares_the_password_and_the_page_says_
     for (password, repeated, why) in [
         (NEW, "another", "not the same"),
         ("", "", "at least one character"),
-        ("1234567", "1234567", "should be one that"),
+        ("1234567", "1234567", "does not keep every rule"),
         (&*"long-".repeat(60), &*"long-".repeat(60), "longer than 245 bytes"),
     ] {
         let refused = browser.change(billing, &[("new_password", password), ("repeated", repeated)]).await;
@@ -95,6 +96,33 @@ async fn a_change_reaches_everything_that_shares_the_password_and_the_page_says_
     assert_eq!(other.visit(&watched).await.status, 404);
     assert_eq!(other.visit("/passwords/changes/2c918086749d78830174a1a40e121518").await.status, 404);
     assert_eq!(other.visit(&format!("/passwords/{}", harness.world.lone)).await.status, 404);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn which_rules_a_password_keeps_is_told_while_it_is_written() {
+    let harness = start().await;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    let path = format!("/passwords/{}", harness.world.billing);
+    let mut form = browser.visit(&path).await;
+    // The script sends the token of the form that it stands beside.
+    form.text = form.text.replace(&format!("action=\"{path}\""), &format!("action=\"{path}/check\""));
+    for (password, kept, told) in [
+        ("1234567", json!([false, false]), "2 rules are not kept."),
+        ("12345678", json!([true, false]), "One rule is not kept."),
+        (NEW, json!([true, true]), "All rules are kept."),
+        ("a\nb", json!([null, null]), "A password has at least one character"),
+    ] {
+        let answer = browser.submit(&form, &format!("{path}/check"), &[("new_password", password)]).await;
+        let said: Value = serde_json::from_str(&answer.text).expect("JSON");
+        assert_eq!(said["kept"], kept, "{password}");
+        let text = said["told"].as_str().expect("a sentence").replace(['\u{2068}', '\u{2069}'], "");
+        assert!(text.starts_with(told), "{text}");
+    }
+    browser.origin = vec![("origin", "https://evil.example.test".to_owned())];
+    assert_eq!(browser.submit(&form, &format!("{path}/check"), &[("new_password", NEW)]).await.status, 403);
+    assert!(harness.signs_in("billing.db", "abby", FIRST_PASSWORD).await, "nothing was changed");
     harness.stop().await;
 }
 

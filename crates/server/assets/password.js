@@ -1,0 +1,45 @@
+// While a new password is written: shows it if that is wanted, and says which rules it keeps. What counts is what the server
+// says when it is sent.
+"use strict";
+const form = document.getElementById("change");
+const fields = ["new_password", "repeated"].map((id) => document.getElementById(id));
+const rules = [...document.querySelectorAll("#rules li")];
+const told = document.getElementById("told");
+
+const show = document.getElementById("show");
+show.closest("label").hidden = false;
+show.addEventListener("change", () => {
+  for (const field of fields) field.type = show.checked ? "text" : "password";
+});
+// Password managers and browsers keep what was in a password field.
+form.addEventListener("submit", () => {
+  for (const field of fields) field.type = "password";
+});
+
+let asked = 0;
+let pause;
+fields[0].addEventListener("input", () => {
+  clearTimeout(pause);
+  pause = setTimeout(check, 300);
+});
+
+async function check() {
+  const question = ++asked;
+  if (fields[0].value === "") {
+    for (const rule of rules) rule.className = "";
+    told.textContent = "";
+    return;
+  }
+  const chosen = form.querySelector("input[name=account]:checked");
+  const body = new URLSearchParams({ form_token: form.elements.form_token.value, new_password: fields[0].value });
+  if (chosen) body.set("account", chosen.value);
+  try {
+    const answer = await fetch(form.dataset.check, { method: "POST", body, cache: "no-store", redirect: "error" });
+    if (!answer.ok || question !== asked) return;
+    const { kept, told: said } = await answer.json();
+    rules.forEach((rule, place) => (rule.className = kept[place] === null ? "" : kept[place] ? "kept" : "broken"));
+    told.textContent = said;
+  } catch {
+    // Not told this time; nothing depends on it.
+  }
+}
