@@ -2,7 +2,8 @@
 //!
 //! A password is what a person changes at once: that of a sync group, or of a source that is in none. It goes by the names of
 //! the applications that people see. A source in a group without one goes by its own name, so that nobody is surprised where
-//! a password changes too; alone, it is not shown.
+//! a password changes too; alone, it is not shown. Accounts that take no part in their group's password are not shown either:
+//! to change one alone would change the others.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +21,7 @@ use crate::auth::Permit;
 /// A password of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnPassword {
-    /// What it is named by where it is changed: one of the sources that have it.
+    /// What it is named by where it is changed: one of the sources that have it. So it reaches all the others.
     pub source: SourceId,
     /// What shares it.
     pub shared_by: SharedBy,
@@ -132,12 +133,19 @@ impl Owns {
         shared_by: SharedBy,
         names: &BTreeMap<SourceId, Vec<Place>>,
     ) -> Option<OwnPassword> {
-        let on =
-            |source: &Source| self.accounts.iter().filter(|account| account.source == source.id).collect::<Vec<_>>();
+        // What takes no part in a group's password is not what a person changes with it.
+        let is_group = matches!(shared_by, SharedBy::Group(_));
+        let own = |account: &&Account| account.password_sync || !is_group;
+        let on = |source: &Source| {
+            self.accounts.iter().filter(|account| account.source == source.id).filter(own).collect::<Vec<_>>()
+        };
         let held: Vec<(&Source, Vec<&Account>)> =
             sources.iter().map(|source| (*source, on(source))).filter(|(_, accounts)| !accounts.is_empty()).collect();
-        // The one that signs in here is there for everybody, and has one account.
-        let (source, accounts) = held.iter().min_by_key(|(source, _)| source.id != SourceId::IDENTITY_NOW)?;
+        // Only the named account of the named source gets the password, but each of every other member: so it is one with a
+        // single account, where there is one. That people sign in with here is.
+        let named =
+            |(source, accounts): &&(&Source, Vec<&Account>)| (source.id != SourceId::IDENTITY_NOW, accounts.len());
+        let (source, accounts) = held.iter().min_by_key(named)?;
         let mut places: Vec<Place> = held.iter().flat_map(|(source, _)| names[&source.id].clone()).collect();
         places.sort();
         let dates = held.iter().flat_map(|(_, accounts)| accounts).filter_map(|account| self.changed.get(&account.id));
@@ -254,6 +262,25 @@ mod tests {
             2,
             "no account on the wiki, and the hidden one is nobody's business: {passwords:?}"
         );
+
+        // Of what takes no part in the group, nothing is said; and a source with one account names it for one with two.
+        let privileged = |account: &Account| Account { password_sync: false, ..account.clone() };
+        let apart = Owns {
+            accounts: vec![
+                privileged(&owns.accounts[1]),
+                owns.accounts[2].clone(),
+                owns.accounts[3].clone(),
+                owns.accounts[4].clone(),
+            ],
+            sources: sources.to_vec(),
+            applications: owns.applications.clone(),
+            changed: HashMap::new(),
+        };
+        let wide = SyncGroup { sources: vec![hr.id, directory.id, mail.id], ..group.clone() };
+        let passwords = apart.passwords(std::slice::from_ref(&wide));
+        assert_eq!(passwords.len(), 1, "{passwords:?}");
+        assert_eq!((passwords[0].source, passwords[0].accounts.len()), (mail.id, 1));
+        assert_eq!(passwords[0].places, named(&["Calendar", "Payslips", "Time sheets", "Webmail"]));
 
         // In no group, signing in here is a password of its own.
         let alone = owns.passwords(&[]);

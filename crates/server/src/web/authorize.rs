@@ -55,7 +55,7 @@ pub(super) async fn submit(
     let asked = Fields::of(&body).query(&NAMES);
     let fields = match form::received(&web, &headers, &body, &about(&asked)) {
         Ok(fields) => fields,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(refused.told(&web, &headers)),
     };
     let authorisation = match authorise::check(&web.app, read(&asked)).await {
         Ok(authorisation) => authorisation,

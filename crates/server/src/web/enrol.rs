@@ -34,7 +34,7 @@ pub(super) async fn submit(
 ) -> Result<Response, Error> {
     let fields = match form::received(&web, &headers, &body, &ABOUT) {
         Ok(fields) => fields,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(refused.told(&web, &headers)),
     };
     let text = web.languages.of(&headers);
     let again = |status, why: &[String]| Ok(form(&web, &headers, status, why));

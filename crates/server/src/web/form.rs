@@ -65,17 +65,34 @@ pub(super) fn forget(mut response: Response) -> Response {
     response
 }
 
-/// The fields of a form, if it is one of our own pages' and about `about`, sent by whoever was shown it; otherwise what they
-/// are told.
-pub(super) fn received(web: &Web, headers: &HeaderMap, body: &Bytes, about: &[&str]) -> Result<Fields, Response> {
-    let refuse = |why| Err(message(web.languages.of(headers), StatusCode::FORBIDDEN, "cannot-continue", why));
+/// Why a form is not taken.
+pub(super) enum NotTaken {
+    /// It stands on somebody else's page, as far as the browser says.
+    FromElsewhere,
+    /// It was shown to nobody who has this cookie.
+    Old,
+}
+
+impl NotTaken {
+    /// What the person reads.
+    pub(super) fn told(self, web: &Web, headers: &HeaderMap) -> Response {
+        let why = match self {
+            Self::FromElsewhere => "not-from-here",
+            Self::Old => "form-is-old",
+        };
+        message(web.languages.of(headers), StatusCode::FORBIDDEN, "cannot-continue", why)
+    }
+}
+
+/// The fields of a form, if it is one of our own pages' and about `about`, sent by whoever was shown it.
+pub(super) fn received(web: &Web, headers: &HeaderMap, body: &Bytes, about: &[&str]) -> Result<Fields, NotTaken> {
     if !is_from_here(&web.app, headers) {
-        return refuse("not-from-here");
+        return Err(NotTaken::FromElsewhere);
     }
     let fields = Fields::of(body);
     match fields.is_shown_to(&web.app, headers, about) {
         true => Ok(fields),
-        false => refuse("form-is-old"),
+        false => Err(NotTaken::Old),
     }
 }
 

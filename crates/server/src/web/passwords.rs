@@ -68,7 +68,7 @@ pub(super) async fn submit(
         let id = open.session.id.to_string();
         let fields = match form::received(&web, &headers, &body, &session::about(&id, &[&own_address])) {
             Ok(fields) => fields,
-            Err(refused) => return Ok(refused),
+            Err(refused) => return Ok(refused.told(&web, &headers)),
         };
         let permit = session::permit(&open, Operation::SetPassword)?;
         let changeable = changeable(&web.app, &permit, source).await?;
@@ -144,7 +144,7 @@ pub(super) async fn check(
         let id = open.session.id.to_string();
         let fields = match form::received(&web, &headers, &body, &session::about(&id, &[&address])) {
             Ok(fields) => fields,
-            Err(refused) => return Ok(refused),
+            Err(refused) => return Ok(refused.told(&web, &headers)),
         };
         let permit = session::permit(&open, Operation::SetPassword)?;
         let rules = changeable(&web.app, &permit, source).await?.rules;

@@ -47,7 +47,7 @@ pub(super) async fn submit(
 ) -> Response {
     let fields = match form::received(&web, &headers, &body, &ABOUT) {
         Ok(fields) => fields,
-        Err(refused) => return refused,
+        Err(refused) => return refused.told(&web, &headers),
     };
     let (to, user_name) = (own(fields.get("to")), fields.get("user_name"));
     let again = |status, why| form(&web, &headers, status, to, user_name, Some(why));
@@ -86,7 +86,7 @@ pub(super) async fn leave(State(web): State<Web>, headers: HeaderMap, body: Byte
     let Some(open) = open else { return left() };
     let id = open.session.id.to_string();
     if let Err(refused) = form::received(&web, &headers, &body, &session::about(&id, &["sign-out"])) {
-        return refused;
+        return refused.told(&web, &headers);
     }
     match app::session::end(&web.app, &open.session).await {
         Ok(()) => left(),
