@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::id::{ChangeId, IdentityId, SessionId};
+use crate::id::{IdentityId, SessionId};
 
 /// For how long a session that nobody uses goes on.
 pub const IDLE: TimeDelta = TimeDelta::minutes(30);
@@ -35,8 +35,6 @@ pub struct Session {
     pub proved_at: DateTime<Utc>,
     /// When it was ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// The change of the sign-in password that the person asked for in it, and that leaves it alone: it ends the others.
-    pub asked_for: Option<ChangeId>,
 }
 
 impl Session {
@@ -74,7 +72,6 @@ mod tests {
             used_at: SIGNED_IN,
             proved_at: SIGNED_IN,
             ended_at: None,
-            asked_for: None,
         }
     }
 

@@ -14,7 +14,11 @@ show.addEventListener("change", () => {
 // Password managers and browsers keep what was in a password field.
 form.addEventListener("submit", () => {
   for (const field of fields) field.type = "password";
+  // Sent twice, it would be two changes.
+  setTimeout(() => (form.querySelector("button").disabled = true));
 });
+// A page that a browser brings back as it was left.
+window.addEventListener("pageshow", () => (form.querySelector("button").disabled = false));
 
 let asked = 0;
 let pause;

@@ -59,6 +59,7 @@ which-account = Welches Konto?
 choose-account = Das Passwort wurde nicht geändert. Wählen Sie das Konto, das es bekommen soll.
 your-password = Ihr Lockstep-Passwort
 your-password-about = Damit feststeht, dass Sie es sind.
+prove-first = Ihre Anmeldung liegt eine Weile zurück. Zeigen Sie zuerst, dass Sie es sind, und schreiben Sie dann das neue Passwort noch einmal.
 wrong-password = Das ist nicht Ihr Lockstep-Passwort. Warten Sie nach mehreren falschen Versuchen eine Viertelstunde.
 rules = Das neue Passwort
 rule-max-length =
@@ -124,8 +125,8 @@ rule-dictionary = enthält kein Wort, das Ihre Organisation ausgeschlossen hat
 rule-common = ist keines der häufigsten Passwörter, die zuerst geraten werden
 rule-history =
     { $number ->
-        [one] ist nicht Ihr jetziges
-        *[other] ist keines Ihrer letzten { $number }
+        [one] ist kein älteres von Ihnen
+        *[other] ist keines Ihrer letzten { $number }, außer dem jetzigen
     }
 broken = Das Passwort wurde nicht geändert. Es hält unten nicht jede Regel ein.
 kept = eingehalten
@@ -141,7 +142,7 @@ too-long = Das Passwort wurde nicht geändert: Es ist länger als 245 Bytes, und
 cancel = Abbrechen
 
 change-running = Ihr Passwort wird geändert
-change-running-about = Sie können diese Seite verlassen. Die Änderung geht weiter, und jedes System wird so lange versucht, bis es das neue Passwort hat.
+change-running-about = Sie können diese Seite verlassen. Die Änderung geht weiter, und ein System, das nicht zu erreichen ist, wird noch einmal versucht.
 change-done = Ihr Passwort ist geändert
 change-refused = Ihr Passwort wurde nicht geändert
 change-partly = Ihr Passwort ist nicht überall geändert

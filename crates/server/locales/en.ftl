@@ -59,6 +59,7 @@ which-account = Which account?
 choose-account = The password was not changed. Choose the account that is to have it.
 your-password = Your Lockstep password
 your-password-about = To show that it is you.
+prove-first = It has been a while since you signed in. Show first that it is you, then write the new password once more.
 wrong-password = That is not your Lockstep password. After several wrong tries, wait a quarter of an hour.
 rules = The new password
 rule-max-length =
@@ -124,8 +125,8 @@ rule-dictionary = does not contain a word that your organisation has excluded
 rule-common = is none of the commonest passwords, which are guessed first
 rule-history =
     { $number ->
-        [one] is not the one that you have now
-        *[other] is none of your last { $number }
+        [one] is no older password of yours
+        *[other] is none of your last { $number }, the one that you have now aside
     }
 broken = The password was not changed. It does not keep every rule below.
 kept = kept
@@ -141,7 +142,7 @@ too-long = The password was not changed: it is longer than 245 bytes, and no sys
 cancel = Cancel
 
 change-running = Your password is being changed
-change-running-about = You may leave this page. The change goes on, and each system is tried again until it has the new password.
+change-running-about = You may leave this page. The change goes on, and a system that cannot be reached is tried again.
 change-done = Your password is changed
 change-refused = Your password was not changed
 change-partly = Your password is not changed everywhere

@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -33,6 +33,9 @@ const TRIES: u32 = 20;
 
 /// The same for this machine, which a reverse proxy is on: all people come from there.
 const TRIES_HERE: u32 = 600;
+
+/// The most bytes of a form: its texts are short.
+const LARGEST_FORM: usize = 64 * 1024;
 
 /// What the pages share.
 #[derive(Clone)]
@@ -100,6 +103,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/assets/enrol.js", get(async || script(include_str!("../assets/enrol.js"))))
         .route("/assets/password.js", get(async || script(include_str!("../assets/password.js"))))
         .route("/assets/watch.js", get(async || script(include_str!("../assets/watch.js"))))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .with_state(Web(Arc::new(shared)))
 }
 

@@ -35,8 +35,8 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session, token: &[u8]) -> Result<
     execute!(
         tx,
         "store a session",
-        "INSERT INTO session (id, token, identity, created_at, used_at, proved_at, ended_at, asked_for)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO session (id, token, identity, created_at, used_at, proved_at, ended_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         session.id.0,
         token,
         session.identity.0,
@@ -44,7 +44,6 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session, token: &[u8]) -> Result<
         session.used_at,
         session.proved_at,
         session.ended_at,
-        session.asked_for.map(|change| change.0),
     )?;
     Ok(())
 }
@@ -56,7 +55,7 @@ pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>>
         fetch_optional as StandingRow,
         "find a session",
         "SELECT session.id, session.identity, session.created_at, session.used_at, session.proved_at, session.ended_at,
-             session.asked_for, identity.enabled, identity.levels, identity.display_name, identity.alias
+             identity.enabled, identity.levels, identity.display_name, identity.alias
          FROM session JOIN identity ON identity.id = session.identity WHERE session.token = $1",
         token
     )?;
@@ -88,10 +87,32 @@ pub async fn proved(tx: &mut Tx<'_>, id: SessionId, token: &[u8], now: DateTime<
     Ok(proved == 1)
 }
 
-/// The person has asked for this change of their sign-in password: it does not end this session.
-pub async fn asked_for(tx: &mut Tx<'_>, id: SessionId, change: ChangeId) -> Result<()> {
-    execute!(tx, "keep a session", "UPDATE session SET asked_for = $2 WHERE id = $1", id.0, change.0)?;
-    Ok(())
+/// The person asks for a change: it names the session, which goes on under another token. Gives whether the session still
+/// lived; if not, the change must not be accepted.
+pub async fn asks_for(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    token: &[u8],
+    change: ChangeId,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let renewed = execute!(
+        tx,
+        "renew a session",
+        "UPDATE session SET token = $2, used_at = $3 WHERE id = $1 AND ended_at IS NULL",
+        id.0,
+        token,
+        now
+    )?;
+    execute!(
+        tx,
+        "say in which session a change was asked for",
+        "UPDATE change SET session = $3 WHERE bucket = $1 AND id = $2",
+        change.bucket().number(),
+        change.0,
+        id.0
+    )?;
+    Ok(renewed == 1)
 }
 
 /// Ends a session. Gives whether it lived.
@@ -108,16 +129,31 @@ pub async fn end(tx: &mut Tx<'_>, id: SessionId, now: DateTime<Utc>) -> Result<b
 
 /// Ends every session of an identity but the one in which this change was asked for.
 pub async fn end_of(tx: &mut Tx<'_>, identity: IdentityId, kept: Option<ChangeId>, now: DateTime<Utc>) -> Result<()> {
+    let kept = match kept {
+        Some(change) => session_of(tx, change).await?,
+        None => None,
+    };
     execute!(
         tx,
         "end the sessions of an identity",
-        "UPDATE session SET ended_at = $3
-         WHERE identity = $1 AND ended_at IS NULL AND (asked_for IS NULL OR asked_for <> $2)",
+        "UPDATE session SET ended_at = $3 WHERE identity = $1 AND ended_at IS NULL AND id <> $2",
         identity.0,
-        kept.map_or(Uuid::nil(), |change| change.0),
+        kept.unwrap_or(Uuid::nil()),
         now
     )?;
     Ok(())
+}
+
+async fn session_of(tx: &mut Tx<'_>, change: ChangeId) -> Result<Option<Uuid>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (Option<Uuid>,),
+        "find the session of a change",
+        "SELECT session FROM change WHERE bucket = $1 AND id = $2",
+        change.bucket().number(),
+        change.0
+    )?;
+    Ok(row.and_then(|(session,)| session))
 }
 
 /// Ends every session.
@@ -140,7 +176,6 @@ row! {
         used_at: DateTime<Utc>,
         proved_at: DateTime<Utc>,
         ended_at: Option<DateTime<Utc>>,
-        asked_for: Option<Uuid>,
         enabled: bool,
         levels: Json<BTreeSet<UserLevel>>,
         display_name: String,
@@ -157,7 +192,6 @@ impl From<StandingRow> for Standing {
             used_at: row.used_at,
             proved_at: row.proved_at,
             ended_at: row.ended_at,
-            asked_for: row.asked_for.map(ChangeId),
         };
         Self { session, enabled: row.enabled, levels: row.levels.0, display_name: row.display_name, alias: row.alias }
     }

@@ -5,12 +5,13 @@ use lockstep_core::id::{ChangeId, SourceId};
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::rules::{Context, Violation, binding, check};
 use lockstep_store::{Tx, account, identity};
+use lockstep_vault::secret::{Secret, draw_token};
 use lockstep_vault::transport::{TransportPadding, encrypt};
 
 use super::own_passwords::{self, OwnPassword};
 use super::query_password_info::padding_name;
 use super::set_password::{self, set_password};
-use super::{App, Error};
+use super::{App, Error, session};
 use crate::auth::Permit;
 
 /// A password, and the rules for it.
@@ -23,10 +24,10 @@ pub struct Changeable {
 }
 
 /// What became of asking for a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Asked {
-    /// It will be carried out.
-    Accepted(ChangeId),
+    /// It will be carried out. The browser is to have this token from now on.
+    Accepted(ChangeId, Secret),
     /// It breaks these rules. Nothing was changed.
     Broken(Vec<Violation>),
     /// It is too long to be carried.
@@ -56,7 +57,7 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
 }
 
 /// What a password breaks of the rules for it, as far as that can be told before it is sent: nobody compares it with older
-/// ones here. `account` names one of several; the only one where it is none.
+/// ones here. `account` is what the account is called on its source.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the person has no such account.
@@ -64,10 +65,11 @@ pub async fn broken_rules(
     app: &App,
     permit: &Permit,
     source: SourceId,
-    account: Option<String>,
+    account: &str,
     password: &Password,
 ) -> Result<Vec<Violation>, Error> {
-    let (person, within, candidate) = (permit.person()?, app.clone(), password.clone());
+    let (person, within) = (permit.person()?, app.clone());
+    let (candidate, account) = (password.clone(), account.to_owned());
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let configuration = within.configuration.read(tx).await?;
@@ -77,9 +79,7 @@ pub async fn broken_rules(
             let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
             let dictionary = configuration.dictionary(tx).await?;
             let accounts = account::list_of(tx, person).await?;
-            let own = accounts.iter().find(|own| {
-                own.source == source && !own.vanished && account.as_ref().is_none_or(|named| own.native_id == *named)
-            });
+            let own = accounts.iter().find(|own| own.source == source && !own.vanished && own.native_id == account);
             let own = own.ok_or(Error::NotFound("account of yours"))?;
             let empty = Default::default();
             let words = dictionary.as_deref().and_then(|words| words.as_ref().ok()).unwrap_or(&empty);
@@ -97,10 +97,10 @@ pub async fn change_own_password(
     app: &App,
     permit: &Permit,
     source: SourceId,
-    account: Option<String>,
+    account: &str,
     password: &Password,
 ) -> Result<Asked, Error> {
-    let broken = broken_rules(app, permit, source, account.clone(), password).await?;
+    let broken = broken_rules(app, permit, source, account, password).await?;
     if !broken.is_empty() {
         return Ok(Asked::Broken(broken));
     }
@@ -115,6 +115,9 @@ pub async fn change_own_password(
     });
     let (key, public_key) = read.await?;
     let Ok(ciphertext) = encrypt(&public_key, password) else { return Ok(Asked::TooLong) };
-    let request = set_password::Request { identity: person, source: Some(source), account, key, ciphertext };
-    Ok(Asked::Accepted(set_password(app, permit, request).await?.id))
+    let token = draw_token();
+    let renewed = Some(session::digest(app, token.expose()));
+    let account = Some(account.to_owned());
+    let request = set_password::Request { identity: person, source: Some(source), account, key, ciphertext, renewed };
+    Ok(Asked::Accepted(set_password(app, permit, request).await?.id, token))
 }

@@ -7,8 +7,7 @@ use lockstep_core::audit::{Action, Actor};
 use lockstep_core::id::SessionId;
 use lockstep_core::scope::UserLevel;
 use lockstep_core::session::Session;
-use lockstep_store::session;
-use lockstep_store::{Tx, audit};
+use lockstep_store::{Tx, audit, identity, session};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 
@@ -39,12 +38,13 @@ pub async fn begin(app: &App, signed_in: SignedIn) -> Result<Option<Secret>, Err
         used_at: now,
         proved_at: now,
         ended_at: None,
-        asked_for: None,
     };
     let signed_in = Arc::new(signed_in);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let stands = sign_in::confirm(tx, &signed_in, now).await?;
+            // Somebody may have disabled the person since the password was looked at.
+            let enabled = identity::is_enabled(tx, session.identity).await? == Some(true);
+            let stands = enabled && sign_in::confirm(tx, &signed_in, now).await?;
             if stands {
                 session::insert(tx, &session, &hash).await?;
             }
@@ -54,19 +54,30 @@ pub async fn begin(app: &App, signed_in: SignedIn) -> Result<Option<Secret>, Err
     Ok(written.await?.then_some(token))
 }
 
-/// The session of a token, as the database has it at this moment; none where it does not go on.
+/// The session of a token, as the database has it at this moment; none where it does not go on. That it is used is written
+/// down.
 pub async fn find(app: &App, token: &str) -> Result<Option<OpenSession>, Error> {
-    let (now, hash) = (app.clock.utc(), digest(app, token));
-    let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { session::standing(tx, &hash).await }));
-    let found = read.await.map_err(Error::Store)?;
-    let Some(found) = found.filter(|found| found.enabled && found.session.lives(now)) else { return Ok(None) };
-    let session = found.session;
-    if session.is_noted(now) {
-        let id = session.id;
+    let Some(open) = look(app, token).await? else { return Ok(None) };
+    let (now, id) = (app.clock.utc(), open.session.id);
+    if open.session.is_noted(now) {
         let note = app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { session::used(tx, id, now).await }));
         note.await.map_err(Error::Store)?;
     }
-    Ok(Some(OpenSession { session, levels: found.levels, display_name: found.display_name, alias: found.alias }))
+    Ok(Some(open))
+}
+
+/// The same for a page that asks by itself: nobody may be sitting before it.
+pub async fn look(app: &App, token: &str) -> Result<Option<OpenSession>, Error> {
+    let (now, hash) = (app.clock.utc(), digest(app, token));
+    let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { session::standing(tx, &hash).await }));
+    let found = read.await.map_err(Error::Store)?;
+    let found = found.filter(|found| found.enabled && found.session.lives(now));
+    Ok(found.map(|found| OpenSession {
+        session: found.session,
+        levels: found.levels,
+        display_name: found.display_name,
+        alias: found.alias,
+    }))
 }
 
 /// The person has shown once more who they are. Gives the token that the browser is to have from now on; none where the session
@@ -102,6 +113,7 @@ pub async fn end(app: &App, session: &Session) -> Result<(), Error> {
     written.await.map_err(Error::Store)
 }
 
-fn digest(app: &App, token: &str) -> [u8; 32] {
+/// What is kept of a token.
+pub(super) fn digest(app: &App, token: &str) -> [u8; 32] {
     app.vault.keyed_hash(HashPurpose::Session, token.as_bytes())
 }

@@ -34,6 +34,9 @@ pub struct Request {
     pub key: TransportKeyId,
     /// The encrypted password.
     pub ciphertext: Vec<u8>,
+    /// What the browser is known by from then on, where it is asked for in a session: the hash of a new token. Whoever has the
+    /// one of before has none.
+    pub renewed: Option<[u8; 32]>,
 }
 
 /// A change that is durable.
@@ -55,8 +58,8 @@ struct Sent {
     source: SourceId,
     account_sent: String,
     ciphertext: Vec<u8>,
-    /// The session that it is asked for in; it goes on when the sign-in password is another one.
-    session: Option<SessionId>,
+    /// The session that it is asked for in, and the hash of its new token.
+    session: Option<(SessionId, [u8; 32])>,
 }
 
 /// Accepts a change, or finds the one that the same request became before.
@@ -75,7 +78,7 @@ pub async fn set_password(app: &App, permit: &Permit, request: Request) -> Resul
         source: request.source.unwrap_or(SourceId::IDENTITY_NOW),
         account_sent: request.account.unwrap_or_default(),
         ciphertext: request.ciphertext,
-        session: permit.caller().session(),
+        session: permit.caller().session().zip(request.renewed),
     });
     failpoint!(app, AcceptBeforeCommit);
     let within = app.clone();
@@ -230,8 +233,10 @@ async fn accept(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<Accepted, Not
     };
     let payload = Payload { new: app.vault.seal(&binding, &sent.ciphertext), current: None };
     change::insert(tx, &change, &sent.caller, &sent.account_sent, &payload).await?;
-    if let Some(session) = sent.session {
-        session::asked_for(tx, session, change.id).await?;
+    if let Some((session, token)) = sent.session
+        && !session::asks_for(tx, session, &token, change.id, change.created_at).await?
+    {
+        return Err(Error::Forbidden("the session has ended".to_owned()).into());
     }
     let event = requested(&change, sent.actor);
     audit::append(tx, draw_id_at(event.at), &event).await?;

@@ -133,7 +133,7 @@ pub(super) struct OwnChangePage<'a> {
     pub(super) is_over: bool,
     /// Whether every system has the new password.
     pub(super) is_everywhere: bool,
-    /// Whether some have it and some have not, for good.
+    /// Whether some have it, and some have the old one, for good.
     pub(super) is_partly: bool,
     /// Whether any may have it.
     pub(super) is_anywhere: bool,
@@ -144,6 +144,8 @@ pub(super) struct ShownLine {
     /// How it looks.
     pub(super) kind: &'static str,
     pub(super) places: Vec<String>,
+    /// What the account is called, where there are several.
+    pub(super) account: Option<String>,
     pub(super) state: String,
     pub(super) is_unsure: bool,
 }
@@ -214,7 +216,13 @@ mod tests {
         };
         let section =
             Section { id: "groups", title: NASTY.to_owned(), about: Some(NASTY.to_owned()), cards: vec![card] };
-        let line = ShownLine { kind: "done", places: nasty(), state: NASTY.to_owned(), is_unsure: true };
+        let line = ShownLine {
+            kind: "done",
+            places: nasty(),
+            account: Some(NASTY.to_owned()),
+            state: NASTY.to_owned(),
+            is_unsure: true,
+        };
         let pages = [
             AuthorizePage {
                 text,

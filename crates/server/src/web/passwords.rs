@@ -23,7 +23,7 @@ use super::{Web, failed, rules};
 use crate::api::client_address::ClientAddress;
 use crate::app::change_own_password::{Asked, Changeable, broken_rules, change_own_password, changeable};
 use crate::app::own_change::{Line, OwnChange, own_change};
-use crate::app::own_passwords::{OwnPassword, Place, SharedBy, own_passwords};
+use crate::app::own_passwords::{OwnAccount, OwnPassword, Place, SharedBy, own_passwords};
 use crate::app::session::OpenSession;
 use crate::app::{self, Error};
 
@@ -62,6 +62,8 @@ pub(super) async fn submit(
     Path(source): Path<String>,
     body: Bytes,
 ) -> Response {
+    // What the browser is to have from now on, whatever comes of the rest.
+    let mut renewed = None;
     let done = async {
         let (source, own_address) = named(&source)?;
         let Some(mut open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(&own_address)) };
@@ -79,8 +81,11 @@ pub(super) async fn submit(
             form.page(status, chosen, Some(&text.text(refused)), broken)
         };
 
-        let mut renewed = None;
         if !open.session.is_fresh(web.app.clock.utc()) {
+            // Whoever was shown the form a moment earlier was not asked for it: that is no try.
+            if fields.get("current").is_empty() {
+                return Ok(again(&open, StatusCode::BAD_REQUEST, "prove-first", &[]));
+            }
             if web.attempt(address).is_err() {
                 return Ok(again(&open, StatusCode::TOO_MANY_REQUESTS, "too-many", &[]));
             }
@@ -99,28 +104,36 @@ pub(super) async fn submit(
             open.session.proved_at = web.app.clock.utc();
             renewed = Some(token);
         }
-        let keep = |response| match &renewed {
-            Some(token) => session::keep(response, token),
-            None => response,
-        };
 
-        let refuse = |id: &str| Ok(keep(again(&open, StatusCode::BAD_REQUEST, id, &[])));
+        let refuse = |id: &str| Ok(again(&open, StatusCode::BAD_REQUEST, id, &[]));
         if fields.get("new_password") != fields.get("repeated") {
             return refuse("not-repeated");
         }
         let Ok(password) = Password::try_from(fields.get("new_password")) else { return refuse("not-a-password") };
-        let accounts = &changeable.password.accounts;
-        if accounts.len() > 1 && !accounts.iter().any(|account| account.native_id == chosen) {
-            return refuse("choose-account");
-        }
-        let account = (accounts.len() > 1).then(|| chosen.to_owned());
+        let Some(account) = account_of(&changeable.password, chosen) else { return refuse("choose-account") };
         Ok(match change_own_password(&web.app, &permit, source, account, &password).await? {
-            Asked::Accepted(change) => keep(session::go_to(&format!("{HOME}/changes/{change}"))),
+            Asked::Accepted(change, token) => {
+                renewed = Some(token);
+                session::go_to(&format!("{HOME}/changes/{change}"))
+            }
             Asked::TooLong => return refuse("too-long"),
-            Asked::Broken(broken) => keep(again(&open, StatusCode::BAD_REQUEST, "broken", &broken)),
+            Asked::Broken(broken) => again(&open, StatusCode::BAD_REQUEST, "broken", &broken),
         })
     };
-    done.await.unwrap_or_else(|error: Error| failed(&web, &headers, &error))
+    let response = done.await.unwrap_or_else(|error: Error| failed(&web, &headers, &error));
+    match renewed {
+        Some(token) => session::keep(response, &token),
+        None => response,
+    }
+}
+
+/// The account that is meant: of several the chosen one.
+fn account_of<'a>(password: &'a OwnPassword, chosen: &str) -> Option<&'a str> {
+    let of = |account: &'a OwnAccount| account.native_id.as_str();
+    match password.accounts.as_slice() {
+        [only] => Some(of(only)),
+        several => several.iter().map(of).find(|account| *account == chosen),
+    }
 }
 
 /// What a script is told while a new password is written: each rule, in the order of the page, and a sentence.
@@ -147,9 +160,12 @@ pub(super) async fn check(
             Err(refused) => return Ok(refused.told(&web, &headers)),
         };
         let permit = session::permit(&open, Operation::SetPassword)?;
-        let rules = changeable(&web.app, &permit, source).await?.rules;
-        let account = Some(fields.get("account").to_owned()).filter(|account| !account.is_empty());
+        let Changeable { password: own, rules } = changeable(&web.app, &permit, source).await?;
         let text = web.languages.of(&headers);
+        let Some(account) = account_of(&own, fields.get("account")) else {
+            let told = text.text("which-account");
+            return Ok(Json(Checked { kept: vec![None; rules.len()], told }).into_response());
+        };
         let Ok(password) = Password::try_from(fields.get("new_password")) else {
             return Ok(
                 Json(Checked { kept: vec![None; rules.len()], told: text.text("not-a-password") }).into_response()
@@ -174,7 +190,8 @@ pub(super) async fn watch(State(web): State<Web>, headers: HeaderMap, Path(id): 
     let shown = async {
         let id: ChangeId = id.parse().map_err(|_| Error::NotFound("password change"))?;
         let address = format!("{HOME}/changes/{id}");
-        let Some(open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
+        // The page asks again and again by itself.
+        let Some(open) = session::look(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
         let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;
         let change = own_change(&web.app, &permit, id).await?;
         let text = web.languages.of(&headers);
@@ -294,7 +311,11 @@ fn told<'a>(text: &'a Language, visitor: Visitor, change: &'a OwnChange) -> OwnC
         () if is_anywhere => "change-partly",
         () => "change-refused",
     };
+    let is_lagging = |line: &Line| !has(line) && line.state != TargetState::Superseded;
     let line = |line: &Line| ShownLine {
+        // Told where the places do not tell two of them apart.
+        account: (change.lines.iter().filter(|other| other.places == line.places).count() > 1)
+            .then(|| line.account.clone()),
         kind: match line.state {
             TargetState::Applied => "done",
             state if state.is_final() => "failed",
@@ -314,7 +335,7 @@ fn told<'a>(text: &'a Language, visitor: Visitor, change: &'a OwnChange) -> OwnC
         is_running: !is_over,
         is_over,
         is_everywhere,
-        is_partly: is_over && is_anywhere && !is_everywhere,
+        is_partly: is_over && is_anywhere && change.lines.iter().any(is_lagging),
         is_anywhere,
     }
 }

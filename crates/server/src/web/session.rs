@@ -23,6 +23,14 @@ pub(super) async fn find(web: &Web, headers: &HeaderMap) -> Result<Option<OpenSe
     }
 }
 
+/// The same for a page that asks by itself: that it is used is not written down.
+pub(super) async fn look(web: &Web, headers: &HeaderMap) -> Result<Option<OpenSession>, Error> {
+    match form::cookie(headers, COOKIE) {
+        Some(token) => session::look(&web.app, &token).await,
+        None => Ok(None),
+    }
+}
+
 /// Gives the browser the token. It keeps it until it is closed, at the longest; the session may end earlier.
 pub(super) fn keep(mut response: Response, token: &Secret) -> Response {
     let cookie = format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax", token.expose());

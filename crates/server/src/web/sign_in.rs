@@ -8,7 +8,7 @@ use lockstep_core::password::Password;
 use serde::Deserialize;
 
 use super::Web;
-use super::form::{self, FormCookie};
+use super::form::{self, FormCookie, NotTaken};
 use super::page::{Leave, SignInPage, message, page};
 use super::session;
 use crate::api::client_address::ClientAddress;
@@ -77,6 +77,10 @@ pub(super) async fn submit(
 
 /// The person leaves.
 pub(super) async fn leave(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
+    // Somebody else's page sends no cookie of ours along, and must not have it taken away either.
+    if !form::is_from_here(&web.app, &headers) {
+        return NotTaken::FromElsewhere.told(&web, &headers);
+    }
     let open = match session::find(&web, &headers).await {
         Ok(open) => open,
         Err(error) => return failed(&web, &headers, &error),

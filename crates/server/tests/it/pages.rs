@@ -3,7 +3,10 @@
 mod change;
 mod session;
 
-use lockstep_core::id::SourceId;
+use lockstep_core::application::Application;
+use lockstep_core::id::{ApplicationId, SourceId};
+use lockstep_store::application;
+use lockstep_vault::secret::draw_id;
 
 use crate::browser::{Browser, Page};
 use crate::harness::Harness;
@@ -19,6 +22,24 @@ async fn start() -> Harness {
         set_password(&harness, identity, PASSWORD, false).await;
     }
     harness
+}
+
+/// An application that people see.
+async fn application(harness: &Harness, name: &str, source: SourceId) {
+    let application = Application {
+        id: ApplicationId(draw_id()),
+        name: name.to_owned(),
+        description: String::new(),
+        source,
+        use_for_password_management: true,
+    };
+    let now = harness.app.clock.utc();
+    harness
+        .write(move |tx| {
+            let application = application.clone();
+            Box::pin(async move { application::put(tx, &application, now).await })
+        })
+        .await;
 }
 
 impl Browser<'_> {

@@ -10,12 +10,12 @@ use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::token_family::TokenFamily;
 use lockstep_store::{
-    Error, Tx, authorization_code, client, configuration, enrolment, identity, personal_access_token, refresh_token,
-    revoked_token, session, sign_in_password, signing_key, token_family,
+    Error, Tx, authorization_code, change, client, configuration, enrolment, identity, personal_access_token,
+    refresh_token, revoked_token, session, sign_in_password, signing_key, token_family,
 };
 
 use crate::harness::{Database, on_both_engines};
-use crate::sample::{at, identity as sample_identity, identity_id, uuid};
+use crate::sample::{at, change as sample_change, identity as sample_identity, identity_id, payload, uuid};
 
 const CLIENT: ClientId = ClientId(uuid::Uuid::from_u128(0xc1));
 
@@ -51,7 +51,6 @@ fn session_of(n: u128, whose: u128) -> Session {
         used_at: at(1),
         proved_at: at(1),
         ended_at: None,
-        asked_for: None,
     }
 }
 
@@ -180,24 +179,36 @@ on_both_engines! {
 
     async fn another_password_ends_every_session_but_the_one_that_asked_for_it(database) {
         populate(&database).await;
-        let change = ChangeId(uuid(70));
-        database.write(move |tx| Box::pin(async move {
-            for (n, person) in [(1, 1), (2, 1), (3, 1), (4, 2)] {
-                session::insert(tx, &session_of(n, person), &[n as u8; 32]).await?;
-            }
-            session::asked_for(tx, SessionId(uuid(2)), change).await?;
-            session::asked_for(tx, SessionId(uuid(3)), ChangeId(uuid(71))).await
-        })).await;
+        let row = sample_change(identity_id(1), 1);
+        let id = row.id;
+        database.write(move |tx| {
+            let row = row.clone();
+            Box::pin(async move {
+                for (n, person) in [(1, 1), (2, 1), (3, 1), (4, 2)] {
+                    session::insert(tx, &session_of(n, person), &[n as u8; 32]).await?;
+                }
+                change::insert(tx, &row, "identity:1", "", &payload()).await?;
+                // It asks for others too: they keep nothing.
+                assert!(session::asks_for(tx, SessionId(uuid(3)), &[3; 32], ChangeId::of(row.identity, uuid(71)), at(2)).await?);
+                assert!(session::asks_for(tx, SessionId(uuid(2)), &[22; 32], row.id, at(2)).await?);
+                Ok(())
+            })
+        }).await;
         let living = async || {
             let mut living = Vec::new();
-            for n in 1..=4_u8 {
-                let standing = database.read(move |tx| Box::pin(async move { session::standing(tx, &[n; 32]).await })).await;
+            for n in [1, 2, 22, 3, 4_u8] {
+                let standing =
+                    database.read(move |tx| Box::pin(async move { session::standing(tx, &[n; 32]).await })).await;
                 living.extend(standing.filter(|standing| standing.session.ended_at.is_none()).map(|_| n));
             }
             living
         };
-        database.write(move |tx| Box::pin(identity::end_tokens(tx, identity_id(1), Some(change), at(9)))).await;
-        assert_eq!(living().await, [2, 4]);
+        assert_eq!(living().await, [1, 22, 3, 4], "it has another token");
+        database.write(move |tx| Box::pin(identity::end_tokens(tx, identity_id(1), Some(id), at(9)))).await;
+        assert_eq!(living().await, [22, 4]);
+        let (ended, other) = (SessionId(uuid(1)), ChangeId::of(identity_id(1), uuid(72)));
+        let asks = database.write(move |tx| Box::pin(async move { session::asks_for(tx, ended, &[9; 32], other, at(9)).await }));
+        assert!(!asks.await, "what has ended asks for nothing");
         database.write(|tx| Box::pin(identity::end_tokens(tx, identity_id(1), None, at(10)))).await;
         assert_eq!(living().await, [4], "whom somebody disabled is signed out everywhere");
         database.write(|tx| Box::pin(identity::end_all_tokens(tx, at(11)))).await;

@@ -1,31 +1,11 @@
 //! Seeing one's passwords, changing one, and watching where it arrives.
 
-use lockstep_core::application::Application;
-use lockstep_core::id::{ApplicationId, SourceId};
-use lockstep_store::application;
-use lockstep_vault::secret::draw_id;
+use lockstep_store::account;
 use serde_json::{Value, json};
 
-use super::{NEW, PASSWORD, start};
+use super::{NEW, PASSWORD, application, start};
 use crate::browser::Browser;
-use crate::harness::{FIRST_PASSWORD, Harness};
-
-async fn application(harness: &Harness, name: &str, source: SourceId) {
-    let application = Application {
-        id: ApplicationId(draw_id()),
-        name: name.to_owned(),
-        description: String::new(),
-        source,
-        use_for_password_management: true,
-    };
-    let now = harness.app.clock.utc();
-    harness
-        .write(move |tx| {
-            let application = application.clone();
-            Box::pin(async move { application::put(tx, &application, now).await })
-        })
-        .await;
-}
+use crate::harness::FIRST_PASSWORD;
 
 #[tokio::test]
 async fn a_person_sees_what_shares_a_password_and_nothing_of_others() {
@@ -154,6 +134,39 @@ async fn of_several_accounts_one_is_chosen() {
 }
 
 #[tokio::test]
+async fn an_account_that_takes_no_part_in_its_group_is_left_alone() {
+    let harness = start().await;
+    let (billing, abby, now) = (harness.world.billing, harness.world.abby, harness.app.clock.utc());
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let all = account::list_of(tx, abby).await?;
+                let own = all.into_iter().find(|own| own.source == billing).expect("there");
+                let mut privileged = own;
+                privileged.id = lockstep_core::id::AccountId(lockstep_vault::secret::draw_id());
+                (privileged.native_id, privileged.stable_id) = ("adm-abby".to_owned(), "adm-abby".to_owned());
+                privileged.password_sync = false;
+                account::put(tx, &privileged, "adm-abby", now).await
+            })
+        })
+        .await;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    // Payroll has one account, so it names the group; the other way round the one that takes part is named.
+    browser.visit(&format!("/passwords/{billing}")).await;
+    let page = browser.visit("/passwords").await.text;
+    let link = page.split("href=\"/passwords/").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
+    let source = link.parse().expect("a source");
+    assert_eq!(browser.visit(&format!("/passwords/{source}")).await.text.matches("type=\"radio\"").count(), 0);
+    browser.change(source, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    harness.settled().await;
+    for file in ["billing.db", "payroll.db"] {
+        assert!(harness.signs_in(file, "abby", NEW).await, "{file}");
+    }
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn who_signed_in_long_ago_shows_once_more_who_they_are() {
     let harness = start().await;
     let mut browser = Browser::new(&harness);
@@ -163,10 +176,11 @@ async fn who_signed_in_long_ago_shows_once_more_who_they_are() {
     let before = browser.cookies.clone();
     let form = browser.visit(&format!("/passwords/{billing}")).await.text;
     assert!(form.contains("name=\"current\""), "{form}");
-    for current in ["", "wrong", NEW] {
+    let wrong = "not your Lockstep password";
+    for (current, said) in [("", "Show first that it is you"), ("wrong", wrong), (NEW, wrong)] {
         let refused = browser.change(billing, &[("current", current), ("new_password", NEW), ("repeated", NEW)]).await;
         assert_eq!(refused.status, 400, "{current:?}");
-        assert!(refused.text.contains("not your Lockstep password"), "{}", refused.text);
+        assert!(refused.text.contains(said), "{}", refused.text);
         assert_eq!(browser.cookies, before);
     }
     // The proof was right and the password was not: it is not asked for twice, and the session has another token.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use lockstep::app::session;
 use lockstep_store::identity;
 
-use super::{NEW, PASSWORD, start};
+use super::{NEW, PASSWORD, application, start};
 use crate::browser::Browser;
 
 const SESSION: &str = "__Host-lockstep-session";
@@ -79,9 +79,21 @@ async fn a_session_ends_with_the_password_that_began_it_and_with_its_person() {
     for browser in [&mut here, &mut there] {
         assert_eq!(browser.come_in("Abby.Smith", PASSWORD, "/passwords").await.status, 200);
     }
+    // Somebody has copied what the browser had.
+    let mut thief = Browser::new(&harness);
+    thief.cookies = here.cookies.clone();
     let built_in = lockstep_core::id::SourceId::IDENTITY_NOW;
     let changed = here.change(built_in, &[("new_password", NEW), ("repeated", NEW)]).await;
     let watched = changed.sent_to();
+    assert_eq!(
+        thief.visit("/passwords").await.sent_to(),
+        "/sign-in?to=/passwords",
+        "it is worth nothing after a change"
+    );
+    // Another one in the same session does not count.
+    let lone = harness.world.lone;
+    application(&harness, "Lonely", lone).await;
+    here.change(lone, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
     harness.settled().await;
     let page = here.visit(&watched).await;
     assert_eq!(page.status, 200, "the one that asked for it goes on: {}", page.text);
@@ -125,6 +137,11 @@ async fn a_form_of_another_session_or_from_elsewhere_is_not_taken() {
         assert_eq!(abby.submit(&own, "/sign-out", &[]).await.status, 403);
         abby.origin = honest;
     }
+    // Somebody else's page has no cookie to send, and must not have it taken away.
+    let (page, mut elsewhere) = (abby.visit("/passwords").await, Browser::new(&harness));
+    elsewhere.origin = vec![("origin", "https://evil.example.test".to_owned())];
+    let refused = elsewhere.submit(&page, "/sign-out", &[]).await;
+    assert_eq!((refused.status, refused.headers.get("set-cookie")), (403, None));
     let mut bare = own;
     bare.text = bare.text.replace("form_token", "other");
     assert_eq!(abby.submit(&bare, "/sign-out", &[]).await.status, 403, "without its token");
