@@ -5,7 +5,7 @@ sign-in = Anmelden
 sign-in-about = Mit Ihrem Lockstep-Passwort.
 sign-out = Abmelden
 signed-out = Sie sind abgemeldet
-signed-out-about = Um sich wieder anzumelden, öffnen Sie Ihre Passwörter.
+signed-out-about = Schließen Sie den Browser, wenn auch andere diesen Rechner benutzen.
 to-continue-to = um fortzufahren mit
 user-name = Benutzername
 password = Passwort
@@ -32,7 +32,7 @@ wrong-code = Dieser Code gilt nicht mehr. Lassen Sie sich einen neuen geben.
 not-repeated = Die beiden Passwörter sind nicht gleich.
 not-a-password = Ein Passwort hat mindestens ein Zeichen, keine Zeilenumbrüche oder andere Steuerzeichen und höchstens 245 Bytes.
 enrolled = Ihr Passwort ist festgelegt
-enrolled-about = Sie können sich jetzt damit anmelden. Diese Seite können Sie schließen.
+enrolled-about = Sie können sich jetzt damit anmelden.
 unfinished = Ihr Passwort ist unterwegs
 unfinished-about = Es dauert länger als sonst. Versuchen Sie in einigen Minuten, ob Sie sich damit anmelden können.
 

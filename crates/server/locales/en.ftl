@@ -5,7 +5,7 @@ sign-in = Sign in
 sign-in-about = With your Lockstep password.
 sign-out = Sign out
 signed-out = You are signed out
-signed-out-about = To sign in again, open your passwords.
+signed-out-about = On a computer that others use too, close the browser.
 to-continue-to = to continue to
 user-name = User name
 password = Password
@@ -32,7 +32,7 @@ wrong-code = This code is not good any more. Ask for a new one.
 not-repeated = The two passwords are not the same.
 not-a-password = A password has at least one character, no line breaks or other control characters, and at most 245 bytes.
 enrolled = Your password is set
-enrolled-about = You can sign in with it now. This page can be closed.
+enrolled-about = You can sign in with it now.
 unfinished = Your password is on its way
 unfinished-about = It takes longer than usual. Try in a few minutes whether you can sign in with it.
 

@@ -26,7 +26,7 @@ use lockstep_vault::secret::{Secret, draw_client_secret};
 use serde::Serialize;
 
 use super::{Exit, apply, init, log, print, serve};
-use crate::app::App;
+use crate::app::{App, enrol};
 use crate::config::Config;
 use applications::Application;
 
@@ -46,7 +46,7 @@ const NAME: &str = "Demo";
   lockstep demo --listen 127.0.0.1:0 --json
 
 With --json one line is printed once the server answers, with
-  baseUrl, clientId, clientSecret, patId, patSecret, userName, identityId,
+  baseUrl, enrolmentLink (once, to a password for the pages), clientId, clientSecret, patId, patSecret, userName, identityId,
   currentPassword (what every account had in the beginning),
   currentPasswordNote (null, or where it has been changed since),
   sources: a list of id, name, accountId, group (null where alone) and database (a file).")]
@@ -67,6 +67,8 @@ pub(super) struct Demo {
 #[serde(rename_all = "camelCase")]
 struct Facts {
     base_url: String,
+    /// Where the person sets a password for the pages. It works once.
+    enrolment_link: String,
     client_id: String,
     client_secret: String,
     pat_id: String,
@@ -151,7 +153,9 @@ async fn facts(
     let changed = applications::changed_since(applications, &account_id, first).await?;
     let note =
         (!changed.is_empty()).then(|| format!("{PERSON}'s password has been changed since in {}", changed.join(", ")));
+    let code = enrol::invite(app, PERSON).await.context("the person gets no link")?;
     Ok(Facts {
+        enrolment_link: enrol::link(app, &code).expose().to_owned(),
         base_url: app.config.public_url(),
         client_id: clients.iter().find(|client| client.name == NAME).context("the client is gone")?.id.to_string(),
         client_secret: secrets.client.expose().to_owned(),

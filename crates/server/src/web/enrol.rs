@@ -12,7 +12,7 @@ use lockstep_vault::secret::Secret;
 
 use super::Web;
 use super::form::{self, FormCookie};
-use super::page::{EnrolPage, Leave, message, page};
+use super::page::{EnrolPage, Leave, message, page, then_sign_in};
 use crate::api::client_address::ClientAddress;
 use crate::api::error::Error;
 use crate::app::enrol::{Enrolled, enrol};
@@ -53,7 +53,7 @@ pub(super) async fn submit(
         web.forgive(address);
     }
     match enrolled {
-        Enrolled::Done => Ok(form::forget(message(text, StatusCode::OK, "enrolled", "enrolled-about"))),
+        Enrolled::Done => Ok(form::forget(then_sign_in(text, "enrolled", "enrolled-about"))),
         Enrolled::Unfinished => Ok(message(text, StatusCode::ACCEPTED, "unfinished", "unfinished-about")),
         Enrolled::Refused(reasons) => again(StatusCode::BAD_REQUEST, &reasons),
         Enrolled::WrongCode => again(StatusCode::BAD_REQUEST, &[text.text("wrong-code")]),

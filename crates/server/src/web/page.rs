@@ -52,6 +52,8 @@ pub(super) struct MessagePage<'a> {
     pub(super) text: &'a Language,
     pub(super) title: &'a str,
     pub(super) message: &'a str,
+    /// Whether it leads to where people sign in.
+    pub(super) signs_in: bool,
 }
 
 /// Who is signed in, on each of their pages.
@@ -184,7 +186,13 @@ pub(super) fn page(status: StatusCode, page: &impl Template, leave: &Leave<'_>) 
 /// A page that only says something: the texts with these ids.
 pub(super) fn message(text: &Language, status: StatusCode, title: &str, message: &str) -> Response {
     let (title, message) = (text.text(title), text.text(message));
-    page(status, &MessagePage { text, title: &title, message: &message }, &Leave::default())
+    page(status, &MessagePage { text, title: &title, message: &message, signs_in: false }, &Leave::default())
+}
+
+/// The same, and where it goes on: where people sign in.
+pub(super) fn then_sign_in(text: &Language, title: &str, message: &str) -> Response {
+    let (title, message) = (text.text(title), text.text(message));
+    page(StatusCode::OK, &MessagePage { text, title: &title, message: &message, signs_in: true }, &Leave::default())
 }
 
 #[cfg(test)]
@@ -236,7 +244,7 @@ mod tests {
             SignInPage { text, to: NASTY, form_token: NASTY, user_name: NASTY, refused: Some(NASTY.to_owned()) }
                 .render(),
             EnrolPage { text, form_token: NASTY, refused: &refused }.render(),
-            MessagePage { text, title: NASTY, message: NASTY }.render(),
+            MessagePage { text, title: NASTY, message: NASTY, signs_in: true }.render(),
             PasswordsPage { text, visitor: visitor(), sections: vec![section] }.render(),
             ChangePage {
                 text,

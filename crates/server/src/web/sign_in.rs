@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::Web;
 use super::form::{self, FormCookie, NotTaken};
-use super::page::{Leave, SignInPage, message, page};
+use super::page::{Leave, SignInPage, page, then_sign_in};
 use super::session;
 use crate::api::client_address::ClientAddress;
 use crate::app::sign_in::{SignedIn, sign_in};
@@ -86,7 +86,7 @@ pub(super) async fn leave(State(web): State<Web>, headers: HeaderMap, body: Byte
         Err(error) => return failed(&web, &headers, &error),
     };
     let text = web.languages.of(&headers);
-    let left = || session::forget(message(text, StatusCode::OK, "signed-out", "signed-out-about"));
+    let left = || session::forget(then_sign_in(text, "signed-out", "signed-out-about"));
     let Some(open) = open else { return left() };
     let id = open.session.id.to_string();
     if let Err(refused) = form::received(&web, &headers, &body, &session::about(&id, &["sign-out"])) {

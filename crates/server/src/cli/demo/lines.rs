@@ -7,7 +7,9 @@ const RULE: &str = "------------------------------------------------------------
 
 /// Everything that is printed once the server answers.
 pub(super) fn lines(facts: &Facts) -> String {
-    let Facts { base_url, client_id, client_secret, pat_id, pat_secret, user_name, identity_id, .. } = facts;
+    let Facts {
+        base_url, enrolment_link, client_id, client_secret, pat_id, pat_secret, user_name, identity_id, ..
+    } = facts;
     let sources: String = facts
         .sources
         .iter()
@@ -23,6 +25,9 @@ pub(super) fn lines(facts: &Facts) -> String {
     let first = grouped.first().copied().unwrap_or_default();
     format!(
         r#"Lockstep is running at {base_url}
+
+To see what people see, open this link (once), set a password for {user_name}, and sign in:
+  {enrolment_link}
 
   API client               {client_id}
     secret                 {client_secret}

@@ -67,6 +67,7 @@ fn the_facts_are_complete_and_the_same_after_a_restart() {
         assert!(!demo.fact(name).is_empty(), "{name}");
     }
     assert_eq!(demo.fact("userName"), "Abby.Smith");
+    assert!(demo.fact("enrolmentLink").starts_with(&format!("{}/enrol#", demo.fact("baseUrl"))));
     let shape: Vec<_> = demo.facts["sources"]
         .as_array()
         .unwrap()
@@ -92,7 +93,10 @@ fn the_facts_are_complete_and_the_same_after_a_restart() {
     let mut after = demo.facts.clone();
     let note = after["currentPasswordNote"].take();
     assert!(note.as_str().unwrap().ends_with("changed since in Wiki"), "{note}");
-    after["baseUrl"] = before["baseUrl"].clone();
+    assert_ne!(after["enrolmentLink"], before["enrolmentLink"], "each works once");
+    for other in ["baseUrl", "enrolmentLink"] {
+        after[other] = before[other].clone();
+    }
     assert_eq!(after, before);
     assert!(signs_in(&demo, "Wiki", "myPassword") && !signs_in(&demo, "Billing", "myPassword"));
     assert_eq!(demo.stop(), 0);
