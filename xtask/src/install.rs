@@ -40,6 +40,8 @@ pub(crate) enum Tool {
     Go,
     /// Authlib, which signs people in by OAuth.
     Authlib,
+    /// Chromium, what drives it, and axe-core, which looks at its pages.
+    Browser,
     /// The fuzzer that reads our OpenAPI document.
     Schemathesis,
 }
@@ -65,7 +67,11 @@ impl Installer<'_> {
             Tool::PythonLatest => self.python("venv-latest", "requirements-latest.txt"),
             Tool::Authlib => self.python("venv-oauth", "requirements-oauth.txt"),
             Tool::Schemathesis => self.python("venv-tools", "requirements-tools.txt"),
-            Tool::Typescript => self.typescript(),
+            Tool::Typescript => self.node("xtask/sdk/typescript", "node"),
+            Tool::Browser => {
+                self.packages(&debian::missing_browser())?;
+                self.node("xtask/browser", "browser")
+            }
             Tool::Go => self.go(),
         }
     }
@@ -113,9 +119,11 @@ impl Installer<'_> {
         })
     }
 
-    fn typescript(&self) -> Result<()> {
-        let sources = self.paths.root.join("xtask/sdk/typescript");
-        let folder = self.paths.tools.join("node");
+    /// A folder of its own from one list of pinned versions.
+    fn node(&self, sources: &str, name: &str) -> Result<()> {
+        let folder = self.paths.tools.join(name);
+        let command = format!("cp {sources}/package*.json target/xtask/{name} && npm --prefix target/xtask/{name} ci");
+        let sources = self.paths.root.join(sources);
         let lock = sources.join("package-lock.json");
         if is_current(&folder, &lock)? {
             return Ok(());
@@ -123,8 +131,7 @@ impl Installer<'_> {
         if find_program("npm").is_none() {
             bail!("Node.js with npm is not installed (18 or newer; on Debian: apt-get install nodejs npm)");
         }
-        let command = "cp xtask/sdk/typescript/package*.json target/xtask/node && npm --prefix target/xtask/node ci";
-        self.install(command, || {
+        self.install(&command, || {
             fs::create_dir_all(&folder)?;
             for name in ["package.json", "package-lock.json"] {
                 fs::copy(sources.join(name), folder.join(name))?;

@@ -21,7 +21,11 @@ use crate::steps::{Bench, cargo};
 /// The source's name, as a caller of query-password-info spells it.
 pub(crate) const SOURCE: &str = "Corporate Directory";
 /// The people of the directory who are also identities of this server; alias and uid are the same word.
-pub(crate) const PEOPLE: [&str; 4] = ["user08142", "user08200", "user08300", "user08400"];
+pub(crate) const PEOPLE: [&str; 5] = ["user08142", "user08200", "user08300", "user08400", PAGES_PERSON];
+/// The one who is on the pages.
+pub(crate) const PAGES_PERSON: &str = "user08600";
+/// What people see of the source.
+pub(crate) const APPLICATION: &str = "Mail and files";
 
 const CLIENT_ID: &str = "5f3c1b0e-7d42-4a0a-9a43-0c9a6f2c8e11";
 /// A client that may administer, too.
@@ -177,6 +181,10 @@ connector = "ldap"
 config = {{ url = "{url}", ca_file = "{authority}", bind_dn = "cn=svc,dc=example,dc=test" }}
 secrets = {{ password = {{ file = "directory.password" }} }}
 policies = [{{ policy = "Directory" }}]
+
+[[application]]
+name = "{APPLICATION}"
+source = "{SOURCE}"
 "#,
         url = slapd.ldaps_url,
         authority = slapd.authority().display(),

@@ -10,6 +10,7 @@ mod http;
 mod install;
 mod lockstep;
 mod package;
+mod pages;
 mod paths;
 mod process;
 mod prove;

@@ -183,7 +183,7 @@ fn finished(output: &str, person: &str, sources: usize) -> Result<()> {
 }
 
 /// The directory takes the new password and not the one before.
-fn signs_in(person: &str, new_password: &str, bench: &Bench<'_>, log: &Path) -> Result<()> {
+pub(crate) fn signs_in(person: &str, new_password: &str, bench: &Bench<'_>, log: &Path) -> Result<()> {
     let refused = sign_in(person, &person.replace("user", "Initial-"), bench, log)?;
     ensure!(refused == Some(INVALID_CREDENTIALS), "a sign-in with the old password ended with {refused:?}, not 49");
     let accepted = sign_in(person, new_password, bench, log)?;

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::authlib;
 use crate::install::Tool;
+use crate::pages;
 use crate::paths::Paths;
 use crate::process::{Stop, run};
 use crate::prove;
@@ -52,6 +53,8 @@ pub(crate) enum Step {
     /// Authlib signs a person in at an application, refreshes and revokes
     #[value(name = "oauth-authlib")]
     OauthAuthlib,
+    /// People's pages in Chromium: wide and narrow, light and dark, with and without JavaScript, by the keyboard, under axe-core
+    Pages,
     /// Bad input, generated from our OpenAPI document, to every operation
     Schemathesis,
 }
@@ -94,6 +97,7 @@ impl Step {
             Self::SdkTypescript | Self::AdminTypescript => &[Tool::Servers, Tool::Typescript],
             Self::SdkGo => &[Tool::Servers, Tool::Go],
             Self::OauthAuthlib => &[Tool::Servers, Tool::Authlib],
+            Self::Pages => &[Tool::Servers, Tool::Browser],
             Self::Schemathesis => &[Tool::Servers, Tool::Schemathesis],
         }
     }
@@ -136,6 +140,7 @@ impl Step {
             Self::AdminPythonLatest => sdk::administer(Sdk::PythonLatest, bench, &log),
             Self::AdminTypescript => sdk::administer(Sdk::Typescript, bench, &log),
             Self::OauthAuthlib => authlib::run(bench, &log),
+            Self::Pages => pages::run(bench, &log),
             Self::Schemathesis => schemathesis::run(bench, &log),
         }
     }

@@ -34,6 +34,11 @@ pub(super) fn missing_servers() -> Vec<&'static str> {
     missing
 }
 
+/// The browser.
+pub(super) fn missing_browser() -> Vec<&'static str> {
+    missing_programs(&[("chromium", "chromium")])
+}
+
 /// The packages that building one takes.
 pub(super) fn missing_packaging() -> Vec<&'static str> {
     missing_programs(&[("dpkg-deb", "dpkg"), ("strip", "binutils"), ("git", "git")])
