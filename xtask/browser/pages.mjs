@@ -131,6 +131,8 @@ async function goThrough(browser, visit, number) {
   await look(page, visit, "the finished change");
   await press(page, visit, 'main a[href="/passwords"]');
   await look(page, visit, "the passwords afterwards");
+  await press(page, visit, 'main a[href="/passwords/changes"]');
+  await look(page, visit, "the latest changes");
   await press(page, visit, "header button");
   assert.equal(await page.textContent("h1"), texts.left);
   await look(page, visit, "leaving");

@@ -161,4 +161,7 @@ state-expired = ist nicht geändert: Es war nicht rechtzeitig zu erreichen ({ $r
 state-expired-plain = ist nicht geändert: Es war nicht rechtzeitig zu erreichen
 unsure = Vielleicht hat es das neue Passwort trotzdem. Versuchen Sie beide.
 again = Noch einmal versuchen
+changes = Ihre letzten Änderungen
+changes-none = Es gibt noch keine.
+state-not-everywhere = ist nicht überall geändert
 back = Zurück zu Ihren Passwörtern

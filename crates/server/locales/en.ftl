@@ -161,4 +161,7 @@ state-expired = is not changed: it could not be reached in time ({ $reason })
 state-expired-plain = is not changed: it could not be reached in time
 unsure = It may have the new password all the same. Try both.
 again = Try again
+changes = Your latest changes
+changes-none = There is none yet.
+state-not-everywhere = is not changed everywhere
 back = Back to your passwords

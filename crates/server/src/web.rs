@@ -95,6 +95,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/passwords", get(passwords::list))
         .route("/passwords/{source}", get(passwords::show).post(passwords::submit))
         .route("/passwords/{source}/check", post(passwords::check))
+        .route("/passwords/changes", get(passwords::changes))
         .route("/passwords/changes/{id}", get(passwords::watch))
         // For people who have a code from an administrator.
         .route("/enrol", get(enrol::show).post(enrol::submit))

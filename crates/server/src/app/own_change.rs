@@ -1,8 +1,10 @@
-//! What became of a person's own change, system by system, in the words that people know.
+//! What became of a person's own changes: the latest ones in a list, and one of them system by system, in the words that people
+//! know.
 
-use lockstep_core::change::{ChangeState, TargetState};
+use chrono::{DateTime, Utc};
+use lockstep_core::change::{Change, ChangeState, TargetState};
 use lockstep_core::id::{ChangeId, SourceId};
-use lockstep_store::{Tx, application, change, source};
+use lockstep_store::{Tx, application, change, source, sync_group};
 
 use super::own_passwords::{self, Place};
 use super::{App, Error};
@@ -36,11 +38,52 @@ pub struct Line {
     pub unsure: bool,
 }
 
+/// A change in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedChange {
+    /// Which.
+    pub id: ChangeId,
+    /// When it was asked for.
+    pub asked_at: DateTime<Utc>,
+    /// How far it is.
+    pub state: ChangeState,
+    /// The group whose password it is, as groups are now.
+    pub group: Option<String>,
+    /// Otherwise the places of the source that was named.
+    pub places: Vec<Place>,
+}
+
+/// How many changes are listed.
+const LISTED: u32 = 50;
+
 impl Line {
     /// Whether the account ended without the new password, and may have it all the same.
     pub fn is_unsure(&self) -> bool {
         self.unsure && self.state != TargetState::Applied
     }
+}
+
+/// The latest changes of whoever has the permit, the newest first.
+pub async fn own_changes(app: &App, permit: &Permit) -> Result<Vec<ListedChange>, Error> {
+    let person = permit.person()?;
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let names = own_passwords::names(&source::list(tx).await?, &application::list(tx).await?);
+            let groups = sync_group::list(tx).await?;
+            let listed = |change: Change| ListedChange {
+                id: change.id,
+                asked_at: change.created_at,
+                state: change.state,
+                group: groups
+                    .iter()
+                    .find(|group| group.sources.contains(&change.source))
+                    .map(|group| group.name.clone()),
+                places: names.get(&change.source).cloned().unwrap_or_default(),
+            };
+            Ok::<_, Error>(change::list_of(tx, person, LISTED).await?.into_iter().map(listed).collect())
+        })
+    });
+    read.await
 }
 
 /// Tells a person what became of their change.

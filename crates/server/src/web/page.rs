@@ -119,6 +119,27 @@ pub(super) struct ShownRule {
     pub(super) is_broken: bool,
 }
 
+/// The latest changes.
+#[derive(Template)]
+#[template(path = "own_changes.html")]
+pub(super) struct OwnChangesPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) changes: Vec<ShownChange>,
+}
+
+/// A change in the list.
+pub(super) struct ShownChange {
+    pub(super) link: String,
+    pub(super) name: String,
+    /// As machines read it, and as people do.
+    pub(super) at: String,
+    pub(super) shown_at: String,
+    /// How it looks.
+    pub(super) kind: &'static str,
+    pub(super) state: String,
+}
+
 /// What became of a change.
 #[derive(Template)]
 #[template(path = "own_change.html")]
@@ -259,6 +280,19 @@ mod tests {
                 asks_proof: true,
                 rules: vec![ShownRule { text: NASTY.to_owned(), is_broken: true }],
                 refused: Some(NASTY),
+            }
+            .render(),
+            OwnChangesPage {
+                text,
+                visitor: visitor(),
+                changes: vec![ShownChange {
+                    link: NASTY.to_owned(),
+                    name: NASTY.to_owned(),
+                    at: NASTY.to_owned(),
+                    shown_at: NASTY.to_owned(),
+                    kind: "done",
+                    state: NASTY.to_owned(),
+                }],
             }
             .render(),
             OwnChangePage {

@@ -5,7 +5,8 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use lockstep_core::change::TargetState;
+use chrono::SecondsFormat;
+use lockstep_core::change::{ChangeState, TargetState};
 use lockstep_core::id::{ChangeId, SourceId};
 use lockstep_core::operation::Operation;
 use lockstep_core::password::Password;
@@ -14,7 +15,8 @@ use serde::Serialize;
 
 use super::form::{self, FormCookie};
 use super::page::{
-    Card, ChangePage, Leave, OwnChangePage, PasswordsPage, Section, ShownLine, ShownRule, Visitor, page,
+    Card, ChangePage, Leave, OwnChangePage, OwnChangesPage, PasswordsPage, Section, ShownChange, ShownLine, ShownRule,
+    Visitor, page,
 };
 use super::session;
 use super::sign_in::{HOME, tried};
@@ -22,7 +24,7 @@ use super::text::Language;
 use super::{Web, failed, rules};
 use crate::api::client_address::ClientAddress;
 use crate::app::change_own_password::{Asked, Changeable, broken_rules, change_own_password, changeable};
-use crate::app::own_change::{Line, OwnChange, own_change};
+use crate::app::own_change::{Line, ListedChange, OwnChange, own_change, own_changes};
 use crate::app::own_passwords::{OwnAccount, OwnPassword, Place, SharedBy, own_passwords};
 use crate::app::session::OpenSession;
 use crate::app::{self, Error};
@@ -200,6 +202,41 @@ pub(super) async fn watch(State(web): State<Web>, headers: HeaderMap, Path(id): 
         Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave { form: "", script: shown.is_running })))
     };
     shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+/// The latest changes.
+pub(super) async fn changes(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let shown = async {
+        let Some(open) = session::find(&web, &headers).await? else {
+            return Ok(sign_in_first(&format!("{HOME}/changes")));
+        };
+        let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;
+        let changes = own_changes(&web.app, &permit).await?;
+        let text = web.languages.of(&headers);
+        let cookie = FormCookie::of(&headers);
+        let visitor = session::visitor(&web, &cookie, &open);
+        let changes = changes.iter().map(|change| listed(text, change)).collect();
+        let shown = OwnChangesPage { text, visitor, changes };
+        Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave::default())))
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+fn listed(text: &Language, change: &ListedChange) -> ShownChange {
+    let (kind, state) = match change.state {
+        ChangeState::Accepted | ChangeState::Judged => ("running", "state-changing"),
+        ChangeState::Finished => ("done", "state-done"),
+        ChangeState::Failed => ("failed", "state-not-everywhere"),
+    };
+    ShownChange {
+        link: format!("{HOME}/changes/{}", change.id),
+        name: change.group.clone().unwrap_or_else(|| shown(text, &change.places).join(", ")),
+        at: change.asked_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        // Whose clock it is, is said: nobody tells us where the person is.
+        shown_at: change.asked_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+        kind,
+        state: text.text(state),
+    }
 }
 
 /// The source that an address names, and the address in its one spelling.

@@ -70,10 +70,16 @@ async fn a_change_reaches_everything_that_shares_the_password_and_the_page_says_
     let today = harness.app.clock.utc().format("%Y-%m-%d").to_string();
     assert!(list.contains(&today), "{list}");
 
+    // One that went away from the page finds it again.
+    let changes = browser.visit("/passwords/changes").await.text;
+    assert!(changes.contains(&format!("href=\"{watched}\"")) && changes.contains("Everyday"), "{changes}");
+
     // What became of it is nobody else's.
     let mut other = Browser::new(&harness);
     other.come_in("Bea.Jones", PASSWORD, "/passwords").await;
     assert_eq!(other.visit(&watched).await.status, 404);
+    let none = other.visit("/passwords/changes").await.text;
+    assert!(none.contains("There is none yet") && !none.contains("Everyday"), "{none}");
     assert_eq!(other.visit("/passwords/changes/2c918086749d78830174a1a40e121518").await.status, 404);
     assert_eq!(other.visit(&format!("/passwords/{}", harness.world.lone)).await.status, 404);
     harness.stop().await;
