@@ -5,6 +5,7 @@
 //! (`session`). Programs have the API; a page takes no bearer token, and the API no cookie.
 
 mod authorize;
+mod changes;
 mod enrol;
 mod form;
 mod page;
@@ -95,8 +96,8 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/passwords", get(passwords::list))
         .route("/passwords/{source}", get(passwords::show).post(passwords::submit))
         .route("/passwords/{source}/check", post(passwords::check))
-        .route("/passwords/changes", get(passwords::changes))
-        .route("/passwords/changes/{id}", get(passwords::watch))
+        .route("/passwords/changes", get(changes::list))
+        .route("/passwords/changes/{id}", get(changes::watch))
         // For people who have a code from an administrator.
         .route("/enrol", get(enrol::show).post(enrol::submit))
         // What the pages are made of.

@@ -1,0 +1,129 @@
+//! `/passwords/changes`: a person sees their latest changes, and watches where one arrives.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use chrono::SecondsFormat;
+use lockstep_core::change::{ChangeState, TargetState};
+use lockstep_core::id::ChangeId;
+use lockstep_core::operation::Operation;
+
+use super::form::FormCookie;
+use super::page::{Leave, OwnChangePage, OwnChangesPage, ShownChange, ShownLine, Visitor, page};
+use super::passwords::{address_of, shown, sign_in_first};
+use super::session;
+use super::sign_in::HOME;
+use super::text::Language;
+use super::{Web, failed};
+use crate::app::Error;
+use crate::app::own_change::{Line, ListedChange, OwnChange, own_change, own_changes};
+
+/// The latest changes.
+pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let shown = async {
+        let Some(open) = session::find(&web, &headers).await? else {
+            return Ok(sign_in_first(&format!("{HOME}/changes")));
+        };
+        let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;
+        let changes = own_changes(&web.app, &permit).await?;
+        let text = web.languages.of(&headers);
+        let cookie = FormCookie::of(&headers);
+        let visitor = session::visitor(&web, &cookie, &open);
+        let changes = changes.iter().map(|change| listed(text, change)).collect();
+        let shown = OwnChangesPage { text, visitor, changes };
+        Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave::default())))
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+/// What becomes of a change.
+pub(super) async fn watch(State(web): State<Web>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let shown = async {
+        let id: ChangeId = id.parse().map_err(|_| Error::NotFound("password change"))?;
+        let address = format!("{HOME}/changes/{id}");
+        // The page asks again and again by itself.
+        let Some(open) = session::look(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
+        let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;
+        let change = own_change(&web.app, &permit, id).await?;
+        let text = web.languages.of(&headers);
+        let cookie = FormCookie::of(&headers);
+        let shown = told(text, session::visitor(&web, &cookie, &open), &change);
+        Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave { form: "", script: shown.is_running })))
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+fn listed(text: &Language, change: &ListedChange) -> ShownChange {
+    let (kind, state) = match change.state {
+        ChangeState::Accepted | ChangeState::Judged => ("running", "state-changing"),
+        ChangeState::Finished => ("done", "state-done"),
+        ChangeState::Failed => ("failed", "state-not-everywhere"),
+    };
+    ShownChange {
+        link: format!("{HOME}/changes/{}", change.id),
+        name: change.group.clone().unwrap_or_else(|| shown(text, &change.places).join(", ")),
+        at: change.asked_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        // Whose clock it is, is said: nobody tells us where the person is.
+        shown_at: change.asked_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+        kind,
+        state: text.text(state),
+    }
+}
+
+fn told<'a>(text: &'a Language, visitor: Visitor, change: &'a OwnChange) -> OwnChangePage<'a> {
+    let has = |line: &Line| line.state == TargetState::Applied;
+    let is_over = change.state.is_final();
+    let is_everywhere = is_over && !change.lines.is_empty() && change.lines.iter().all(has);
+    let is_anywhere = change.lines.iter().any(|line| has(line) || line.is_unsure());
+    let title = match () {
+        () if !is_over => "change-running",
+        () if is_everywhere => "change-done",
+        () if is_anywhere => "change-partly",
+        () => "change-refused",
+    };
+    let is_lagging = |line: &Line| !has(line) && line.state != TargetState::Superseded;
+    let line = |line: &Line| ShownLine {
+        // Told where the places do not tell two of them apart.
+        account: (change.lines.iter().filter(|other| other.places == line.places).count() > 1)
+            .then(|| line.account.clone()),
+        kind: match line.state {
+            TargetState::Applied => "done",
+            state if state.is_final() => "failed",
+            _ => "running",
+        },
+        places: shown(text, &line.places),
+        state: said(text, line),
+        is_unsure: line.is_unsure(),
+    };
+    OwnChangePage {
+        text,
+        visitor,
+        title: text.text(title),
+        refusals: if is_over { &change.refusals } else { &[] },
+        lines: change.lines.iter().map(line).collect(),
+        again: address_of(change.source),
+        is_running: !is_over,
+        is_over,
+        is_everywhere,
+        is_partly: is_over && is_anywhere && change.lines.iter().any(is_lagging),
+        is_anywhere,
+    }
+}
+
+/// How far an account is. Why it is no further comes from the system itself, in its words.
+fn said(text: &Language, line: &Line) -> String {
+    let because = |id, plain| match &line.reason {
+        Some(reason) => text.with(id, "reason", reason),
+        None => text.text(plain),
+    };
+    match line.state {
+        TargetState::Waiting => text.text("state-waiting"),
+        TargetState::Pending | TargetState::Applying | TargetState::Verifying => text.text("state-changing"),
+        TargetState::Applied => text.text("state-done"),
+        TargetState::Retrying => because("state-retrying", "state-retrying-plain"),
+        TargetState::Failed => because("state-failed", "state-failed-plain"),
+        TargetState::Superseded => text.text("state-superseded"),
+        TargetState::NotAttempted => text.text("state-not-attempted"),
+        TargetState::Expired => because("state-expired", "state-expired-plain"),
+    }
+}
