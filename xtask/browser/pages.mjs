@@ -43,8 +43,11 @@ async function look(page, visit, what) {
   assert.ok(overflow <= 0, `${what} (${visit.name}) is ${overflow} pixels wider than the window`);
   await page.evaluate(axe);
   const found = await page.evaluate(async (values) => {
-    const { violations } = await globalThis.axe.run(document, { runOnly: { type: "tag", values } });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+    const { violations, incomplete, passes } = await globalThis.axe.run(document, { runOnly: { type: "tag", values } });
+    // A rule that fails itself is no rule that is kept.
+    const failed = incomplete.filter(({ nodes }) => nodes.some(({ any }) => any.some(({ id }) => id === "error-occurred")));
+    const told = [...violations, ...failed].map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+    return passes.length > 0 ? told : ["nothing was looked at"];
   }, RULES);
   assert.deepEqual(found, [], `axe-core on ${what} (${visit.name})`);
 }
@@ -66,14 +69,9 @@ async function fill(page, visit, selector, text) {
 
 /** Follows a link or sends a form, and waits for the page that comes. */
 async function press(page, visit, selector) {
-  const arrives = page.waitForNavigation({ timeout: PATIENCE_MILLISECONDS });
-  if (visit.keyboard) {
-    await tabTo(page, selector);
-    await page.keyboard.press("Enter");
-  } else {
-    await page.click(selector);
-  }
-  await arrives;
+  if (visit.keyboard) await tabTo(page, selector);
+  const act = () => (visit.keyboard ? page.keyboard.press("Enter") : page.click(selector));
+  await Promise.all([page.waitForNavigation({ timeout: PATIENCE_MILLISECONDS }), act()]);
 }
 
 async function heading(page, text) {
@@ -89,7 +87,7 @@ async function goThrough(browser, visit, number) {
   const page = await context.newPage();
   page.on("pageerror", (error) => assert.fail(`a script failed on ${page.url()}: ${error.message}`));
   // What the Content-Security-Policy forbids, the browser says here.
-  page.on("console", (said) => assert.ok(said.type() !== "error" || said.text().includes("400"), said.text()));
+  page.on("console", (said) => assert.ok(said.type() !== "error" || said.text().includes("status of 400"), said.text()));
   page.on("request", (request) => assert.ok(request.url().startsWith(base), `${page.url()} asks ${request.url()}`));
 
   await page.goto(base);
@@ -122,7 +120,6 @@ async function goThrough(browser, visit, number) {
   await fill(page, visit, "#new_password", password);
   await fill(page, visit, "#repeated", password);
   await press(page, visit, "main button[type=submit]");
-  await look(page, visit, "the change");
   if (javaScriptEnabled) {
     await heading(page, texts.done);
   } else {

@@ -15,6 +15,9 @@ use crate::process;
 use crate::sdk;
 use crate::steps::Bench;
 
+/// How many pages are looked at, at least: those of five visits.
+const PAGES: u64 = 45;
+
 /// Goes through the pages, and asks the directory what became of the last change.
 pub(crate) fn run(bench: &Bench<'_>, log: &Path) -> Result<()> {
     let folder = bench.paths.tools.join("browser");
@@ -34,6 +37,7 @@ pub(crate) fn run(bench: &Bench<'_>, log: &Path) -> Result<()> {
     ensure!(status.success(), "the pages are not as they should be");
     let line = output.lines().last().context("the program printed nothing")?;
     let result: serde_json::Value = serde_json::from_str(line).context("the program printed no JSON")?;
+    ensure!(result["pages"].as_u64() >= Some(PAGES), "only {} pages were looked at", result["pages"]);
     let password = result["password"].as_str().context("no password was changed")?;
     sdk::signs_in(PAGES_PERSON, password, bench, log)
 }

@@ -5,6 +5,8 @@ const form = document.getElementById("change");
 const fields = ["new_password", "repeated"].map((id) => document.getElementById(id));
 const rules = [...document.querySelectorAll("#rules li")];
 const told = document.getElementById("told");
+let asked = 0;
+let pause;
 
 const show = document.getElementById("show");
 show.closest("label").hidden = false;
@@ -14,14 +16,15 @@ show.addEventListener("change", () => {
 // Password managers and browsers keep what was in a password field.
 form.addEventListener("submit", () => {
   for (const field of fields) field.type = "password";
+  // What is under way has another token afterwards.
+  clearTimeout(pause);
+  asked += 1;
   // Sent twice, it would be two changes.
   setTimeout(() => (form.querySelector("button").disabled = true));
 });
 // A page that a browser brings back as it was left.
 window.addEventListener("pageshow", () => (form.querySelector("button").disabled = false));
 
-let asked = 0;
-let pause;
 fields[0].addEventListener("input", () => {
   clearTimeout(pause);
   pause = setTimeout(check, 300);

@@ -163,5 +163,6 @@ unsure = Vielleicht hat es das neue Passwort trotzdem. Versuchen Sie beide.
 again = Noch einmal versuchen
 changes = Ihre letzten Änderungen
 changes-none = Es gibt noch keine.
-state-not-everywhere = ist nicht überall geändert
+state-not-everywhere = ist nicht oder nicht überall geändert
+source-gone = Ein System, das es hier nicht mehr gibt
 back = Zurück zu Ihren Passwörtern

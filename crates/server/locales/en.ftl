@@ -163,5 +163,6 @@ unsure = It may have the new password all the same. Try both.
 again = Try again
 changes = Your latest changes
 changes-none = There is none yet.
-state-not-everywhere = is not changed everywhere
+state-not-everywhere = is not changed, or not everywhere
+source-gone = A system that is not here any more
 back = Back to your passwords

@@ -74,35 +74,47 @@ pub async fn used(tx: &mut Tx<'_>, id: SessionId, now: DateTime<Utc>) -> Result<
     Ok(())
 }
 
-/// The person has shown who they are: the session goes on under another token. Gives whether it still lived.
-pub async fn proved(tx: &mut Tx<'_>, id: SessionId, token: &[u8], now: DateTime<Utc>) -> Result<bool> {
+/// The token of a session, and the one in its place. Of two who have the same one only the first gets another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// The hash of the one that the browser has.
+    pub held: [u8; 32],
+    /// The hash of the one that it gets.
+    pub next: [u8; 32],
+}
+
+/// The person has shown who they are: the session goes on under another token. Gives whether it still lived, under the token
+/// that was held.
+pub async fn proved(tx: &mut Tx<'_>, id: SessionId, renewal: &Renewal, now: DateTime<Utc>) -> Result<bool> {
     let proved = execute!(
         tx,
         "renew a session",
-        "UPDATE session SET token = $2, proved_at = $3, used_at = $3 WHERE id = $1 AND ended_at IS NULL",
+        "UPDATE session SET token = $2, proved_at = $3, used_at = $3 WHERE id = $1 AND token = $4 AND ended_at IS NULL",
         id.0,
-        token,
-        now
+        renewal.next.as_slice(),
+        now,
+        renewal.held.as_slice()
     )?;
     Ok(proved == 1)
 }
 
 /// The person asks for a change: it names the session, which goes on under another token. Gives whether the session still
-/// lived; if not, the change must not be accepted.
+/// lived, under the token that was held; if not, the change must not be accepted.
 pub async fn asks_for(
     tx: &mut Tx<'_>,
     id: SessionId,
-    token: &[u8],
+    renewal: &Renewal,
     change: ChangeId,
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let renewed = execute!(
         tx,
         "renew a session",
-        "UPDATE session SET token = $2, used_at = $3 WHERE id = $1 AND ended_at IS NULL",
+        "UPDATE session SET token = $2, used_at = $3 WHERE id = $1 AND token = $4 AND ended_at IS NULL",
         id.0,
-        token,
-        now
+        renewal.next.as_slice(),
+        now,
+        renewal.held.as_slice()
     )?;
     execute!(
         tx,

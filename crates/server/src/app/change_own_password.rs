@@ -5,13 +5,14 @@ use lockstep_core::id::{ChangeId, SourceId};
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::rules::{Context, Violation, binding, check};
 use lockstep_store::{Tx, account, identity};
-use lockstep_vault::secret::{Secret, draw_token};
+use lockstep_vault::secret::Secret;
 use lockstep_vault::transport::{TransportPadding, encrypt};
 
 use super::own_passwords::{self, OwnPassword};
 use super::query_password_info::padding_name;
+use super::session::OpenSession;
 use super::set_password::{self, set_password};
-use super::{App, Error, session};
+use super::{App, Error};
 use crate::auth::Permit;
 
 /// A password, and the rules for it.
@@ -89,13 +90,14 @@ pub async fn broken_rules(
     read.await
 }
 
-/// Asks for the change.
+/// Asks for the change, in the session in which it is asked for.
 ///
 /// # Errors
 /// Those of [`broken_rules`] and of [`set_password`](set_password::set_password).
 pub async fn change_own_password(
     app: &App,
     permit: &Permit,
+    open: &OpenSession,
     source: SourceId,
     account: &str,
     password: &Password,
@@ -115,9 +117,8 @@ pub async fn change_own_password(
     });
     let (key, public_key) = read.await?;
     let Ok(ciphertext) = encrypt(&public_key, password) else { return Ok(Asked::TooLong) };
-    let token = draw_token();
-    let renewed = Some(session::digest(app, token.expose()));
-    let account = Some(account.to_owned());
-    let request = set_password::Request { identity: person, source: Some(source), account, key, ciphertext, renewed };
+    let (token, renewal) = open.renew(app);
+    let (account, renewal) = (Some(account.to_owned()), Some(renewal));
+    let request = set_password::Request { identity: person, source: Some(source), account, key, ciphertext, renewal };
     Ok(Asked::Accepted(set_password(app, permit, request).await?.id, token))
 }

@@ -78,7 +78,7 @@ pub async fn enrol(app: &App, code: &Secret, password: &Password) -> Result<Enro
         return Ok(Enrolled::Refused(vec!["the password is too long".to_owned()]));
     };
     let permit = Caller::enrolling(identity).permit(Operation::SetPassword)?;
-    let request = set_password::Request { identity, source: None, account: None, key, ciphertext, renewed: None };
+    let request = set_password::Request { identity, source: None, account: None, key, ciphertext, renewal: None };
     let change = set_password(app, &permit, request).await?.id;
     match await_change(app, change, PATIENCE).await? {
         ChangeState::Finished => Ok(Enrolled::Done),

@@ -4,7 +4,8 @@
 use chrono::{DateTime, Utc};
 use lockstep_core::change::{Change, ChangeState, TargetState};
 use lockstep_core::id::{ChangeId, SourceId};
-use lockstep_store::{Tx, application, change, source, sync_group};
+use lockstep_core::sync_group::SyncGroup;
+use lockstep_store::{Tx, account, application, change, source, sync_group};
 
 use super::own_passwords::{self, Place};
 use super::{App, Error};
@@ -69,7 +70,11 @@ pub async fn own_changes(app: &App, permit: &Permit) -> Result<Vec<ListedChange>
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let names = own_passwords::names(&source::list(tx).await?, &application::list(tx).await?);
-            let groups = sync_group::list(tx).await?;
+            let accounts = account::list_of(tx, person).await?;
+            let takes_part = |group: &SyncGroup| {
+                accounts.iter().any(|own| own.password_sync && !own.vanished && group.sources.contains(&own.source))
+            };
+            let groups: Vec<SyncGroup> = sync_group::list(tx).await?.into_iter().filter(takes_part).collect();
             let listed = |change: Change| ListedChange {
                 id: change.id,
                 asked_at: change.created_at,

@@ -7,7 +7,8 @@ use lockstep_core::audit::{Action, Actor};
 use lockstep_core::id::SessionId;
 use lockstep_core::scope::UserLevel;
 use lockstep_core::session::Session;
-use lockstep_store::{Tx, audit, identity, session};
+use lockstep_store::session::{self, Renewal};
+use lockstep_store::{Tx, aggregation, audit, identity};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 
@@ -25,6 +26,17 @@ pub struct OpenSession {
     pub display_name: String,
     /// The name that they sign in with.
     pub alias: String,
+    /// The hash of the token that their browser has.
+    held: [u8; 32],
+}
+
+impl OpenSession {
+    /// A token in place of the one that the browser has, and what is stored for that.
+    pub(super) fn renew(&self, app: &App) -> (Secret, Renewal) {
+        let token = draw_token();
+        let next = digest(app, token.expose());
+        (token, Renewal { held: self.held, next })
+    }
 }
 
 /// Begins a session. Gives the token that the browser is to have; none where the password was changed in the same moment.
@@ -42,9 +54,10 @@ pub async fn begin(app: &App, signed_in: SignedIn) -> Result<Option<Secret>, Err
     let signed_in = Arc::new(signed_in);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            // Somebody may have disabled the person since the password was looked at.
-            let enabled = identity::is_enabled(tx, session.identity).await? == Some(true);
-            let stands = enabled && sign_in::confirm(tx, &signed_in, now).await?;
+            // Somebody may have disabled the person since the password was looked at, and nobody may until this is done.
+            let confirmed = sign_in::confirm(tx, &signed_in, now).await?;
+            aggregation::hold_people(tx, &[session.identity]).await?;
+            let stands = confirmed && identity::is_enabled(tx, session.identity).await? == Some(true);
             if stands {
                 session::insert(tx, &session, &hash).await?;
             }
@@ -77,25 +90,30 @@ pub async fn look(app: &App, token: &str) -> Result<Option<OpenSession>, Error> 
         levels: found.levels,
         display_name: found.display_name,
         alias: found.alias,
+        held: hash,
     }))
 }
 
 /// The person has shown once more who they are. Gives the token that the browser is to have from now on; none where the session
-/// has ended meanwhile, or the sign-in was somebody else's.
-pub async fn prove(app: &App, session: &Session, signed_in: SignedIn) -> Result<Option<Secret>, Error> {
-    if signed_in.identity != session.identity {
+/// has ended meanwhile or goes on under another token already, or the sign-in was somebody else's.
+pub async fn prove(app: &App, open: &mut OpenSession, signed_in: SignedIn) -> Result<Option<Secret>, Error> {
+    if signed_in.identity != open.session.identity {
         return Ok(None);
     }
-    let (now, token, id) = (app.clock.utc(), draw_token(), session.id);
-    let hash = digest(app, token.expose());
+    let (now, id) = (app.clock.utc(), open.session.id);
+    let (token, renewal) = open.renew(app);
     let signed_in = Arc::new(signed_in);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let stands = sign_in::prove(tx, &signed_in, now).await?;
-            Ok::<_, lockstep_store::Error>(stands && session::proved(tx, id, &hash, now).await?)
+            Ok::<_, lockstep_store::Error>(stands && session::proved(tx, id, &renewal, now).await?)
         })
     });
-    Ok(written.await?.then_some(token))
+    if !written.await? {
+        return Ok(None);
+    }
+    (open.session.proved_at, open.held) = (now, renewal.next);
+    Ok(Some(token))
 }
 
 /// Ends a session: the person signs out.
@@ -113,7 +131,6 @@ pub async fn end(app: &App, session: &Session) -> Result<(), Error> {
     written.await.map_err(Error::Store)
 }
 
-/// What is kept of a token.
-pub(super) fn digest(app: &App, token: &str) -> [u8; 32] {
+fn digest(app: &App, token: &str) -> [u8; 32] {
     app.vault.keyed_hash(HashPurpose::Session, token.as_bytes())
 }

@@ -11,8 +11,9 @@ use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::change::{Change, ChangeState, DEFAULT_LIFETIME};
 use lockstep_core::id::{AccountId, ChangeId, IdentityId, SessionId, SourceId, TransportKeyId};
 use lockstep_store::change::Payload;
+use lockstep_store::session::{self, Renewal};
 use lockstep_store::submission::{self, Claim, Submission};
-use lockstep_store::{Tx, account, audit, change, identity, session};
+use lockstep_store::{Tx, account, audit, change, identity};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::seal::Binding;
 use lockstep_vault::secret::draw_id_at;
@@ -34,9 +35,8 @@ pub struct Request {
     pub key: TransportKeyId,
     /// The encrypted password.
     pub ciphertext: Vec<u8>,
-    /// What the browser is known by from then on, where it is asked for in a session: the hash of a new token. Whoever has the
-    /// one of before has none.
-    pub renewed: Option<[u8; 32]>,
+    /// Where it is asked for in a session: what the browser is known by from then on. Whoever has the token of before has none.
+    pub renewal: Option<Renewal>,
 }
 
 /// A change that is durable.
@@ -58,8 +58,8 @@ struct Sent {
     source: SourceId,
     account_sent: String,
     ciphertext: Vec<u8>,
-    /// The session that it is asked for in, and the hash of its new token.
-    session: Option<(SessionId, [u8; 32])>,
+    /// The session that it is asked for in, and its new token.
+    session: Option<(SessionId, Renewal)>,
 }
 
 /// Accepts a change, or finds the one that the same request became before.
@@ -78,7 +78,7 @@ pub async fn set_password(app: &App, permit: &Permit, request: Request) -> Resul
         source: request.source.unwrap_or(SourceId::IDENTITY_NOW),
         account_sent: request.account.unwrap_or_default(),
         ciphertext: request.ciphertext,
-        session: permit.caller().session().zip(request.renewed),
+        session: permit.caller().session().zip(request.renewal),
     });
     failpoint!(app, AcceptBeforeCommit);
     let within = app.clone();
@@ -233,8 +233,8 @@ async fn accept(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<Accepted, Not
     };
     let payload = Payload { new: app.vault.seal(&binding, &sent.ciphertext), current: None };
     change::insert(tx, &change, &sent.caller, &sent.account_sent, &payload).await?;
-    if let Some((session, token)) = sent.session
-        && !session::asks_for(tx, session, &token, change.id, change.created_at).await?
+    if let Some((session, renewal)) = &sent.session
+        && !session::asks_for(tx, *session, renewal, change.id, change.created_at).await?
     {
         return Err(Error::Forbidden("the session has ended".to_owned()).into());
     }

@@ -61,7 +61,11 @@ fn listed(text: &Language, change: &ListedChange) -> ShownChange {
     };
     ShownChange {
         link: format!("{HOME}/changes/{}", change.id),
-        name: change.group.clone().unwrap_or_else(|| shown(text, &change.places).join(", ")),
+        name: match &change.group {
+            Some(group) => group.clone(),
+            None if change.places.is_empty() => text.text("source-gone"),
+            None => shown(text, &change.places).join(", "),
+        },
         at: change.asked_at.to_rfc3339_opts(SecondsFormat::Secs, true),
         // Whose clock it is, is said: nobody tells us where the person is.
         shown_at: change.asked_at.format("%Y-%m-%d %H:%M UTC").to_string(),

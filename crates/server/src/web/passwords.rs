@@ -87,7 +87,7 @@ pub(super) async fn submit(
             }
             let proof = async {
                 match tried(&web, &open.alias, fields.get("current")).await? {
-                    Some(signed_in) => app::session::prove(&web.app, &open.session, signed_in).await,
+                    Some(signed_in) => app::session::prove(&web.app, &mut open, signed_in).await,
                     None => Ok(None),
                 }
             };
@@ -97,7 +97,6 @@ pub(super) async fn submit(
                 return Ok(again(&open, StatusCode::BAD_REQUEST, "wrong-password", &[]));
             };
             web.forgive(address);
-            open.session.proved_at = web.app.clock.utc();
             renewed = Some(token);
         }
 
@@ -107,7 +106,7 @@ pub(super) async fn submit(
         }
         let Ok(password) = Password::try_from(fields.get("new_password")) else { return refuse("not-a-password") };
         let Some(account) = account_of(&changeable.password, chosen) else { return refuse("choose-account") };
-        Ok(match change_own_password(&web.app, &permit, source, account, &password).await? {
+        Ok(match change_own_password(&web.app, &permit, &open, source, account, &password).await? {
             Asked::Accepted(change, token) => {
                 renewed = Some(token);
                 session::go_to(&format!("{HOME}/changes/{change}"))

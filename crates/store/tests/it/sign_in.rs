@@ -8,6 +8,7 @@ use lockstep_core::session::Session;
 use lockstep_store::authorization_code::AuthorizationCode;
 use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
+use lockstep_store::session::Renewal;
 use lockstep_store::token_family::TokenFamily;
 use lockstep_store::{
     Error, Tx, authorization_code, change, client, configuration, enrolment, identity, personal_access_token,
@@ -52,6 +53,10 @@ fn session_of(n: u128, whose: u128) -> Session {
         proved_at: at(1),
         ended_at: None,
     }
+}
+
+fn renewal(held: u8, next: u8) -> Renewal {
+    Renewal { held: [held; 32], next: [next; 32] }
 }
 
 /// Abby (1) and Bo (2), and a client.
@@ -164,15 +169,17 @@ on_both_engines! {
         database.write(move |tx| Box::pin(session::used(tx, id, at(5)))).await;
         database.write(move |tx| Box::pin(session::used(tx, id, at(4)))).await;
         assert_eq!(standing(1).await.expect("there").session.used_at, at(5), "a late one counts for nothing");
-        assert!(database.write(move |tx| Box::pin(session::proved(tx, id, &[2; 32], at(6)))).await);
+        assert!(database.write(move |tx| Box::pin(async move { session::proved(tx, id, &renewal(1, 2), at(6)).await })).await);
         assert_eq!(standing(1).await, None, "whoever has the token of before has none");
         let there = standing(2).await.expect("there").session;
         assert_eq!((there.proved_at, there.used_at, there.created_at), (at(6), at(6), at(1)));
 
+        let late = database.write(move |tx| Box::pin(async move { session::proved(tx, id, &renewal(1, 9), at(6)).await }));
+        assert!(!late.await, "whoever has the token of before renews nothing");
         let end = async || database.write(move |tx| Box::pin(session::end(tx, id, at(7)))).await;
         assert!(end().await && !end().await);
         assert_eq!(standing(2).await.expect("there").session.ended_at, Some(at(7)));
-        assert!(!database.write(move |tx| Box::pin(session::proved(tx, id, &[3; 32], at(8)))).await, "it has ended");
+        assert!(!database.write(move |tx| Box::pin(async move { session::proved(tx, id, &renewal(2, 3), at(8)).await })).await, "it has ended");
         database.write(|tx| Box::pin(session::forget(tx, at(2)))).await;
         assert_eq!(standing(2).await, None);
     }
@@ -189,8 +196,8 @@ on_both_engines! {
                 }
                 change::insert(tx, &row, "identity:1", "", &payload()).await?;
                 // It asks for others too: they keep nothing.
-                assert!(session::asks_for(tx, SessionId(uuid(3)), &[3; 32], ChangeId::of(row.identity, uuid(71)), at(2)).await?);
-                assert!(session::asks_for(tx, SessionId(uuid(2)), &[22; 32], row.id, at(2)).await?);
+                assert!(session::asks_for(tx, SessionId(uuid(3)), &renewal(3, 3), ChangeId::of(row.identity, uuid(71)), at(2)).await?);
+                assert!(session::asks_for(tx, SessionId(uuid(2)), &renewal(2, 22), row.id, at(2)).await?);
                 Ok(())
             })
         }).await;
@@ -207,7 +214,7 @@ on_both_engines! {
         database.write(move |tx| Box::pin(identity::end_tokens(tx, identity_id(1), Some(id), at(9)))).await;
         assert_eq!(living().await, [22, 4]);
         let (ended, other) = (SessionId(uuid(1)), ChangeId::of(identity_id(1), uuid(72)));
-        let asks = database.write(move |tx| Box::pin(async move { session::asks_for(tx, ended, &[9; 32], other, at(9)).await }));
+        let asks = database.write(move |tx| Box::pin(async move { session::asks_for(tx, ended, &renewal(1, 9), other, at(9)).await }));
         assert!(!asks.await, "what has ended asks for nothing");
         database.write(|tx| Box::pin(identity::end_tokens(tx, identity_id(1), None, at(10)))).await;
         assert_eq!(living().await, [4], "whom somebody disabled is signed out everywhere");
