@@ -29,7 +29,7 @@ pub struct Session {
     pub identity: IdentityId,
     /// When the person signed in.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, at most [`NOTED_EVERY`] ago.
+    /// When it was last used; a use less than [`NOTED_EVERY`] after this is not written down.
     pub used_at: DateTime<Utc>,
     /// When the person last showed who they are.
     pub proved_at: DateTime<Utc>,

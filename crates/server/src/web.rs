@@ -25,7 +25,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use self::text::Languages;
-use crate::api::error::Error;
 use crate::api::limit::Failures;
 use crate::app::{App, Error as AppError};
 
@@ -63,15 +62,31 @@ impl FromRef<Web> for App {
     }
 }
 
-impl Web {
-    /// Counts a try as a failure before it is looked at, or refuses an address from which too much was tried.
-    fn attempt(&self, address: IpAddr) -> Result<(), Error> {
-        self.failures(address).attempt(address, "", self.app.clock.monotonic())
-    }
+/// What came of trying a password or a code.
+enum Tried<T> {
+    /// Too much was tried from the address: it was not looked at.
+    TooMany,
+    Wrong,
+    Right(T),
+}
 
-    /// A try was none.
-    fn forgive(&self, address: IpAddr) {
-        self.failures(address).forgive(address, "", self.app.clock.monotonic());
+impl Web {
+    /// Tries a password or a code, which gives nothing where it is wrong. It counts against the address before it is looked at,
+    /// and is forgiven unless it was wrong: what fails here is nobody's wrong password.
+    async fn attempt<T>(
+        &self,
+        address: IpAddr,
+        trying: impl Future<Output = Result<Option<T>, AppError>>,
+    ) -> Result<Tried<T>, AppError> {
+        let (failures, now) = (self.failures(address), || self.app.clock.monotonic());
+        if failures.attempt(address, "", now()).is_err() {
+            return Ok(Tried::TooMany);
+        }
+        let tried = trying.await;
+        if !matches!(tried, Ok(None)) {
+            failures.forgive(address, "", now());
+        }
+        Ok(tried?.map_or(Tried::Wrong, Tried::Right))
     }
 
     fn failures(&self, address: IpAddr) -> &Failures {

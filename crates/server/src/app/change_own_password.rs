@@ -1,8 +1,12 @@
 //! A person changes their password on a page: the way in is that of every change, with two courtesies before it. What
 //! breaks a rule is said at once, and the session in which it was asked for outlives a new sign-in password.
 
-use lockstep_core::id::{ChangeId, SourceId};
+use std::sync::Arc;
+
+use lockstep_core::id::{ChangeId, IdentityId, SourceId};
+use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
+use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::rules::{Context, Violation, binding, check};
 use lockstep_store::{Tx, account, identity};
 use lockstep_vault::secret::Secret;
@@ -46,11 +50,7 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
             let all = own_passwords::load(tx, person).await?;
             let password = all.into_iter().find(|password| password.source == source);
             let password = password.ok_or(Error::NotFound("password of yours"))?;
-            let identity = identity::get(tx, person).await?;
-            let configuration = within.configuration.read(tx).await?;
-            let place = configuration.source(tx, source).await?.ok_or(Error::NotFound("source"))?;
-            let policy = configuration.policy_on(tx, &place, &identity).await?;
-            let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
+            let (_, policy) = bound(&within, tx, person, source).await?;
             Ok(Changeable { password, rules: binding(&policy) })
         })
     });
@@ -73,21 +73,32 @@ pub async fn broken_rules(
     let (candidate, account) = (password.clone(), account.to_owned());
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let configuration = within.configuration.read(tx).await?;
-            let identity = identity::get(tx, person).await?;
-            let place = configuration.source(tx, source).await?.ok_or(Error::NotFound("source"))?;
-            let policy = configuration.policy_on(tx, &place, &identity).await?;
-            let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
-            let dictionary = configuration.dictionary(tx).await?;
+            let (identity, policy) = bound(&within, tx, person, source).await?;
+            let dictionary = within.configuration.read(tx).await?.dictionary(tx).await?;
             let accounts = account::list_of(tx, person).await?;
             let own = accounts.iter().find(|own| own.source == source && !own.vanished && own.native_id == account);
             let own = own.ok_or(Error::NotFound("account of yours"))?;
+            // Where what is stored is no dictionary, the judge says so.
             let empty = Default::default();
             let words = dictionary.as_deref().and_then(|words| words.as_ref().ok()).unwrap_or(&empty);
             Ok(check(&policy, &candidate, &Context::of(&identity, own, words)).err().unwrap_or_default())
         })
     });
     read.await
+}
+
+/// The person, and the policy that binds their passwords on a source.
+async fn bound(
+    app: &App,
+    tx: &mut Tx<'_>,
+    person: IdentityId,
+    source: SourceId,
+) -> Result<(Identity, Arc<PasswordPolicy>), Error> {
+    let person = identity::get(tx, person).await?;
+    let configuration = app.configuration.read(tx).await?;
+    let place = configuration.source(tx, source).await?.ok_or(Error::NotFound("source"))?;
+    let policy = configuration.policy_on(tx, &place, &person).await?;
+    Ok((person, policy.ok_or(Error::Lacking("a password policy that is referred to"))?))
 }
 
 /// Asks for the change, in the session in which it is asked for.

@@ -2,7 +2,7 @@
 //! know.
 
 use chrono::{DateTime, Utc};
-use lockstep_core::change::{Change, ChangeState, TargetState};
+use lockstep_core::change::{Change, ChangeState, Target, TargetState};
 use lockstep_core::id::{ChangeId, SourceId};
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::{Tx, account, application, change, source, sync_group};
@@ -35,8 +35,8 @@ pub struct Line {
     pub state: TargetState,
     /// Why it is not further.
     pub reason: Option<String>,
-    /// Whether it may have the new password all the same.
-    pub unsure: bool,
+    /// Whether it ended without the new password, as far as is known, and may have it all the same.
+    pub is_unsure: bool,
 }
 
 /// A change in the list.
@@ -56,13 +56,6 @@ pub struct ListedChange {
 
 /// How many changes are listed.
 const LISTED: u32 = 50;
-
-impl Line {
-    /// Whether the account ended without the new password, and may have it all the same.
-    pub fn is_unsure(&self) -> bool {
-        self.unsure && self.state != TargetState::Applied
-    }
-}
 
 /// The latest changes of whoever has the permit, the newest first.
 pub async fn own_changes(app: &App, permit: &Permit) -> Result<Vec<ListedChange>, Error> {
@@ -98,17 +91,17 @@ pub async fn own_change(app: &App, permit: &Permit, id: ChangeId) -> Result<OwnC
         Box::pin(async move {
             let (change, targets) = change::find(tx, id).await?.ok_or(Error::NotFound("password change"))?;
             permit.reaches(Some(change.identity))?;
-            // Whoever may see everybody's has another page for that.
+            // This is about oneself, whatever else one may see.
             if change.identity != person {
                 return Err(Error::NotFound("password change"));
             }
             let names = own_passwords::names(&source::list(tx).await?, &application::list(tx).await?);
-            let line = |target: lockstep_core::change::Target| Line {
+            let line = |target: Target| Line {
                 places: names.get(&target.source).cloned().unwrap_or_default(),
                 account: target.name,
                 state: target.state,
                 reason: target.reason,
-                unsure: target.unsure && target.state.is_final(),
+                is_unsure: target.unsure && target.state.is_final() && target.state != TargetState::Applied,
             };
             let mut lines: Vec<Line> = targets.into_iter().map(line).collect();
             lines.sort_by(|one, other| (&one.places, &one.account).cmp(&(&other.places, &other.account)));

@@ -94,8 +94,11 @@ pub async fn look(app: &App, token: &str) -> Result<Option<OpenSession>, Error> 
     }))
 }
 
-/// The person has shown once more who they are. Gives the token that the browser is to have from now on; none where the session
-/// has ended meanwhile or goes on under another token already, or the sign-in was somebody else's.
+/// The person has shown once more who they are. Gives the token that the browser is to have from now on; none where the password
+/// was changed in the same moment, or is somebody else's.
+///
+/// # Errors
+/// [`Error::Outdated`] when the session has ended meanwhile, or goes on under another token already.
 pub async fn prove(app: &App, open: &mut OpenSession, signed_in: SignedIn) -> Result<Option<Secret>, Error> {
     if signed_in.identity != open.session.identity {
         return Ok(None);
@@ -106,11 +109,13 @@ pub async fn prove(app: &App, open: &mut OpenSession, signed_in: SignedIn) -> Re
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let stands = sign_in::prove(tx, &signed_in, now).await?;
-            Ok::<_, lockstep_store::Error>(stands && session::proved(tx, id, &renewal, now).await?)
+            Ok::<_, lockstep_store::Error>((stands, stands && session::proved(tx, id, &renewal, now).await?))
         })
     });
-    if !written.await? {
-        return Ok(None);
+    match written.await? {
+        (false, _) => return Ok(None),
+        (true, false) => return Err(Error::Outdated),
+        (true, true) => {}
     }
     (open.session.proved_at, open.held) = (now, renewal.next);
     Ok(Some(token))

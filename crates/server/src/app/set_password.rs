@@ -66,6 +66,9 @@ struct Sent {
 ///
 /// All of it is one transaction, which reads before it writes: what is refused, or was accepted before, has written
 /// nothing, and disturbs nobody who shares the commit.
+///
+/// # Errors
+/// [`Error::Outdated`] when the session in which it is asked for has ended, or has another token than the one that is renewed.
 pub async fn set_password(app: &App, permit: &Permit, request: Request) -> Result<Accepted, Error> {
     permit.reaches(Some(request.identity))?;
     let hash = app.vault.keyed_hash(HashPurpose::Ciphertext, &request.ciphertext);
@@ -236,7 +239,7 @@ async fn accept(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<Accepted, Not
     if let Some((session, renewal)) = &sent.session
         && !session::asks_for(tx, *session, renewal, change.id, change.created_at).await?
     {
-        return Err(Error::Forbidden("the session has ended".to_owned()).into());
+        return Err(Error::Outdated.into());
     }
     let event = requested(&change, sent.actor);
     audit::append(tx, draw_id_at(event.at), &event).await?;

@@ -8,15 +8,14 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lockstep_core::client::RedirectUri;
-use lockstep_core::password::Password;
 
-use super::Web;
 use super::form::{self, Fields, FormCookie};
 use super::page::{AuthorizePage, Leave, message, page};
+use super::sign_in::signed_in;
+use super::{Tried, Web};
 use crate::api::client_address::ClientAddress;
 use crate::api::error::Error;
 use crate::app::authorise::{self, Asked, Authorisation, NotAuthorised};
-use crate::app::sign_in::sign_in;
 
 /// What a client may ask with, as it is carried from the query through the form.
 const NAMES: [&str; 8] = [
@@ -63,26 +62,17 @@ pub(super) async fn submit(
     };
     let user_name = fields.get("user_name");
     let again = |status, why| Ok(form(&web, &headers, status, &authorisation, &asked, user_name, Some(why)));
-    if web.attempt(address).is_err() {
-        return again(StatusCode::TOO_MANY_REQUESTS, "too-many");
-    }
-    // What can be no password is nobody's; the work is the same.
-    let password = Password::try_from(fields.get("password")).or_else(|_| Password::try_from("?"));
-    let password = password.map_err(|_| crate::app::Error::Lacking("a password"))?;
-    let wrong_anyway = Password::try_from(fields.get("password")).is_err();
-    let alias = if wrong_anyway { "" } else { user_name };
-    let tried = async {
-        match sign_in(&web.app, alias, password).await? {
+    let trying = async {
+        match signed_in(&web, user_name, fields.get("password")).await? {
             Some(signed_in) => authorise::grant(&web.app, &authorisation, signed_in).await,
             None => Ok(None),
         }
     };
-    // What fails here is nobody's wrong password.
-    let code = tried.await.inspect_err(|_| web.forgive(address))?;
-    let Some(code) = code else {
-        return again(StatusCode::BAD_REQUEST, "not-signed-in");
+    let code = match web.attempt(address, trying).await? {
+        Tried::TooMany => return again(StatusCode::TOO_MANY_REQUESTS, "too-many"),
+        Tried::Wrong => return again(StatusCode::BAD_REQUEST, "not-signed-in"),
+        Tried::Right(code) => code,
     };
-    web.forgive(address);
     let said = [("code", code.expose())];
     Ok(form::forget(back(&web, &headers, &authorisation.redirect, authorisation.state.as_deref(), &said)))
 }

@@ -78,7 +78,7 @@ fn told<'a>(text: &'a Language, visitor: Visitor, change: &'a OwnChange) -> OwnC
     let has = |line: &Line| line.state == TargetState::Applied;
     let is_over = change.state.is_final();
     let is_everywhere = is_over && !change.lines.is_empty() && change.lines.iter().all(has);
-    let is_anywhere = change.lines.iter().any(|line| has(line) || line.is_unsure());
+    let is_anywhere = change.lines.iter().any(|line| has(line) || line.is_unsure);
     let title = match () {
         () if !is_over => "change-running",
         () if is_everywhere => "change-done",
@@ -97,7 +97,7 @@ fn told<'a>(text: &'a Language, visitor: Visitor, change: &'a OwnChange) -> OwnC
         },
         places: shown(text, &line.places),
         state: said(text, line),
-        is_unsure: line.is_unsure(),
+        is_unsure: line.is_unsure,
     };
     OwnChangePage {
         text,

@@ -10,9 +10,9 @@ use axum::response::Response;
 use lockstep_core::password::Password;
 use lockstep_vault::secret::Secret;
 
-use super::Web;
 use super::form::{self, FormCookie};
 use super::page::{EnrolPage, Leave, message, page, then_sign_in};
+use super::{Tried, Web};
 use crate::api::client_address::ClientAddress;
 use crate::api::error::Error;
 use crate::app::enrol::{Enrolled, enrol};
@@ -44,14 +44,16 @@ pub(super) async fn submit(
     let Ok(password) = Password::try_from(fields.get("new_password")) else {
         return again(StatusCode::BAD_REQUEST, &[text.text("not-a-password")]);
     };
-    if web.attempt(address).is_err() {
-        return again(StatusCode::TOO_MANY_REQUESTS, &[text.text("too-many")]);
-    }
     let code = Secret::new(fields.get("code").to_owned());
-    let enrolled = enrol(&web.app, &code, &password).await.inspect_err(|_| web.forgive(address))?;
-    if !matches!(enrolled, Enrolled::WrongCode) {
-        web.forgive(address);
-    }
+    let trying = async {
+        let enrolled = enrol(&web.app, &code, &password).await?;
+        Ok(Some(enrolled).filter(|enrolled| *enrolled != Enrolled::WrongCode))
+    };
+    let enrolled = match web.attempt(address, trying).await? {
+        Tried::TooMany => return again(StatusCode::TOO_MANY_REQUESTS, &[text.text("too-many")]),
+        Tried::Wrong => Enrolled::WrongCode,
+        Tried::Right(enrolled) => enrolled,
+    };
     match enrolled {
         Enrolled::Done => Ok(form::forget(then_sign_in(text, "enrolled", "enrolled-about"))),
         Enrolled::Unfinished => Ok(message(text, StatusCode::ACCEPTED, "unfinished", "unfinished-about")),

@@ -1,5 +1,8 @@
 //! A page as it is sent: its templates, and the headers that keep it to itself.
 
+#[cfg(test)]
+mod tests;
+
 use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -214,126 +217,4 @@ pub(super) fn message(text: &Language, status: StatusCode, title: &str, message:
 pub(super) fn then_sign_in(text: &Language, title: &str, message: &str) -> Response {
     let (title, message) = (text.text(title), text.text(message));
     page(StatusCode::OK, &MessagePage { text, title: &title, message: &message, signs_in: true }, &Leave::default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::text::Languages;
-    use super::*;
-
-    const NASTY: &str = "<script>alert('\"&')</script>";
-
-    fn visitor() -> Visitor {
-        Visitor { name: NASTY.to_owned(), sign_out_token: NASTY.to_owned() }
-    }
-
-    fn nasty() -> Vec<String> {
-        vec![NASTY.to_owned(); 2]
-    }
-
-    fn pages(text: &Language) -> Vec<String> {
-        let fields = [("state".to_owned(), NASTY.to_owned())];
-        let refused = nasty();
-        let accounts = ["one", "two"].map(|name| OwnAccount { native_id: NASTY.to_owned(), name: name.to_owned() });
-        let card = Card {
-            initial: "<".to_owned(),
-            name: NASTY.to_owned(),
-            places: nasty(),
-            changed: NASTY.to_owned(),
-            link: "/passwords/1".to_owned(),
-            label: NASTY.to_owned(),
-        };
-        let section =
-            Section { id: "groups", title: NASTY.to_owned(), about: Some(NASTY.to_owned()), cards: vec![card] };
-        let line = ShownLine {
-            kind: "done",
-            places: nasty(),
-            account: Some(NASTY.to_owned()),
-            state: NASTY.to_owned(),
-            is_unsure: true,
-        };
-        let pages = [
-            AuthorizePage {
-                text,
-                client: NASTY,
-                fields: &fields,
-                form_token: NASTY,
-                user_name: NASTY,
-                refused: Some(NASTY.to_owned()),
-            }
-            .render(),
-            SignInPage { text, to: NASTY, form_token: NASTY, user_name: NASTY, refused: Some(NASTY.to_owned()) }
-                .render(),
-            EnrolPage { text, form_token: NASTY, refused: &refused }.render(),
-            MessagePage { text, title: NASTY, message: NASTY, signs_in: true }.render(),
-            PasswordsPage { text, visitor: visitor(), sections: vec![section] }.render(),
-            ChangePage {
-                text,
-                visitor: visitor(),
-                action: NASTY,
-                form_token: NASTY,
-                user_name: NASTY,
-                reaches: NASTY.to_owned(),
-                places: nasty(),
-                accounts: &accounts,
-                chosen: NASTY,
-                asks_proof: true,
-                rules: vec![ShownRule { text: NASTY.to_owned(), is_broken: true }],
-                refused: Some(NASTY),
-            }
-            .render(),
-            OwnChangesPage {
-                text,
-                visitor: visitor(),
-                changes: vec![ShownChange {
-                    link: NASTY.to_owned(),
-                    name: NASTY.to_owned(),
-                    at: NASTY.to_owned(),
-                    shown_at: NASTY.to_owned(),
-                    kind: "done",
-                    state: NASTY.to_owned(),
-                }],
-            }
-            .render(),
-            OwnChangePage {
-                text,
-                visitor: visitor(),
-                title: NASTY.to_owned(),
-                refusals: &refused,
-                lines: vec![line],
-                again: NASTY.to_owned(),
-                is_running: true,
-                is_over: true,
-                is_everywhere: false,
-                is_partly: true,
-                is_anywhere: true,
-            }
-            .render(),
-        ];
-        pages.map(|page| page.expect("a page")).into()
-    }
-
-    #[test]
-    fn every_page_is_made_in_every_language_and_what_it_is_filled_with_is_text() {
-        for text in Languages::new().all() {
-            for page in pages(text) {
-                assert!(!page.contains("<script>alert") && page.contains("&#60;script&#62;"), "{page}");
-                assert!(page.starts_with("<!doctype html>"), "{page}");
-                assert!(page.contains(&format!("lang=\"{}\" dir=\"ltr\"", text.tag())), "{page}");
-                assert!(!page.contains("style=") && !page.contains("onclick"), "{page}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_page_keeps_to_itself() {
-        let languages = Languages::new();
-        let response = message(&languages.all()[0], StatusCode::BAD_REQUEST, "enrolled", "enrolled-about");
-        let policy = response.headers()["content-security-policy"].to_str().expect("text");
-        for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"] {
-            assert!(policy.contains(part), "{policy}");
-        }
-        assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
-        assert_eq!(response.headers()["referrer-policy"], "no-referrer");
-    }
 }

@@ -14,9 +14,9 @@ use serde::Serialize;
 use super::form::{self, FormCookie};
 use super::page::{Card, ChangePage, Leave, PasswordsPage, Section, ShownRule, page};
 use super::session;
-use super::sign_in::{HOME, tried};
+use super::sign_in::{HOME, signed_in};
 use super::text::Language;
-use super::{Web, failed, rules};
+use super::{Tried, Web, failed, rules};
 use crate::api::client_address::ClientAddress;
 use crate::app::change_own_password::{Asked, Changeable, broken_rules, change_own_password, changeable};
 use crate::app::own_passwords::{OwnAccount, OwnPassword, Place, SharedBy, own_passwords};
@@ -82,22 +82,17 @@ pub(super) async fn submit(
             if fields.get("current").is_empty() {
                 return Ok(again(&open, StatusCode::BAD_REQUEST, "prove-first", &[]));
             }
-            if web.attempt(address).is_err() {
-                return Ok(again(&open, StatusCode::TOO_MANY_REQUESTS, "too-many", &[]));
-            }
-            let proof = async {
-                match tried(&web, &open.alias, fields.get("current")).await? {
+            let trying = async {
+                match signed_in(&web, &open.alias, fields.get("current")).await? {
                     Some(signed_in) => app::session::prove(&web.app, &mut open, signed_in).await,
                     None => Ok(None),
                 }
             };
-            // What fails here is nobody's wrong password.
-            let proof = proof.await.inspect_err(|_: &Error| web.forgive(address))?;
-            let Some(token) = proof else {
-                return Ok(again(&open, StatusCode::BAD_REQUEST, "wrong-password", &[]));
-            };
-            web.forgive(address);
-            renewed = Some(token);
+            match web.attempt(address, trying).await? {
+                Tried::TooMany => return Ok(again(&open, StatusCode::TOO_MANY_REQUESTS, "too-many", &[])),
+                Tried::Wrong => return Ok(again(&open, StatusCode::BAD_REQUEST, "wrong-password", &[])),
+                Tried::Right(token) => renewed = Some(token),
+            }
         }
 
         let refuse = |id: &str| Ok(again(&open, StatusCode::BAD_REQUEST, id, &[]));
@@ -115,7 +110,12 @@ pub(super) async fn submit(
             Asked::Broken(broken) => again(&open, StatusCode::BAD_REQUEST, "broken", &broken),
         })
     };
-    let response = done.await.unwrap_or_else(|error: Error| failed(&web, &headers, &error));
+    let response = match done.await {
+        Ok(response) => response,
+        // The same form was there a moment earlier, or the session has just ended: what there is of it stands in the list.
+        Err(Error::Outdated) => session::go_to(&format!("{HOME}/changes")),
+        Err(error) => failed(&web, &headers, &error),
+    };
     match renewed {
         Some(token) => session::keep(response, &token),
         None => response,

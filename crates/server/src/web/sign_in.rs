@@ -1,20 +1,17 @@
 //! `/sign-in` and `/sign-out`: a person comes to their own pages, and leaves them.
 
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use lockstep_core::password::Password;
-use serde::Deserialize;
 
-use super::Web;
 use super::form::{self, FormCookie, NotTaken};
 use super::page::{Leave, SignInPage, page, then_sign_in};
-use super::session;
+use super::{Tried, Web, failed, session};
 use crate::api::client_address::ClientAddress;
 use crate::app::sign_in::{SignedIn, sign_in};
 use crate::app::{self, Error};
-use crate::web::failed;
 
 /// What the form is about.
 const ABOUT: [&str; 1] = ["sign-in-here"];
@@ -22,15 +19,10 @@ const ABOUT: [&str; 1] = ["sign-in-here"];
 /// Where people go who did not want to go anywhere else.
 pub(super) const HOME: &str = "/passwords";
 
-/// Where a person wants to go.
-#[derive(Deserialize)]
-pub(super) struct Wanted {
-    #[serde(default)]
-    to: String,
-}
-
 /// The page with the form.
-pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, Query(Wanted { to }): Query<Wanted>) -> Response {
+pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    let to = pairs.find(|(name, _)| name == "to").map(|(_, to)| to).unwrap_or_default();
     match session::find(&web, &headers).await {
         Ok(Some(_)) => session::go_to(own(&to)),
         Ok(None) => form(&web, &headers, StatusCode::OK, own(&to), "", None),
@@ -51,27 +43,18 @@ pub(super) async fn submit(
     };
     let (to, user_name) = (own(fields.get("to")), fields.get("user_name"));
     let again = |status, why| form(&web, &headers, status, to, user_name, Some(why));
-    if web.attempt(address).is_err() {
-        return again(StatusCode::TOO_MANY_REQUESTS, "too-many");
-    }
-    let tried = async {
-        match tried(&web, user_name, fields.get("password")).await? {
+    let trying = async {
+        match signed_in(&web, user_name, fields.get("password")).await? {
             Some(signed_in) => app::session::begin(&web.app, signed_in).await,
             None => Ok(None),
         }
     };
-    match tried.await {
-        Ok(None) => again(StatusCode::BAD_REQUEST, "not-signed-in"),
-        Ok(Some(token)) => {
-            web.forgive(address);
-            // A session begins with a token that nobody had before.
-            session::keep(form::forget(session::go_to(to)), &token)
-        }
-        Err(error) => {
-            // What fails here is nobody's wrong password.
-            web.forgive(address);
-            failed(&web, &headers, &error)
-        }
+    match web.attempt(address, trying).await {
+        Ok(Tried::TooMany) => again(StatusCode::TOO_MANY_REQUESTS, "too-many"),
+        Ok(Tried::Wrong) => again(StatusCode::BAD_REQUEST, "not-signed-in"),
+        // A session begins with a token that nobody had before.
+        Ok(Tried::Right(token)) => session::keep(form::forget(session::go_to(to)), &token),
+        Err(error) => failed(&web, &headers, &error),
     }
 }
 
@@ -98,8 +81,8 @@ pub(super) async fn leave(State(web): State<Web>, headers: HeaderMap, body: Byte
     }
 }
 
-/// Tries a password of somebody. What can be no password is nobody's; the work is the same.
-pub(super) async fn tried(web: &Web, user_name: &str, password: &str) -> Result<Option<SignedIn>, Error> {
+/// Whose password it is, if it is that of whoever has this user name. What can be no password is nobody's; the work is the same.
+pub(super) async fn signed_in(web: &Web, user_name: &str, password: &str) -> Result<Option<SignedIn>, Error> {
     match Password::try_from(password) {
         Ok(password) => sign_in(&web.app, user_name, password).await,
         Err(_) => {

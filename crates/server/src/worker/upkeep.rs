@@ -23,7 +23,8 @@ const PRUNE_EVERY: u32 = 24 * 60;
 
 /// How long the status of a final change can be asked for, at least.
 const KEPT: TimeDelta = TimeDelta::days(30);
-/// How long a token is kept that is dead: the longest access token of a sign-in that is over lives for twelve hours.
+/// How long a token is kept that is dead: the longest access token of a sign-in that is over lives for twelve hours, and so does a
+/// session, from its beginning.
 const DEAD_FOR: TimeDelta = TimeDelta::hours(13);
 /// How many changes are looked for at a time; each bucket's are removed in a transaction of its own.
 const BATCH: u32 = 500;

@@ -1,7 +1,9 @@
 //! Signing in on the pages, being known there, and leaving.
 
 use chrono::TimeDelta;
-use lockstep::app::session;
+use lockstep::app::sign_in::sign_in;
+use lockstep::app::{Error, session};
+use lockstep_core::password::Password;
 use lockstep_store::identity;
 
 use super::{NEW, PASSWORD, application, start};
@@ -121,6 +123,26 @@ async fn a_session_that_nobody_uses_ends_by_itself() {
         let found = session::find(&harness.app, &token).await.expect("a database");
         assert_eq!(found.is_some(), lives, "used {used} minutes ago");
     }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_requests_with_one_token_the_first_renews_it_and_the_second_is_told() {
+    let harness = start().await;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    let token = &browser.cookies[SESSION];
+    let mut both = Vec::new();
+    for _ in 0..2 {
+        both.push(session::find(&harness.app, token).await.expect("a database").expect("open"));
+    }
+    let mut answers = Vec::new();
+    for open in &mut both {
+        let password = Password::try_from(PASSWORD).expect("a password");
+        let signed_in = sign_in(&harness.app, "Abby.Smith", password).await.expect("a database").expect("right");
+        answers.push(session::prove(&harness.app, open, signed_in).await);
+    }
+    assert!(matches!(answers[..], [Ok(Some(_)), Err(Error::Outdated)]), "{answers:?}");
     harness.stop().await;
 }
 
