@@ -238,6 +238,14 @@ actions! {
     TokenRevoked = "TOKEN_REVOKED",
     /// A person signed out of the pages.
     SignedOut = "SIGNED_OUT",
+    /// A person set a second factor up.
+    SecondFactorAdded = "SECOND_FACTOR_ADDED",
+    /// A person has no second factor any more.
+    SecondFactorRemoved = "SECOND_FACTOR_REMOVED",
+    /// A person drew recovery codes, in place of those before.
+    RecoveryCodesRenewed = "RECOVERY_CODES_RENEWED",
+    /// A person showed a recovery code in place of their second factor.
+    RecoveryCodeUsed = "RECOVERY_CODE_USED",
     /// Somebody was given a code to set a password with.
     EnrolmentCreated = "ENROLMENT_CREATED",
     /// Everything that a restored database called unfinished was ended.
@@ -310,7 +318,8 @@ mod tests {
              USER_LEVELS_UPDATED APPLICATION_CREATED APPLICATION_UPDATED APPLICATION_DELETED SOURCE_CREATED \
              SOURCE_UPDATED SOURCE_DELETED ACCOUNT_LINKED ACCOUNT_ENABLED ACCOUNT_DISABLED API_CLIENT_UPDATED \
              PERSONAL_ACCESS_TOKEN_UPDATED PERSONAL_ACCESS_TOKEN_DELETED SIGN_IN_TOKEN_ISSUE TOKEN_REUSE_DETECTED \
-             TOKEN_REVOKED SIGNED_OUT ENROLMENT_CREATED DATABASE_RESTORED";
+             TOKEN_REVOKED SIGNED_OUT SECOND_FACTOR_ADDED SECOND_FACTOR_REMOVED \
+             RECOVERY_CODES_RENEWED RECOVERY_CODE_USED ENROLMENT_CREATED DATABASE_RESTORED";
         let expected: BTreeSet<&str> = contract.split_whitespace().chain(own.split_whitespace()).collect();
         assert_eq!(Action::ALL.iter().map(|action| action.as_str()).collect::<BTreeSet<_>>(), expected);
     }

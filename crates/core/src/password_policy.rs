@@ -120,6 +120,14 @@ pub struct PasswordPolicy {
 }
 
 impl PasswordPolicy {
+    /// Whether a person shows a second factor before a change. Nobody is known to be on a network or in a country that would do
+    /// without it.
+    pub fn asks_for_second_factor(&self) -> bool {
+        self.require_strong_authn
+            || self.require_strong_auth_off_network
+            || self.require_strong_auth_untrusted_geographies
+    }
+
     /// The id of a policy that has not been stored.
     pub const NO_ID: PasswordPolicyId = PasswordPolicyId(Uuid::nil());
 

@@ -35,13 +35,28 @@ pub struct Session {
     pub proved_at: DateTime<Utc>,
     /// When it was ended.
     pub ended_at: Option<DateTime<Utc>>,
+    /// Whether only the password was shown so far, and a second factor is asked for: it signs nobody in.
+    pub half_open: bool,
+    /// Whether it leads to nothing but a new sign-in password: the one that it began with must be changed.
+    pub must_change: bool,
+}
+
+/// Where a session began, as far as its person is told. A browser may say of itself what it likes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The address.
+    pub address: String,
+    /// What the browser calls itself.
+    pub browser: String,
 }
 
 impl Session {
     /// Whether it goes on.
     pub fn lives(&self, now: DateTime<Utc>) -> bool {
+        // Whoever looks for their telephone has as long as a proof is fresh.
+        let longest = if self.half_open { FRESH } else { LONGEST };
         // A use that is written down late must not end it early.
-        self.ended_at.is_none() && now < self.created_at + LONGEST && now < self.used_at + IDLE + NOTED_EVERY
+        self.ended_at.is_none() && now < self.created_at + longest && now < self.used_at + IDLE + NOTED_EVERY
     }
 
     /// Whether that it is used now is worth a write.
@@ -72,6 +87,8 @@ mod tests {
             used_at: SIGNED_IN,
             proved_at: SIGNED_IN,
             ended_at: None,
+            half_open: false,
+            must_change: false,
         }
     }
 
@@ -83,6 +100,8 @@ mod tests {
         let used = Session { used_at: SIGNED_IN + LONGEST - moment, ..session() };
         assert!(used.lives(SIGNED_IN + LONGEST - moment) && !used.lives(SIGNED_IN + LONGEST));
         assert!(!Session { ended_at: Some(SIGNED_IN), ..session() }.lives(SIGNED_IN));
+        let half = Session { half_open: true, ..session() };
+        assert!(half.lives(SIGNED_IN + FRESH - moment) && !half.lives(SIGNED_IN + FRESH));
     }
 
     #[test]

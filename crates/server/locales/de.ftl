@@ -58,8 +58,6 @@ change-reaches =
 which-account = Welches Konto?
 choose-account = Das Passwort wurde nicht geändert. Wählen Sie das Konto, das es bekommen soll.
 your-password = Ihr Lockstep-Passwort
-your-password-about = Damit feststeht, dass Sie es sind.
-prove-first = Ihre Anmeldung liegt eine Weile zurück. Zeigen Sie zuerst, dass Sie es sind, und schreiben Sie dann das neue Passwort noch einmal.
 wrong-password = Das ist nicht Ihr Lockstep-Passwort. Warten Sie nach mehreren falschen Versuchen eine Viertelstunde.
 rules = Das neue Passwort
 rule-max-length =
@@ -166,3 +164,40 @@ changes-none = Es gibt noch keine.
 state-not-everywhere = ist nicht oder nicht überall geändert
 source-gone = Ein System, das es hier nicht mehr gibt
 back = Zurück zu Ihren Passwörtern
+
+continue = Weiter
+prove = Zeigen Sie, dass Sie es sind
+prove-about = Ihre Anmeldung liegt eine Weile zurück.
+second-code = Code
+second-code-about = Aus Ihrer Authenticator-App, oder einer Ihrer Wiederherstellungscodes.
+wrong-second = Dieser Code stimmt nicht oder wurde schon benutzt. Warten Sie auf den nächsten. Nach mehreren falschen Versuchen warten Sie eine Viertelstunde.
+
+security = Ihre Sicherheit
+second-factor = Zweiter Faktor
+second-factor-about = Neben dem Passwort ein Code, den eine App auf Ihrem Telefon zeigt. Wer Ihr Passwort erfährt, kann sich damit allein nicht anmelden.
+second-factor-begin = Einrichten
+second-factor-since = Eingerichtet, seit { $date }
+second-factor-remove = Entfernen
+recovery-codes = Ihre Wiederherstellungscodes
+recovery-codes-about = Bewahren Sie sie dort auf, wo Ihr Telefon nicht ist. Jeder lässt Sie einmal anstelle eines Codes hinein. Sie werden nur jetzt gezeigt.
+recovery-codes-kept = Ich habe sie aufbewahrt
+recovery-codes-left =
+    { $count ->
+        [one] Ein Wiederherstellungscode ist übrig.
+        *[other] { $count } Wiederherstellungscodes sind übrig.
+    }
+recovery-codes-new = Neue Wiederherstellungscodes
+totp = Einen zweiten Faktor einrichten
+totp-app = Öffnen Sie eine Authenticator-App auf Ihrem Telefon.
+totp-scan = Lassen Sie sie dieses Bild lesen.
+totp-picture = Das Bild, das die App liest
+totp-type = Sie kann es nicht lesen?
+totp-here = In einer App auf diesem Gerät öffnen
+totp-code = Geben Sie den Code ein, den sie zeigt.
+sessions = Wo Sie angemeldet sind
+session-this = dieser Browser
+session-since = seit { $date }
+sessions-end = Überall sonst abmelden
+unknown-browser = Ein Browser
+needs-second-factor = Ein zweiter Faktor ist nötig
+needs-second-factor-about = Dieses Passwort ändert nur, wer einen hat. Richten Sie ihn zuerst ein; es dauert eine Minute.

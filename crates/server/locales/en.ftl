@@ -58,8 +58,6 @@ change-reaches =
 which-account = Which account?
 choose-account = The password was not changed. Choose the account that is to have it.
 your-password = Your Lockstep password
-your-password-about = To show that it is you.
-prove-first = It has been a while since you signed in. Show first that it is you, then write the new password once more.
 wrong-password = That is not your Lockstep password. After several wrong tries, wait a quarter of an hour.
 rules = The new password
 rule-max-length =
@@ -166,3 +164,40 @@ changes-none = There is none yet.
 state-not-everywhere = is not changed, or not everywhere
 source-gone = A system that is not here any more
 back = Back to your passwords
+
+continue = Continue
+prove = Show that it is you
+prove-about = It has been a while since you signed in.
+second-code = Code
+second-code-about = From your authenticator app, or one of your recovery codes.
+wrong-second = That code is not right, or was used already. Wait for the next one. After several wrong tries, wait a quarter of an hour.
+
+security = Your security
+second-factor = Second factor
+second-factor-about = Besides your password, a code that an app on your telephone shows. Whoever learns your password cannot sign in with it alone.
+second-factor-begin = Set up
+second-factor-since = Set up, since { $date }
+second-factor-remove = Remove
+recovery-codes = Your recovery codes
+recovery-codes-about = Keep them where your telephone is not. Each lets you in once in place of a code. They are shown only now.
+recovery-codes-kept = I have kept them
+recovery-codes-left =
+    { $count ->
+        [one] One recovery code is left.
+        *[other] { $count } recovery codes are left.
+    }
+recovery-codes-new = New recovery codes
+totp = Set up a second factor
+totp-app = Open an authenticator app on your telephone.
+totp-scan = Let it read this picture.
+totp-picture = The picture that the app reads
+totp-type = It cannot read it?
+totp-here = Open it in an app on this device
+totp-code = Enter the code that it shows.
+sessions = Where you are signed in
+session-this = this browser
+session-since = since { $date }
+sessions-end = Sign out everywhere else
+unknown-browser = A browser
+needs-second-factor = A second factor is needed
+needs-second-factor-about = This password is changed by those only who have one. Set it up first; it takes a minute.

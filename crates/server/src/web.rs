@@ -10,7 +10,9 @@ mod enrol;
 mod form;
 mod page;
 mod passwords;
+mod prove;
 mod rules;
+mod security;
 mod session;
 mod sign_in;
 mod text;
@@ -113,6 +115,13 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/passwords/{source}/check", post(passwords::check))
         .route("/passwords/changes", get(changes::list))
         .route("/passwords/changes/{id}", get(changes::watch))
+        .route("/prove", get(prove::show).post(prove::submit))
+        .route("/security", get(security::show))
+        .route("/security/totp", get(security::totp).post(security::begin_totp))
+        .route("/security/totp/confirm", post(security::confirm_totp))
+        .route("/security/totp/remove", post(security::remove_totp))
+        .route("/security/recovery-codes", post(security::recovery_codes))
+        .route("/security/sessions", post(security::end_sessions))
         // For people who have a code from an administrator.
         .route("/enrol", get(enrol::show).post(enrol::submit))
         // What the pages are made of.

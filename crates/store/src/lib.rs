@@ -42,6 +42,7 @@ mod postgres;
 pub mod refresh_token;
 pub mod restore_mark;
 pub mod revoked_token;
+pub mod second_factor;
 pub mod session;
 pub mod sign_in_password;
 pub mod signing_key;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use lockstep_core::id::{ChangeId, IdentityId, SessionId};
 use lockstep_core::scope::UserLevel;
-use lockstep_core::session::Session;
+use lockstep_core::session::{Origin, Session};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -25,18 +25,21 @@ pub struct Standing {
     pub display_name: String,
     /// The name that they sign in with.
     pub alias: String,
+    /// Whether they are asked for a second factor.
+    pub has_second_factor: bool,
 }
 
 /// Stores a new session under the hash of its token.
 ///
 /// # Errors
 /// A reference violation when the identity is gone.
-pub async fn insert(tx: &mut Tx<'_>, session: &Session, token: &[u8]) -> Result<()> {
+pub async fn insert(tx: &mut Tx<'_>, session: &Session, origin: &Origin, token: &[u8]) -> Result<()> {
     execute!(
         tx,
         "store a session",
-        "INSERT INTO session (id, token, identity, created_at, used_at, proved_at, ended_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO session (id, token, identity, created_at, used_at, proved_at, ended_at, half_open, must_change,
+             address, browser)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         session.id.0,
         token,
         session.identity.0,
@@ -44,6 +47,10 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session, token: &[u8]) -> Result<
         session.used_at,
         session.proved_at,
         session.ended_at,
+        session.half_open,
+        session.must_change,
+        origin.address.as_str(),
+        origin.browser.as_str(),
     )?;
     Ok(())
 }
@@ -55,7 +62,9 @@ pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>>
         fetch_optional as StandingRow,
         "find a session",
         "SELECT session.id, session.identity, session.created_at, session.used_at, session.proved_at, session.ended_at,
-             identity.enabled, identity.levels, identity.display_name, identity.alias
+             session.half_open, session.must_change, identity.enabled, identity.levels, identity.display_name,
+             identity.alias, EXISTS (SELECT 1 FROM second_factor WHERE second_factor.identity = session.identity
+                 AND second_factor.confirmed_at IS NOT NULL) AS has_second_factor
          FROM session JOIN identity ON identity.id = session.identity WHERE session.token = $1",
         token
     )?;
@@ -139,20 +148,73 @@ pub async fn end(tx: &mut Tx<'_>, id: SessionId, now: DateTime<Utc>) -> Result<b
     Ok(ended == 1)
 }
 
+/// Ends a session of this identity, whichever it is. Gives whether it lived.
+pub async fn end_own(tx: &mut Tx<'_>, identity: IdentityId, id: SessionId, now: DateTime<Utc>) -> Result<bool> {
+    let ended = execute!(
+        tx,
+        "end a session of an identity",
+        "UPDATE session SET ended_at = $3 WHERE identity = $1 AND id = $2 AND ended_at IS NULL",
+        identity.0,
+        id.0,
+        now
+    )?;
+    Ok(ended == 1)
+}
+
+/// Ends every session of an identity but this one. Gives how many lived.
+pub async fn end_others(
+    tx: &mut Tx<'_>,
+    identity: IdentityId,
+    kept: Option<SessionId>,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    execute!(
+        tx,
+        "end the other sessions of an identity",
+        "UPDATE session SET ended_at = $3 WHERE identity = $1 AND ended_at IS NULL AND id <> $2",
+        identity.0,
+        kept.map_or(Uuid::nil(), |kept| kept.0),
+        now
+    )
+}
+
+/// The sessions of an identity that were not ended and began after `since`, the newest first.
+pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, since: DateTime<Utc>) -> Result<Vec<(Session, Origin)>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as ListedRow,
+        "list the sessions of an identity",
+        "SELECT id, identity, created_at, used_at, proved_at, ended_at, half_open, must_change, address, browser
+         FROM session WHERE identity = $1 AND created_at > $2 AND ended_at IS NULL ORDER BY created_at DESC, id",
+        identity.0,
+        since
+    )?;
+    let listed = |row: ListedRow| {
+        let session = Session {
+            id: SessionId(row.id),
+            identity: IdentityId(row.identity),
+            created_at: row.created_at,
+            used_at: row.used_at,
+            proved_at: row.proved_at,
+            ended_at: row.ended_at,
+            half_open: row.half_open,
+            must_change: row.must_change,
+        };
+        (session, Origin { address: row.address, browser: row.browser })
+    };
+    Ok(rows.into_iter().map(listed).collect())
+}
+
 /// Ends every session of an identity but the one in which this change was asked for.
 pub async fn end_of(tx: &mut Tx<'_>, identity: IdentityId, kept: Option<ChangeId>, now: DateTime<Utc>) -> Result<()> {
     let kept = match kept {
         Some(change) => session_of(tx, change).await?,
         None => None,
     };
-    execute!(
-        tx,
-        "end the sessions of an identity",
-        "UPDATE session SET ended_at = $3 WHERE identity = $1 AND ended_at IS NULL AND id <> $2",
-        identity.0,
-        kept.unwrap_or(Uuid::nil()),
-        now
-    )?;
+    if let Some(kept) = kept {
+        execute!(tx, "say that a password was changed", "UPDATE session SET must_change = FALSE WHERE id = $1", kept)?;
+    }
+    end_others(tx, identity, kept.map(SessionId), now).await?;
     Ok(())
 }
 
@@ -188,10 +250,28 @@ row! {
         used_at: DateTime<Utc>,
         proved_at: DateTime<Utc>,
         ended_at: Option<DateTime<Utc>>,
+        half_open: bool,
+        must_change: bool,
         enabled: bool,
         levels: Json<BTreeSet<UserLevel>>,
         display_name: String,
         alias: String,
+        has_second_factor: bool,
+    }
+}
+
+row! {
+    struct ListedRow {
+        id: Uuid,
+        identity: Uuid,
+        created_at: DateTime<Utc>,
+        used_at: DateTime<Utc>,
+        proved_at: DateTime<Utc>,
+        ended_at: Option<DateTime<Utc>>,
+        half_open: bool,
+        must_change: bool,
+        address: String,
+        browser: String,
     }
 }
 
@@ -204,7 +284,17 @@ impl From<StandingRow> for Standing {
             used_at: row.used_at,
             proved_at: row.proved_at,
             ended_at: row.ended_at,
+            half_open: row.half_open,
+            must_change: row.must_change,
         };
-        Self { session, enabled: row.enabled, levels: row.levels.0, display_name: row.display_name, alias: row.alias }
+        let (levels, has_second_factor) = (row.levels.0, row.has_second_factor);
+        Self {
+            session,
+            enabled: row.enabled,
+            levels,
+            display_name: row.display_name,
+            alias: row.alias,
+            has_second_factor,
+        }
     }
 }

@@ -223,6 +223,8 @@ pub enum HashPurpose {
     SecretGeneration,
     /// A digit token together with the identity it is for.
     DigitToken,
+    /// A recovery code together with the identity it is for.
+    RecoveryCode,
     /// The head of the audit chain.
     AuditHead,
 }
@@ -240,6 +242,7 @@ impl HashPurpose {
             Self::FormToken => b"form-token",
             Self::SecretGeneration => b"secret-generation",
             Self::DigitToken => b"digit-token",
+            Self::RecoveryCode => b"recovery-code",
             Self::AuditHead => b"audit-head",
         }
     }

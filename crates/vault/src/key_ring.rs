@@ -20,7 +20,7 @@ pub enum Purpose {
     TransportPrivate,
     /// Seals the payloads of queued password changes.
     Payload,
-    /// Seals the secrets that connectors sign in with.
+    /// Seals the secrets that are read again: those that connectors sign in with, and those that people's codes are computed from.
     ConnectorSecret,
     /// Goes into every Argon2id evaluation. There is one for ever: without it no password hash can be verified.
     Pepper,

@@ -10,7 +10,8 @@
 //!        │    ├─ transport keys                   transport
 //!        │    ├─ token signing keys               token
 //!        │    ├─ payloads of queued changes
-//!        │    └─ secrets of connectors
+//!        │    ├─ secrets of connectors
+//!        │    └─ secrets of second factors        totp
 //!        ├─ pepper of password hashes             hash
 //!        └─ key of the keyed hashes               hash
 //! ```
@@ -24,6 +25,7 @@ pub mod master_key;
 pub mod seal;
 pub mod secret;
 pub mod token;
+pub mod totp;
 pub mod transport;
 
 use std::collections::HashMap;

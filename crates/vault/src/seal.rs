@@ -38,6 +38,8 @@ pub enum Binding<'a> {
     },
     /// The private half of a key that signs access tokens, by its key id.
     TokenSigningKey(Uuid),
+    /// What the codes of a person's second factor are computed from.
+    TotpSecret(IdentityId),
 }
 
 /// Why a sealed blob was not opened. It does not say more, because nobody who may see it needs more.
@@ -90,7 +92,7 @@ impl Binding<'_> {
         match self {
             Self::Payload { .. } => Purpose::Payload,
             Self::TransportKey(_) => Purpose::TransportPrivate,
-            Self::ConnectorSecret { .. } => Purpose::ConnectorSecret,
+            Self::ConnectorSecret { .. } | Self::TotpSecret(_) => Purpose::ConnectorSecret,
             Self::TokenSigningKey(_) => Purpose::TokenSigning,
         }
     }
@@ -108,6 +110,7 @@ impl Binding<'_> {
             Self::TransportKey(id) => (2, &[id.0], ""),
             Self::ConnectorSecret { source, name } => (3, &[source.0], name),
             Self::TokenSigningKey(id) => (4, &[id], ""),
+            Self::TotpSecret(identity) => (5, &[identity.0], ""),
         };
         bytes.push(kind);
         bytes.extend(ids.iter().flat_map(|id| *id.as_bytes()));

@@ -6,13 +6,14 @@ use chrono::TimeDelta;
 use lockstep_core::client::{Grant, RedirectUri};
 use lockstep_core::id::ClientId;
 use lockstep_core::scope::Scopes;
+use lockstep_core::session::Origin;
 use lockstep_store::authorization_code::{self, AuthorizationCode};
 use lockstep_store::{Tx, client};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_token};
 
 use super::issue_token::narrowed;
-use super::sign_in::{self, SignedIn};
+use super::sign_in::{self, Entered, SignedIn};
 use super::{App, Error};
 
 /// How long a code is good.
@@ -124,9 +125,14 @@ pub async fn check(app: &App, asked: Asked) -> Result<Authorisation, NotAuthoris
     Ok(Authorisation { client: id, name: client.name, redirect, state, challenge, scopes })
 }
 
-/// Gives the code that a sign-in is worth; none where the password was changed in the same moment.
-pub async fn grant(app: &App, asked: &Authorisation, signed_in: SignedIn) -> Result<Option<Secret>, Error> {
-    let now = app.clock.utc();
+/// Gives the code that a sign-in is worth; none where it is worth nothing any more.
+pub async fn grant(
+    app: &App,
+    asked: &Authorisation,
+    signed_in: SignedIn,
+    origin: Origin,
+) -> Result<Option<Entered<Secret>>, Error> {
+    let (now, within) = (app.clock.utc(), app.clone());
     let code = draw_token();
     let hash = app.vault.keyed_hash(HashPurpose::AuthorizationCode, code.expose().as_bytes());
     let row = AuthorizationCode {
@@ -138,17 +144,19 @@ pub async fn grant(app: &App, asked: &Authorisation, signed_in: SignedIn) -> Res
         expires_at: now + LIFE,
         family: None,
     };
-    let signed_in = std::sync::Arc::new(signed_in);
+    let granted = std::sync::Arc::new((signed_in, origin, row));
     let written = app.store.write(move |tx: &mut Tx<'_>| {
+        let (within, granted) = (within.clone(), granted.clone());
         Box::pin(async move {
-            let stands = sign_in::confirm(tx, &signed_in, now).await?;
-            if stands {
-                authorization_code::insert(tx, &hash, &row).await?;
+            let (signed_in, origin, row) = &*granted;
+            let entered = sign_in::confirm(&within, tx, signed_in, origin, now).await?;
+            if let Some(Entered::In(())) = entered {
+                authorization_code::insert(tx, &hash, row).await?;
             }
-            Ok::<_, lockstep_store::Error>(stands)
+            Ok::<_, Error>(entered)
         })
     });
-    Ok(written.await?.then_some(code))
+    Ok(written.await?.map(|entered| entered.worth(code)))
 }
 
 /// 32 bytes in base64url are 43 characters.

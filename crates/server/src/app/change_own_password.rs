@@ -26,6 +26,8 @@ pub struct Changeable {
     pub password: OwnPassword,
     /// The rules that bind there.
     pub rules: Vec<Violation>,
+    /// Whether whoever has no second factor needs one first.
+    pub asks_for_second_factor: bool,
 }
 
 /// What became of asking for a change.
@@ -51,7 +53,8 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
             let password = all.into_iter().find(|password| password.source == source);
             let password = password.ok_or(Error::NotFound("password of yours"))?;
             let (_, policy) = bound(&within, tx, person, source).await?;
-            Ok(Changeable { password, rules: binding(&policy) })
+            let asks_for_second_factor = policy.asks_for_second_factor();
+            Ok(Changeable { password, rules: binding(&policy), asks_for_second_factor })
         })
     });
     read.await

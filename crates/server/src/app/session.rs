@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lockstep_core::audit::{Action, Actor};
-use lockstep_core::id::SessionId;
+use lockstep_core::audit::Action;
+use lockstep_core::id::{IdentityId, SessionId};
 use lockstep_core::scope::UserLevel;
-use lockstep_core::session::Session;
+use lockstep_core::session::{LONGEST, Origin, Session};
+use lockstep_store::Tx;
 use lockstep_store::session::{self, Renewal};
-use lockstep_store::{Tx, aggregation, audit, identity};
 use lockstep_vault::hash::HashPurpose;
-use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
+use lockstep_vault::secret::{Secret, draw_token};
+use zeroize::Zeroizing;
 
-use super::sign_in::{self, SignedIn};
-use super::{App, Error, passed};
+use super::sign_in::{self, Entered, SignedIn};
+use super::{App, Error, second_factor};
 
 /// A session that goes on, and whose it is.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct OpenSession {
     pub display_name: String,
     /// The name that they sign in with.
     pub alias: String,
+    /// Whether they show a second factor when they are asked who they are, and not the password.
+    pub has_second_factor: bool,
     /// The hash of the token that their browser has.
     held: [u8; 32],
 }
@@ -39,32 +42,24 @@ impl OpenSession {
     }
 }
 
-/// Begins a session. Gives the token that the browser is to have; none where the password was changed in the same moment.
-pub async fn begin(app: &App, signed_in: SignedIn) -> Result<Option<Secret>, Error> {
-    let (now, token) = (app.clock.utc(), draw_token());
+/// Begins a session. Gives the token that the browser is to have; none where the sign-in is worth nothing any more.
+pub async fn begin(app: &App, signed_in: SignedIn, origin: Origin) -> Result<Option<Entered<Secret>>, Error> {
+    let (now, token, within) = (app.clock.utc(), draw_token(), app.clone());
     let hash = digest(app, token.expose());
-    let session = Session {
-        id: SessionId(draw_id_at(now)),
-        identity: signed_in.identity,
-        created_at: now,
-        used_at: now,
-        proved_at: now,
-        ended_at: None,
-    };
-    let signed_in = Arc::new(signed_in);
+    let session = sign_in::session_of(&signed_in, now);
+    let begun = Arc::new((signed_in, origin, session));
     let written = app.store.write(move |tx: &mut Tx<'_>| {
+        let (within, begun) = (within.clone(), begun.clone());
         Box::pin(async move {
-            // Somebody may have disabled the person since the password was looked at, and nobody may until this is done.
-            let confirmed = sign_in::confirm(tx, &signed_in, now).await?;
-            aggregation::hold_people(tx, &[session.identity]).await?;
-            let stands = confirmed && identity::is_enabled(tx, session.identity).await? == Some(true);
-            if stands {
-                session::insert(tx, &session, &hash).await?;
+            let (signed_in, origin, session) = &*begun;
+            let entered = sign_in::confirm(&within, tx, signed_in, origin, now).await?;
+            if let Some(Entered::In(())) = entered {
+                session::insert(tx, session, origin, &hash).await?;
             }
-            Ok::<_, lockstep_store::Error>(stands)
+            Ok::<_, Error>(entered)
         })
     });
-    Ok(written.await?.then_some(token))
+    Ok(written.await?.map(|entered| entered.worth(token)))
 }
 
 /// The session of a token, as the database has it at this moment; none where it does not go on. That it is used is written
@@ -84,32 +79,45 @@ pub async fn look(app: &App, token: &str) -> Result<Option<OpenSession>, Error> 
     let (now, hash) = (app.clock.utc(), digest(app, token));
     let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { session::standing(tx, &hash).await }));
     let found = read.await.map_err(Error::Store)?;
-    let found = found.filter(|found| found.enabled && found.session.lives(now));
+    let found = found.filter(|found| found.enabled && !found.session.half_open && found.session.lives(now));
     Ok(found.map(|found| OpenSession {
         session: found.session,
         levels: found.levels,
         display_name: found.display_name,
         alias: found.alias,
+        has_second_factor: found.has_second_factor,
         held: hash,
     }))
 }
 
-/// The person has shown once more who they are. Gives the token that the browser is to have from now on; none where the password
-/// was changed in the same moment, or is somebody else's.
+/// With what a person shows once more who they are.
+pub enum Proof {
+    /// The sign-in password: whoever has no second factor.
+    Password(SignedIn),
+    /// A code of the second factor, or a recovery code: whoever has one.
+    Code(Zeroizing<String>),
+}
+
+/// The person shows once more who they are. Gives the token that the browser is to have from now on; none where the proof is
+/// wrong, somebody else's, or not the one that is asked for.
 ///
 /// # Errors
 /// [`Error::Outdated`] when the session has ended meanwhile, or goes on under another token already.
-pub async fn prove(app: &App, open: &mut OpenSession, signed_in: SignedIn) -> Result<Option<Secret>, Error> {
-    if signed_in.identity != open.session.identity {
-        return Ok(None);
-    }
-    let (now, id) = (app.clock.utc(), open.session.id);
+pub async fn prove(app: &App, open: &mut OpenSession, proof: Proof) -> Result<Option<Secret>, Error> {
+    let (now, id, identity) = (app.clock.utc(), open.session.id, open.session.identity);
     let (token, renewal) = open.renew(app);
-    let signed_in = Arc::new(signed_in);
+    let (proof, within) = (Arc::new(proof), app.clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
+        let (proof, within) = (proof.clone(), within.clone());
         Box::pin(async move {
-            let stands = sign_in::prove(tx, &signed_in, now).await?;
-            Ok::<_, lockstep_store::Error>((stands, stands && session::proved(tx, id, &renewal, now).await?))
+            let stands = match (second_factor::is_asked_for(tx, identity).await?, &*proof) {
+                (true, Proof::Code(code)) => second_factor::show_again(&within, tx, identity, code, now).await?,
+                (false, Proof::Password(signed_in)) if signed_in.identity == identity => {
+                    sign_in::prove(tx, signed_in, now).await?
+                }
+                _ => false,
+            };
+            Ok::<_, Error>((stands, stands && session::proved(tx, id, &renewal, now).await?))
         })
     });
     match written.await? {
@@ -121,19 +129,45 @@ pub async fn prove(app: &App, open: &mut OpenSession, signed_in: SignedIn) -> Re
     Ok(Some(token))
 }
 
-/// Ends a session: the person signs out.
-pub async fn end(app: &App, session: &Session) -> Result<(), Error> {
-    let (now, id, identity) = (app.clock.utc(), session.id, session.identity);
+/// A session in the list of a person's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The session.
+    pub session: Session,
+    /// Where it began.
+    pub origin: Origin,
+}
+
+/// The sessions in which a person is signed in.
+pub async fn list(app: &App, identity: IdentityId) -> Result<Vec<Listed>, Error> {
+    let now = app.clock.utc();
+    let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(session::list_of(tx, identity, now - LONGEST)));
+    let all = read.await.map_err(Error::Store)?.into_iter();
+    let living = all.filter(|(session, _)| session.lives(now) && !session.half_open);
+    Ok(living.map(|(session, origin)| Listed { session, origin }).collect())
+}
+
+/// Ends a session of whoever this one is of, or all the others.
+pub async fn end_own(app: &App, open: &OpenSession, which: Option<SessionId>) -> Result<(), Error> {
+    let (now, identity, own) = (app.clock.utc(), open.session.identity, open.session.id);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            if session::end(tx, id, now).await? {
-                let event = passed(Action::SignedOut, Actor::Identity(identity), Some(identity), now);
-                audit::append(tx, draw_id_at(now), &event).await?;
+            let ended = match which {
+                Some(id) => session::end_own(tx, identity, id, now).await?,
+                None => session::end_others(tx, identity, Some(own), now).await? > 0,
+            };
+            if ended {
+                sign_in::audited(tx, Action::SignedOut, identity, now).await?;
             }
-            Ok::<_, lockstep_store::Error>(())
+            Ok::<_, Error>(())
         })
     });
-    written.await.map_err(Error::Store)
+    written.await
+}
+
+/// Ends a session: the person signs out.
+pub async fn end(app: &App, open: &OpenSession) -> Result<(), Error> {
+    end_own(app, open, Some(open.session.id)).await
 }
 
 fn digest(app: &App, token: &str) -> [u8; 32] {

@@ -1,4 +1,4 @@
-//! Signing a person in with the password of the built-in source.
+//! Signing a person in with the password of the built-in source, and with their second factor if they have one.
 //!
 //! Whoever is refused learns nothing: not whether there is such a person, whether they are disabled, locked out or must change
 //! their password first, or whether the password was right all the same. The same work is done for all of them, and the try
@@ -6,23 +6,65 @@
 
 use chrono::{DateTime, Utc};
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
-use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::id::{IdentityId, SessionId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
+use lockstep_core::session::{Origin, Session};
 use lockstep_core::sign_in::{TRIES, Tries};
 use lockstep_store::sign_in_password::SignInPassword;
-use lockstep_store::{Tx, audit, history, identity, sign_in_password};
-use lockstep_vault::hash::{PasswordHash, Salt};
-use lockstep_vault::secret::draw_id_at;
+use lockstep_store::{Tx, aggregation, audit, history, identity, session, sign_in_password};
+use lockstep_vault::hash::{HashPurpose, PasswordHash, Salt};
+use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
+use zeroize::Zeroizing;
 
-use super::{App, Error, passed};
+use super::{App, Error, passed, second_factor};
 
 /// A person whose password was right a moment ago.
 pub struct SignedIn {
     /// Who.
     pub identity: IdentityId,
+    /// Whether it must be changed before anything else.
+    pub(super) must_change: bool,
     /// The hash of it, which is still the stored one or the proof is worth nothing.
     hash: Vec<u8>,
+    /// What was shown besides.
+    second: Option<Second>,
+}
+
+/// What was shown after the password.
+struct Second {
+    /// The half-open session that goes with the password.
+    half: SessionId,
+    code: Zeroizing<String>,
+}
+
+/// How far somebody has come in whose password was right.
+pub enum Entered<T> {
+    /// In: what that is worth.
+    In(T),
+    /// Their second factor is asked for. What the next form has to bring back.
+    Halfway(Secret),
+}
+
+impl<T> Entered<T> {
+    /// The same, where being in is worth this.
+    pub(super) fn worth<U>(self, worth: U) -> Entered<U> {
+        match self {
+            Self::In(_) => Entered::In(worth),
+            Self::Halfway(token) => Entered::Halfway(token),
+        }
+    }
+}
+
+/// What a password is tried for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A session on the pages, which may begin with a password that must be changed.
+    Session,
+    /// Signing in at a client.
+    Client,
+    /// Showing once more who one is.
+    Proof,
 }
 
 /// What a try found before the password is looked at.
@@ -35,7 +77,7 @@ struct Attempt {
 }
 
 /// Tries a password. None: not let in.
-pub async fn sign_in(app: &App, alias: &str, password: Password) -> Result<Option<SignedIn>, Error> {
+pub async fn sign_in(app: &App, alias: &str, password: Password, purpose: Purpose) -> Result<Option<SignedIn>, Error> {
     let now = app.clock.utc();
     // What can be no login name is nobody's.
     let sought = if alias.chars().any(char::is_control) { String::new() } else { alias.to_owned() };
@@ -56,48 +98,113 @@ pub async fn sign_in(app: &App, alias: &str, password: Password) -> Result<Optio
     // Only the built-in source's password signs in here, and only those whose password it is.
     let usable = |person: &Identity| person.enabled && person.sign_in_source == SourceId::IDENTITY_NOW;
     match (&attempt.person, &attempt.stored) {
-        (Some(person), Some(stored)) if right && usable(person) && !stored.must_change => {
-            Ok(Some(SignedIn { identity: person.id, hash: stored.hash.clone() }))
+        (Some(person), Some(stored))
+            if right && usable(person) && (!stored.must_change || purpose == Purpose::Session) =>
+        {
+            let (identity, must_change, hash) = (person.id, stored.must_change, stored.hash.clone());
+            Ok(Some(SignedIn { identity, must_change, hash, second: None }))
         }
         _ => {
-            refuse(app, &attempt).await?;
+            refuse(app, &attempt, purpose).await?;
             Ok(None)
         }
     }
 }
 
-/// Writes down, with whatever the sign-in leads to, that it was right. Gives whether it still is: the password may have been
-/// changed since, and cannot be until the transaction ends.
+/// Whoever was half in by this token, with the code of their second factor; none where it is good for nothing any more. Whether
+/// the code is right is asked when it is used up.
+pub async fn halfway(app: &App, token: &str, code: &str) -> Result<Option<SignedIn>, Error> {
+    let (now, hash) = (app.clock.utc(), app.vault.keyed_hash(HashPurpose::Session, token.as_bytes()));
+    let code = Zeroizing::new(code.to_owned());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        let code = code.clone();
+        Box::pin(async move {
+            let found = session::standing(tx, &hash).await?;
+            let found = found.filter(|found| found.enabled && found.session.half_open && found.session.lives(now));
+            let Some(found) = found else { return Ok(None) };
+            let (identity, half) = (found.session.identity, found.session.id);
+            let stored = sign_in_password::find(tx, identity).await?;
+            Ok(stored.map(|stored| SignedIn {
+                identity,
+                must_change: stored.must_change,
+                hash: stored.hash,
+                second: Some(Second { half, code }),
+            }))
+        })
+    });
+    read.await.map_err(Error::Store)
+}
+
+/// Writes down, with whatever the sign-in leads to, that it was right. None where it is not any more: the password may have been
+/// changed since, or the person been disabled, which nobody may until the transaction ends; or the second factor was wrong.
+/// Whoever has one and has not shown it is halfway in.
 pub(super) async fn confirm(
+    app: &App,
     tx: &mut Tx<'_>,
     signed_in: &SignedIn,
+    origin: &Origin,
     now: DateTime<Utc>,
-) -> Result<bool, lockstep_store::Error> {
-    stands(tx, signed_in, Action::AuthenticationPassed, now).await
+) -> Result<Option<Entered<()>>, Error> {
+    let identity = signed_in.identity;
+    let stands = sign_in_password::forgive(tx, identity, &signed_in.hash).await?;
+    aggregation::hold_people(tx, &[identity]).await?;
+    if !stands || identity::is_enabled(tx, identity).await? != Some(true) {
+        return Ok(None);
+    }
+    match (second_factor::is_asked_for(tx, identity).await?, &signed_in.second) {
+        (false, _) => {}
+        (true, None) => {
+            let token = draw_token();
+            let half = Session { half_open: true, ..session_of(signed_in, now) };
+            let hash = app.vault.keyed_hash(HashPurpose::Session, token.expose().as_bytes());
+            session::insert(tx, &half, origin, &hash).await?;
+            return Ok(Some(Entered::Halfway(token)));
+        }
+        (true, Some(second)) => {
+            let right =
+                second_factor::show(app, tx, identity, &second.code, Action::MfaVerificationFailed, now).await?;
+            // Of two who are halfway in by the same token only the first comes in.
+            if !right || !session::end(tx, second.half, now).await? {
+                return Ok(None);
+            }
+        }
+    }
+    audited(tx, Action::AuthenticationPassed, identity, now).await?;
+    Ok(Some(Entered::In(())))
+}
+
+/// The session that a sign-in begins.
+pub(super) fn session_of(signed_in: &SignedIn, now: DateTime<Utc>) -> Session {
+    Session {
+        id: SessionId(draw_id_at(now)),
+        identity: signed_in.identity,
+        created_at: now,
+        used_at: now,
+        proved_at: now,
+        ended_at: None,
+        half_open: false,
+        must_change: signed_in.must_change,
+    }
 }
 
 /// The same where the person was signed in already, and has shown once more who they are.
-pub(super) async fn prove(
-    tx: &mut Tx<'_>,
-    signed_in: &SignedIn,
-    now: DateTime<Utc>,
-) -> Result<bool, lockstep_store::Error> {
-    stands(tx, signed_in, Action::UserStepUpAuth, now).await
-}
-
-async fn stands(
-    tx: &mut Tx<'_>,
-    signed_in: &SignedIn,
-    action: Action,
-    now: DateTime<Utc>,
-) -> Result<bool, lockstep_store::Error> {
-    let identity = signed_in.identity;
-    let stands = sign_in_password::forgive(tx, identity, &signed_in.hash).await?;
+pub(super) async fn prove(tx: &mut Tx<'_>, signed_in: &SignedIn, now: DateTime<Utc>) -> Result<bool, Error> {
+    let stands = sign_in_password::forgive(tx, signed_in.identity, &signed_in.hash).await?;
     if stands {
-        let event = passed(action, Actor::Identity(identity), Some(identity), now);
-        audit::append(tx, draw_id_at(now), &event).await?;
+        audited(tx, Action::UserStepUpAuth, signed_in.identity, now).await?;
     }
     Ok(stands)
+}
+
+/// Writes down that a person did this themselves.
+pub(super) async fn audited(
+    tx: &mut Tx<'_>,
+    action: Action,
+    identity: IdentityId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let event = passed(action, Actor::Identity(identity), Some(identity), now);
+    Ok(audit::append(tx, draw_id_at(now), &event).await?)
 }
 
 async fn attempt(tx: &mut Tx<'_>, alias: &str, now: DateTime<Utc>) -> Result<Attempt, lockstep_store::Error> {
@@ -115,10 +222,14 @@ async fn attempt(tx: &mut Tx<'_>, alias: &str, now: DateTime<Utc>) -> Result<Att
     Ok(Attempt { person, stored, salt, tries })
 }
 
-async fn refuse(app: &App, attempt: &Attempt) -> Result<(), Error> {
+async fn refuse(app: &App, attempt: &Attempt, purpose: Purpose) -> Result<(), Error> {
     let now = app.clock.utc();
     let locked = attempt.stored.is_some() && attempt.tries.is_none();
-    let action = if locked { Action::AuthenticationLocked } else { Action::AuthenticationFailed };
+    let action = match purpose {
+        Purpose::Proof => Action::UserStepUpAuthFailure,
+        _ if locked => Action::AuthenticationLocked,
+        _ => Action::AuthenticationFailed,
+    };
     let identity = attempt.person.as_ref().map(|person| person.id);
     let refused = Event { outcome: Outcome::Failed, ..passed(action, Actor::Nobody, identity, now) };
     let lock = (attempt.tries == Some(TRIES)).then(|| passed(Action::UserLock, Actor::Nobody, identity, now));

@@ -11,11 +11,12 @@ use lockstep_core::client::RedirectUri;
 
 use super::form::{self, Fields, FormCookie};
 use super::page::{AuthorizePage, Leave, message, page};
-use super::sign_in::signed_in;
-use super::{Tried, Web};
+use super::sign_in::{Credentials, signed_in, wrong};
+use super::{Tried, Web, session};
 use crate::api::client_address::ClientAddress;
 use crate::api::error::Error;
 use crate::app::authorise::{self, Asked, Authorisation, NotAuthorised};
+use crate::app::sign_in::{Entered, Purpose};
 
 /// What a client may ask with, as it is carried from the query through the form.
 const NAMES: [&str; 8] = [
@@ -38,7 +39,7 @@ pub(super) async fn show(
     let pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()).into_owned();
     let asked: Vec<(String, String)> = pairs.filter(|(name, _)| NAMES.contains(&name.as_str())).collect();
     match authorise::check(&web.app, read(&asked)).await {
-        Ok(authorisation) => Ok(form(&web, &headers, StatusCode::OK, &authorisation, &asked, "", None)),
+        Ok(authorisation) => Ok(form(&web, &headers, StatusCode::OK, &authorisation, &asked, Credentials::default())),
         Err(refused) => refuse(&web, &headers, refused),
     }
 }
@@ -60,18 +61,23 @@ pub(super) async fn submit(
         Ok(authorisation) => authorisation,
         Err(refused) => return refuse(&web, &headers, refused),
     };
-    let user_name = fields.get("user_name");
-    let again = |status, why| Ok(form(&web, &headers, status, &authorisation, &asked, user_name, Some(why)));
+    let (user_name, half) = (fields.get("user_name"), fields.get("half"));
+    let again = |status, half: &str, refused| {
+        let credentials = Credentials { user_name, half, refused };
+        Ok(form(&web, &headers, status, &authorisation, &asked, credentials))
+    };
+    let origin = session::origin(address, &headers);
     let trying = async {
-        match signed_in(&web, user_name, fields.get("password")).await? {
-            Some(signed_in) => authorise::grant(&web.app, &authorisation, signed_in).await,
+        match signed_in(&web, &fields, Purpose::Client).await? {
+            Some(signed_in) => authorise::grant(&web.app, &authorisation, signed_in, origin).await,
             None => Ok(None),
         }
     };
     let code = match web.attempt(address, trying).await? {
-        Tried::TooMany => return again(StatusCode::TOO_MANY_REQUESTS, "too-many"),
-        Tried::Wrong => return again(StatusCode::BAD_REQUEST, "not-signed-in"),
-        Tried::Right(code) => code,
+        Tried::TooMany => return again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")),
+        Tried::Wrong => return again(StatusCode::BAD_REQUEST, half, Some(wrong(half))),
+        Tried::Right(Entered::Halfway(half)) => return again(StatusCode::OK, half.expose(), None),
+        Tried::Right(Entered::In(code)) => code,
     };
     let said = [("code", code.expose())];
     Ok(form::forget(back(&web, &headers, &authorisation.redirect, authorisation.state.as_deref(), &said)))
@@ -116,18 +122,19 @@ fn form(
     status: StatusCode,
     authorisation: &Authorisation,
     asked: &[(String, String)],
-    user_name: &str,
-    refused: Option<&'static str>,
+    credentials: Credentials<'_>,
 ) -> Response {
     let cookie = FormCookie::of(headers);
     let form_token = cookie.token(&web.app, &about(asked));
     let text = web.languages.of(headers);
+    let Credentials { user_name, half, refused } = credentials;
     let shown = AuthorizePage {
         text,
         client: &authorisation.name,
         fields: asked,
         form_token: &form_token,
         user_name,
+        half,
         refused: refused.map(|id| text.text(id)),
     };
     let origin = authorisation.redirect.origin();

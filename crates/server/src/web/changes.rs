@@ -18,11 +18,15 @@ use super::{Web, failed};
 use crate::app::Error;
 use crate::app::own_change::{Line, ListedChange, OwnChange, own_change, own_changes};
 
+/// Where the latest changes are; each is behind it.
+pub(super) const CHANGES: &str = "/passwords/changes";
+
 /// The latest changes.
 pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response {
     let shown = async {
-        let Some(open) = session::find(&web, &headers).await? else {
-            return Ok(sign_in_first(&format!("{HOME}/changes")));
+        let open = match session::enter(&web, &headers, CHANGES).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
         };
         let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;
         let changes = own_changes(&web.app, &permit).await?;
@@ -40,7 +44,7 @@ pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response
 pub(super) async fn watch(State(web): State<Web>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let shown = async {
         let id: ChangeId = id.parse().map_err(|_| Error::NotFound("password change"))?;
-        let address = format!("{HOME}/changes/{id}");
+        let address = format!("{CHANGES}/{id}");
         // The page asks again and again by itself.
         let Some(open) = session::look(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
         let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;

@@ -7,6 +7,8 @@ use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use lockstep_vault::secret::Secret;
+
 use super::text::Language;
 use crate::app::own_passwords::OwnAccount;
 
@@ -21,6 +23,8 @@ pub(super) struct AuthorizePage<'a> {
     pub(super) fields: &'a [(String, String)],
     pub(super) form_token: &'a str,
     pub(super) user_name: &'a str,
+    /// With this, somebody is halfway in, and their second factor is asked for.
+    pub(super) half: &'a str,
     /// Why the try before was in vain.
     pub(super) refused: Option<String>,
 }
@@ -34,6 +38,8 @@ pub(super) struct SignInPage<'a> {
     pub(super) to: &'a str,
     pub(super) form_token: &'a str,
     pub(super) user_name: &'a str,
+    /// With this, somebody is halfway in, and their second factor is asked for.
+    pub(super) half: &'a str,
     /// Why the try before was in vain.
     pub(super) refused: Option<String>,
 }
@@ -55,8 +61,8 @@ pub(super) struct MessagePage<'a> {
     pub(super) text: &'a Language,
     pub(super) title: &'a str,
     pub(super) message: &'a str,
-    /// Whether it leads to where people sign in.
-    pub(super) signs_in: bool,
+    /// Where it leads, and what that is called.
+    pub(super) next: Option<(&'a str, String)>,
 }
 
 /// Who is signed in, on each of their pages.
@@ -108,11 +114,74 @@ pub(super) struct ChangePage<'a> {
     pub(super) places: Vec<String>,
     pub(super) accounts: &'a [OwnAccount],
     pub(super) chosen: &'a str,
-    /// Whether the person has to show who they are.
-    pub(super) asks_proof: bool,
     pub(super) rules: Vec<ShownRule>,
     /// Why the try before was in vain.
     pub(super) refused: Option<&'a str>,
+}
+
+/// Showing once more who one is.
+#[derive(Template)]
+#[template(path = "prove.html")]
+pub(super) struct ProvePage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    /// Where the person goes then.
+    pub(super) to: &'a str,
+    pub(super) form_token: &'a str,
+    /// For password managers.
+    pub(super) user_name: &'a str,
+    /// Whether a code is asked for, and not the password.
+    pub(super) asks_code: bool,
+    /// Why the try before was in vain.
+    pub(super) refused: Option<String>,
+}
+
+/// How a person shows who they are, and where they are signed in.
+#[derive(Template)]
+#[template(path = "security.html")]
+pub(super) struct SecurityPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) form_token: &'a str,
+    /// Since when a second factor is asked for, and how many recovery codes are left.
+    pub(super) second_factor: Option<(String, String)>,
+    pub(super) sessions: Vec<ShownSession>,
+}
+
+/// Where somebody is signed in.
+pub(super) struct ShownSession {
+    pub(super) id: String,
+    pub(super) browser: String,
+    pub(super) address: String,
+    pub(super) since: String,
+    pub(super) is_this: bool,
+}
+
+/// Setting a second factor up.
+#[derive(Template)]
+#[template(path = "totp.html")]
+pub(super) struct TotpPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) form_token: &'a str,
+    /// The picture: how many squares a side has, and the dark ones as a path.
+    pub(super) side: i32,
+    pub(super) dark: &'a str,
+    /// The secret, for those who type it.
+    pub(super) key: &'a str,
+    /// The same for an app on this device.
+    pub(super) link: &'a str,
+    /// Why the try before was in vain.
+    pub(super) refused: Option<String>,
+}
+
+/// Recovery codes, which are shown once.
+#[derive(Template)]
+#[template(path = "recovery_codes.html")]
+pub(super) struct RecoveryCodesPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) codes: &'a [Secret],
 }
 
 /// A rule for the new password.
@@ -209,12 +278,20 @@ pub(super) fn page(status: StatusCode, page: &impl Template, leave: &Leave<'_>) 
 
 /// A page that only says something: the texts with these ids.
 pub(super) fn message(text: &Language, status: StatusCode, title: &str, message: &str) -> Response {
-    let (title, message) = (text.text(title), text.text(message));
-    page(status, &MessagePage { text, title: &title, message: &message, signs_in: false }, &Leave::default())
+    told(text, status, title, message, None)
 }
 
-/// The same, and where it goes on: where people sign in.
+/// The same, and where it goes on: a place, and the text that names it.
+pub(super) fn then(text: &Language, status: StatusCode, title: &str, message: &str, next: (&str, &str)) -> Response {
+    told(text, status, title, message, Some((next.0, text.text(next.1))))
+}
+
+/// The same, where it goes on to where people sign in.
 pub(super) fn then_sign_in(text: &Language, title: &str, message: &str) -> Response {
+    then(text, StatusCode::OK, title, message, ("/sign-in", "sign-in"))
+}
+
+fn told(text: &Language, status: StatusCode, title: &str, message: &str, next: Option<(&str, String)>) -> Response {
     let (title, message) = (text.text(title), text.text(message));
-    page(StatusCode::OK, &MessagePage { text, title: &title, message: &message, signs_in: true }, &Leave::default())
+    page(status, &MessagePage { text, title: &title, message: &message, next }, &Leave::default())
 }

@@ -11,22 +11,25 @@ use lockstep_core::password::Password;
 use lockstep_core::password_policy::rules::Violation;
 use serde::Serialize;
 
+use super::changes::CHANGES;
 use super::form::{self, FormCookie};
-use super::page::{Card, ChangePage, Leave, PasswordsPage, Section, ShownRule, page};
+use super::page::{Card, ChangePage, Leave, PasswordsPage, Section, ShownRule, page, then};
 use super::session;
-use super::sign_in::{HOME, signed_in};
+use super::sign_in::{HOME, SECURITY};
 use super::text::Language;
-use super::{Tried, Web, failed, rules};
-use crate::api::client_address::ClientAddress;
+use super::{Web, failed, rules};
+use crate::app::Error;
 use crate::app::change_own_password::{Asked, Changeable, broken_rules, change_own_password, changeable};
 use crate::app::own_passwords::{OwnAccount, OwnPassword, Place, SharedBy, own_passwords};
 use crate::app::session::OpenSession;
-use crate::app::{self, Error};
 
 /// The Password Manager.
 pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response {
     let shown = async {
-        let Some(open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(HOME)) };
+        let open = match session::enter(&web, &headers, HOME).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
         let permit = session::permit(&open, Operation::ListOwnUserApps)?;
         let passwords = own_passwords(&web.app, &permit).await?;
         let text = web.languages.of(&headers);
@@ -42,8 +45,14 @@ pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response
 pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, Path(source): Path<String>) -> Response {
     let shown = async {
         let (source, address) = named(&source)?;
-        let Some(open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
+        let open = match session::enter_again(&web, &headers, &address).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
         let changeable = changeable(&web.app, &session::permit(&open, Operation::SetPassword)?, source).await?;
+        if changeable.asks_for_second_factor && !open.has_second_factor {
+            return Ok(second_factor_first(web.languages.of(&headers)));
+        }
         let form = Form { web: &web, headers: &headers, open: &open, changeable: &changeable };
         Ok(form.page(StatusCode::OK, "", None, &[]))
     };
@@ -53,16 +62,16 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, Path(source
 /// The form that comes back.
 pub(super) async fn submit(
     State(web): State<Web>,
-    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Path(source): Path<String>,
     body: Bytes,
 ) -> Response {
-    // What the browser is to have from now on, whatever comes of the rest.
-    let mut renewed = None;
     let done = async {
         let (source, own_address) = named(&source)?;
-        let Some(mut open) = session::find(&web, &headers).await? else { return Ok(sign_in_first(&own_address)) };
+        let open = match session::enter_again(&web, &headers, &own_address).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
         let id = open.session.id.to_string();
         let fields = match form::received(&web, &headers, &body, &session::about(&id, &[&own_address])) {
             Ok(fields) => fields,
@@ -71,54 +80,33 @@ pub(super) async fn submit(
         let permit = session::permit(&open, Operation::SetPassword)?;
         let changeable = changeable(&web.app, &permit, source).await?;
         let text = web.languages.of(&headers);
+        // Whoever has one has just shown it: that is what a fresh proof is for them.
+        if changeable.asks_for_second_factor && !open.has_second_factor {
+            return Ok(second_factor_first(text));
+        }
         let chosen = fields.get("account");
-        let again = |open: &OpenSession, status, refused: &str, broken: &[Violation]| {
-            let form = Form { web: &web, headers: &headers, open, changeable: &changeable };
-            form.page(status, chosen, Some(&text.text(refused)), broken)
+        let again = |refused: &str, broken: &[Violation]| {
+            let form = Form { web: &web, headers: &headers, open: &open, changeable: &changeable };
+            Ok(form.page(StatusCode::BAD_REQUEST, chosen, Some(&text.text(refused)), broken))
         };
 
-        if !open.session.is_fresh(web.app.clock.utc()) {
-            // Whoever was shown the form a moment earlier was not asked for it: that is no try.
-            if fields.get("current").is_empty() {
-                return Ok(again(&open, StatusCode::BAD_REQUEST, "prove-first", &[]));
-            }
-            let trying = async {
-                match signed_in(&web, &open.alias, fields.get("current")).await? {
-                    Some(signed_in) => app::session::prove(&web.app, &mut open, signed_in).await,
-                    None => Ok(None),
-                }
-            };
-            match web.attempt(address, trying).await? {
-                Tried::TooMany => return Ok(again(&open, StatusCode::TOO_MANY_REQUESTS, "too-many", &[])),
-                Tried::Wrong => return Ok(again(&open, StatusCode::BAD_REQUEST, "wrong-password", &[])),
-                Tried::Right(token) => renewed = Some(token),
-            }
-        }
-
-        let refuse = |id: &str| Ok(again(&open, StatusCode::BAD_REQUEST, id, &[]));
+        let refuse = |id: &str| again(id, &[]);
         if fields.get("new_password") != fields.get("repeated") {
             return refuse("not-repeated");
         }
         let Ok(password) = Password::try_from(fields.get("new_password")) else { return refuse("not-a-password") };
         let Some(account) = account_of(&changeable.password, chosen) else { return refuse("choose-account") };
-        Ok(match change_own_password(&web.app, &permit, &open, source, account, &password).await? {
-            Asked::Accepted(change, token) => {
-                renewed = Some(token);
-                session::go_to(&format!("{HOME}/changes/{change}"))
-            }
-            Asked::TooLong => return refuse("too-long"),
-            Asked::Broken(broken) => again(&open, StatusCode::BAD_REQUEST, "broken", &broken),
-        })
+        match change_own_password(&web.app, &permit, &open, source, account, &password).await? {
+            Asked::Accepted(change, token) => Ok(session::keep(session::go_to(&format!("{CHANGES}/{change}")), &token)),
+            Asked::TooLong => refuse("too-long"),
+            Asked::Broken(broken) => again("broken", &broken),
+        }
     };
-    let response = match done.await {
+    match done.await {
         Ok(response) => response,
         // The same form was there a moment earlier, or the session has just ended: what there is of it stands in the list.
-        Err(Error::Outdated) => session::go_to(&format!("{HOME}/changes")),
+        Err(Error::Outdated) => session::go_to(CHANGES),
         Err(error) => failed(&web, &headers, &error),
-    };
-    match renewed {
-        Some(token) => session::keep(response, &token),
-        None => response,
     }
 }
 
@@ -155,7 +143,7 @@ pub(super) async fn check(
             Err(refused) => return Ok(refused.told(&web, &headers)),
         };
         let permit = session::permit(&open, Operation::SetPassword)?;
-        let Changeable { password: own, rules } = changeable(&web.app, &permit, source).await?;
+        let Changeable { password: own, rules, .. } = changeable(&web.app, &permit, source).await?;
         let text = web.languages.of(&headers);
         let Some(account) = account_of(&own, fields.get("account")) else {
             let told = text.text("which-account");
@@ -194,6 +182,11 @@ pub(super) fn address_of(source: SourceId) -> String {
 /// Sends somebody who is not signed in to where they can, and from there to the page that they wanted.
 pub(super) fn sign_in_first(to: &str) -> Response {
     session::go_to(&format!("/sign-in?to={to}"))
+}
+
+/// Tells somebody that they need a second factor, and where they get one.
+fn second_factor_first(text: &Language) -> Response {
+    then(text, StatusCode::FORBIDDEN, "needs-second-factor", "needs-second-factor-about", (SECURITY, "security"))
 }
 
 fn sections(text: &Language, passwords: &[OwnPassword]) -> Vec<Section> {
@@ -254,7 +247,7 @@ struct Form<'a> {
 
 impl Form<'_> {
     fn page(&self, status: StatusCode, chosen: &str, refused: Option<&str>, broken: &[Violation]) -> Response {
-        let Changeable { password, rules } = self.changeable;
+        let Changeable { password, rules, .. } = self.changeable;
         let text = self.web.languages.of(self.headers);
         let cookie = FormCookie::of(self.headers);
         let (id, action) = (self.open.session.id.to_string(), address_of(password.source));
@@ -270,7 +263,6 @@ impl Form<'_> {
             places,
             accounts: &password.accounts,
             chosen,
-            asks_proof: !self.open.session.is_fresh(self.web.app.clock.utc()),
             rules: rules
                 .iter()
                 .map(|rule| ShownRule { text: rules::said(text, *rule), is_broken: broken.contains(rule) })

@@ -1,13 +1,19 @@
 //! Who has a page open: what their browser has of the session.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use lockstep_core::id::SourceId;
 use lockstep_core::operation::Operation;
+use lockstep_core::session::Origin;
 use lockstep_vault::secret::Secret;
 
 use super::Web;
+use super::changes::CHANGES;
 use super::form::{self, FormCookie};
 use super::page::Visitor;
+use super::passwords::address_of;
 use crate::app::Error;
 use crate::app::session::{self, OpenSession};
 use crate::auth::{Caller, Permit};
@@ -52,6 +58,61 @@ pub(super) fn permit(open: &OpenSession, operation: Operation) -> Result<Permit,
     Caller::in_session(open).permit(operation)
 }
 
+/// Whoever has a page open. Whoever is not signed in is sent to where they can, and from there to the page that they wanted;
+/// whoever must change their password is sent to where they do.
+pub(super) async fn enter(web: &Web, headers: &HeaderMap, to: &str) -> Result<Result<OpenSession, Response>, Error> {
+    let Some(open) = find(web, headers).await? else { return Ok(Err(go_to(&format!("/sign-in?to={to}")))) };
+    let change = address_of(SourceId::IDENTITY_NOW);
+    Ok(match open.session.must_change && to != change && !to.starts_with(CHANGES) {
+        true => Err(go_to(&change)),
+        false => Ok(open),
+    })
+}
+
+/// The same for what is dangerous: whoever has not shown a moment ago who they are does that first.
+pub(super) async fn enter_again(
+    web: &Web,
+    headers: &HeaderMap,
+    to: &str,
+) -> Result<Result<OpenSession, Response>, Error> {
+    match enter(web, headers, to).await? {
+        Ok(open) if !open.session.is_fresh(web.app.clock.utc()) => Ok(Err(go_to(&format!("/prove?to={to}")))),
+        entered => Ok(entered),
+    }
+}
+
+/// Where somebody comes from, as they are told it themselves later.
+pub(super) fn origin(address: IpAddr, headers: &HeaderMap) -> Origin {
+    let sent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    Origin { address: address.to_canonical().to_string(), browser: called(sent) }
+}
+
+/// Browsers and systems, each with what is in the names of those that have it. Most browsers claim to be others too: the first
+/// that fits is the one.
+const BROWSERS: [(&str, &str); 6] = [
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+];
+const SYSTEMS: [(&str, &str); 6] = [
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+];
+
+/// What people call a browser that calls itself this. Empty where it is none of those that are known.
+fn called(agent: &str) -> String {
+    let first = |of: &[(&str, &'static str)]| of.iter().find(|(part, _)| agent.contains(part)).map(|(_, name)| *name);
+    let parts: Vec<&str> = [first(&BROWSERS), first(&SYSTEMS)].into_iter().flatten().collect();
+    parts.join(", ")
+}
+
 /// What a form in this session is about: with the session in it, it is good for no other.
 pub(super) fn about<'a>(open: &'a str, parts: &[&'a str]) -> Vec<&'a str> {
     std::iter::once(open).chain(parts.iter().copied()).collect()
@@ -68,4 +129,22 @@ pub(super) fn visitor(web: &Web, cookie: &FormCookie, open: &OpenSession) -> Vis
 pub(super) fn go_to(path: &str) -> Response {
     let Ok(location) = HeaderValue::from_str(path) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_is_called_what_people_call_it() {
+        for (agent, name) in [
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox, Linux"),
+            ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0", "Edge, Windows"),
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1", "Safari, iPhone"),
+            ("curl/8.0", ""),
+            ("<script>Firefox/1", "Firefox"),
+        ] {
+            assert_eq!(called(agent), name);
+        }
+    }
 }

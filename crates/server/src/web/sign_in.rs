@@ -6,11 +6,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use lockstep_core::password::Password;
 
-use super::form::{self, FormCookie, NotTaken};
+use super::form::{self, Fields, FormCookie, NotTaken};
 use super::page::{Leave, SignInPage, page, then_sign_in};
 use super::{Tried, Web, failed, session};
 use crate::api::client_address::ClientAddress;
-use crate::app::sign_in::{SignedIn, sign_in};
+use crate::app::sign_in::{Entered, Purpose, SignedIn, halfway, sign_in};
 use crate::app::{self, Error};
 
 /// What the form is about.
@@ -19,13 +19,16 @@ const ABOUT: [&str; 1] = ["sign-in-here"];
 /// Where people go who did not want to go anywhere else.
 pub(super) const HOME: &str = "/passwords";
 
+/// Where they see and change how they show who they are.
+pub(super) const SECURITY: &str = "/security";
+
 /// The page with the form.
 pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let to = pairs.find(|(name, _)| name == "to").map(|(_, to)| to).unwrap_or_default();
     match session::find(&web, &headers).await {
         Ok(Some(_)) => session::go_to(own(&to)),
-        Ok(None) => form(&web, &headers, StatusCode::OK, own(&to), "", None),
+        Ok(None) => form(&web, &headers, StatusCode::OK, own(&to), Credentials::default()),
         Err(error) => failed(&web, &headers, &error),
     }
 }
@@ -41,19 +44,22 @@ pub(super) async fn submit(
         Ok(fields) => fields,
         Err(refused) => return refused.told(&web, &headers),
     };
-    let (to, user_name) = (own(fields.get("to")), fields.get("user_name"));
-    let again = |status, why| form(&web, &headers, status, to, user_name, Some(why));
+    let (to, user_name, half) = (own(fields.get("to")), fields.get("user_name"), fields.get("half"));
+    let again =
+        |status, half: &str, refused| form(&web, &headers, status, to, Credentials { user_name, half, refused });
+    let origin = session::origin(address, &headers);
     let trying = async {
-        match signed_in(&web, user_name, fields.get("password")).await? {
-            Some(signed_in) => app::session::begin(&web.app, signed_in).await,
+        match signed_in(&web, &fields, Purpose::Session).await? {
+            Some(signed_in) => app::session::begin(&web.app, signed_in, origin).await,
             None => Ok(None),
         }
     };
     match web.attempt(address, trying).await {
-        Ok(Tried::TooMany) => again(StatusCode::TOO_MANY_REQUESTS, "too-many"),
-        Ok(Tried::Wrong) => again(StatusCode::BAD_REQUEST, "not-signed-in"),
+        Ok(Tried::TooMany) => again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")),
+        Ok(Tried::Wrong) => again(StatusCode::BAD_REQUEST, half, Some(wrong(half))),
+        Ok(Tried::Right(Entered::Halfway(half))) => again(StatusCode::OK, half.expose(), None),
         // A session begins with a token that nobody had before.
-        Ok(Tried::Right(token)) => session::keep(form::forget(session::go_to(to)), &token),
+        Ok(Tried::Right(Entered::In(token))) => session::keep(form::forget(session::go_to(to)), &token),
         Err(error) => failed(&web, &headers, &error),
     }
 }
@@ -75,43 +81,67 @@ pub(super) async fn leave(State(web): State<Web>, headers: HeaderMap, body: Byte
     if let Err(refused) = form::received(&web, &headers, &body, &session::about(&id, &["sign-out"])) {
         return refused.told(&web, &headers);
     }
-    match app::session::end(&web.app, &open.session).await {
+    match app::session::end(&web.app, &open).await {
         Ok(()) => left(),
         Err(error) => failed(&web, &headers, &error),
     }
 }
 
+/// What the form shows, and why the try before was in vain.
+#[derive(Default)]
+pub(super) struct Credentials<'a> {
+    pub(super) user_name: &'a str,
+    /// With this, somebody is halfway in, and their second factor is asked for; empty: the password is.
+    pub(super) half: &'a str,
+    pub(super) refused: Option<&'static str>,
+}
+
+/// Why somebody was not let in who is halfway in, or is not.
+pub(super) fn wrong(half: &str) -> &'static str {
+    match half.is_empty() {
+        true => "not-signed-in",
+        false => "wrong-second",
+    }
+}
+
+/// Who it is, by what the form brings: user name and password, or with those shown already the second factor.
+pub(super) async fn signed_in(web: &Web, fields: &Fields, purpose: Purpose) -> Result<Option<SignedIn>, Error> {
+    match fields.get("half") {
+        "" => own_password(web, fields.get("user_name"), fields.get("password"), purpose).await,
+        half => halfway(&web.app, half, fields.get("second")).await,
+    }
+}
+
 /// Whose password it is, if it is that of whoever has this user name. What can be no password is nobody's; the work is the same.
-pub(super) async fn signed_in(web: &Web, user_name: &str, password: &str) -> Result<Option<SignedIn>, Error> {
+pub(super) async fn own_password(
+    web: &Web,
+    user_name: &str,
+    password: &str,
+    purpose: Purpose,
+) -> Result<Option<SignedIn>, Error> {
     match Password::try_from(password) {
-        Ok(password) => sign_in(&web.app, user_name, password).await,
+        Ok(password) => sign_in(&web.app, user_name, password, purpose).await,
         Err(_) => {
             let other = Password::try_from("?").map_err(|_| Error::Lacking("a password"))?;
-            sign_in(&web.app, "", other).await
+            sign_in(&web.app, "", other, purpose).await
         }
     }
 }
 
 /// Only to pages of ours, and to such as are a person's own.
-fn own(to: &str) -> &str {
-    let own = to == HOME || to.strip_prefix(HOME).is_some_and(|rest| rest.starts_with('/'));
+pub(super) fn own(to: &str) -> &str {
+    let within = |place: &str| to.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let plain = to.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-'));
-    if own && plain { to } else { HOME }
+    if plain && [HOME, SECURITY].into_iter().any(within) { to } else { HOME }
 }
 
-fn form(
-    web: &Web,
-    headers: &HeaderMap,
-    status: StatusCode,
-    to: &str,
-    user_name: &str,
-    refused: Option<&'static str>,
-) -> Response {
+fn form(web: &Web, headers: &HeaderMap, status: StatusCode, to: &str, credentials: Credentials<'_>) -> Response {
     let text = web.languages.of(headers);
     let cookie = FormCookie::of(headers);
     let form_token = cookie.token(&web.app, &ABOUT);
+    let Credentials { user_name, half, refused } = credentials;
     let refused = refused.map(|id| text.text(id));
-    let shown = SignInPage { text, to, form_token: &form_token, user_name, refused };
+    let shown = SignInPage { text, to, form_token: &form_token, user_name, half, refused };
     cookie.keep(page(status, &shown, &Leave::default()))
 }
 

@@ -33,13 +33,13 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A client at which people sign in.
 #[derive(Debug, Clone)]
-struct Portal {
+pub(crate) struct Portal {
     row: Client,
     secret: Option<Secret>,
 }
 
 impl Portal {
-    async fn make(harness: &Harness, kind: ClientKind) -> Self {
+    pub(crate) async fn make(harness: &Harness, kind: ClientKind) -> Self {
         let secret = (kind == ClientKind::Confidential).then(draw_client_secret);
         let now = harness.app.clock.utc();
         let row = Client {
@@ -76,7 +76,7 @@ impl Portal {
     }
 
     /// What it sends people with.
-    fn asks(&self) -> Vec<(String, String)> {
+    pub(crate) fn asks(&self) -> Vec<(String, String)> {
         let pairs = [
             ("response_type", "code"),
             ("client_id", &self.id()),
@@ -124,7 +124,7 @@ impl Portal {
 
 impl Browser<'_> {
     /// Opens the page that a client sends people to.
-    async fn open(&mut self, asks: &[(String, String)]) -> Page {
+    pub(crate) async fn open(&mut self, asks: &[(String, String)]) -> Page {
         let mut url = Url::parse(&self.harness.url("/oauth/authorize")).expect("an address");
         url.query_pairs_mut().extend_pairs(asks);
         self.get(url.as_str()).await

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use lockstep_core::client::ClientSettings;
 use lockstep_core::id::{ChangeId, ClientId, FamilyId, PersonalAccessTokenId, SessionId};
 use lockstep_core::scope::{Scope, UserLevel};
-use lockstep_core::session::Session;
+use lockstep_core::session::{Origin, Session};
 use lockstep_store::authorization_code::AuthorizationCode;
 use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
@@ -52,6 +52,8 @@ fn session_of(n: u128, whose: u128) -> Session {
         used_at: at(1),
         proved_at: at(1),
         ended_at: None,
+        half_open: false,
+        must_change: false,
     }
 }
 
@@ -159,7 +161,7 @@ on_both_engines! {
 
     async fn a_session_goes_on_under_another_token_after_a_proof_until_it_is_ended(database) {
         populate(&database).await;
-        database.write(|tx| Box::pin(async move { session::insert(tx, &session_of(1, 1), &[1; 32]).await })).await;
+        database.write(|tx| Box::pin(async move { session::insert(tx, &session_of(1, 1), &Origin::default(), &[1; 32]).await })).await;
         let standing = async |token: u8| database.read(move |tx| Box::pin(async move { session::standing(tx, &[token; 32]).await })).await;
         let there = standing(1).await.expect("there");
         assert_eq!((there.session, there.enabled), (session_of(1, 1), true));
@@ -192,7 +194,7 @@ on_both_engines! {
             let row = row.clone();
             Box::pin(async move {
                 for (n, person) in [(1, 1), (2, 1), (3, 1), (4, 2)] {
-                    session::insert(tx, &session_of(n, person), &[n as u8; 32]).await?;
+                    session::insert(tx, &session_of(n, person), &Origin::default(), &[n as u8; 32]).await?;
                 }
                 change::insert(tx, &row, "identity:1", "", &payload()).await?;
                 // It asks for others too: they keep nothing.

@@ -40,12 +40,21 @@ fn pages(text: &Language) -> Vec<String> {
             fields: &fields,
             form_token: NASTY,
             user_name: NASTY,
+            half: "",
             refused: Some(NASTY.to_owned()),
         }
         .render(),
-        SignInPage { text, to: NASTY, form_token: NASTY, user_name: NASTY, refused: Some(NASTY.to_owned()) }.render(),
+        SignInPage {
+            text,
+            to: NASTY,
+            form_token: NASTY,
+            user_name: NASTY,
+            half: NASTY,
+            refused: Some(NASTY.to_owned()),
+        }
+        .render(),
         EnrolPage { text, form_token: NASTY, refused: &refused }.render(),
-        MessagePage { text, title: NASTY, message: NASTY, signs_in: true }.render(),
+        MessagePage { text, title: NASTY, message: NASTY, next: Some((NASTY, NASTY.to_owned())) }.render(),
         PasswordsPage { text, visitor: visitor(), sections: vec![section] }.render(),
         ChangePage {
             text,
@@ -57,11 +66,46 @@ fn pages(text: &Language) -> Vec<String> {
             places: nasty(),
             accounts: &accounts,
             chosen: NASTY,
-            asks_proof: true,
             rules: vec![ShownRule { text: NASTY.to_owned(), is_broken: true }],
             refused: Some(NASTY),
         }
         .render(),
+        ProvePage {
+            text,
+            visitor: visitor(),
+            to: NASTY,
+            form_token: NASTY,
+            user_name: NASTY,
+            asks_code: true,
+            refused: Some(NASTY.to_owned()),
+        }
+        .render(),
+        SecurityPage {
+            text,
+            visitor: visitor(),
+            form_token: NASTY,
+            second_factor: Some((NASTY.to_owned(), NASTY.to_owned())),
+            sessions: vec![ShownSession {
+                id: NASTY.to_owned(),
+                browser: NASTY.to_owned(),
+                address: NASTY.to_owned(),
+                since: NASTY.to_owned(),
+                is_this: false,
+            }],
+        }
+        .render(),
+        TotpPage {
+            text,
+            visitor: visitor(),
+            form_token: NASTY,
+            side: 1,
+            dark: NASTY,
+            key: NASTY,
+            link: NASTY,
+            refused: Some(NASTY.to_owned()),
+        }
+        .render(),
+        RecoveryCodesPage { text, visitor: visitor(), codes: &[Secret::new(NASTY.to_owned())] }.render(),
         OwnChangesPage {
             text,
             visitor: visitor(),

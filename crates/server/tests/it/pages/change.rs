@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{NEW, PASSWORD, application, start};
 use crate::browser::Browser;
 use crate::harness::FIRST_PASSWORD;
+use crate::sign_in::set_password;
 
 #[tokio::test]
 async fn a_person_sees_what_shares_a_password_and_nothing_of_others() {
@@ -180,27 +181,38 @@ async fn who_signed_in_long_ago_shows_once_more_who_they_are() {
     let billing = harness.world.billing;
     harness.outdate_proofs().await;
     let before = browser.cookies.clone();
-    let form = browser.visit(&format!("/passwords/{billing}")).await.text;
-    assert!(form.contains("name=\"current\""), "{form}");
-    let wrong = "not your Lockstep password";
-    for (current, said) in [("", "Show first that it is you"), ("wrong", wrong), (NEW, wrong)] {
-        let refused = browser.change(billing, &[("current", current), ("new_password", NEW), ("repeated", NEW)]).await;
+    let path = format!("/passwords/{billing}");
+    let sent = browser.visit(&path).await.sent_to();
+    assert_eq!(sent, format!("/prove?to={path}"));
+    let form = browser.visit(&sent).await;
+    assert!(form.text.contains("name=\"current\""), "{}", form.text);
+    for current in ["", "wrong", NEW] {
+        let refused = browser.submit(&form, "/prove", &[("current", current)]).await;
         assert_eq!(refused.status, 400, "{current:?}");
-        assert!(refused.text.contains(said), "{}", refused.text);
+        assert!(refused.text.contains("not your Lockstep password"), "{}", refused.text);
         assert_eq!(browser.cookies, before);
     }
-    // The proof was right and the password was not: it is not asked for twice, and the session has another token.
-    let refused = browser.change(billing, &[("current", PASSWORD), ("new_password", "x"), ("repeated", "x")]).await;
-    assert_eq!(refused.status, 400);
-    assert!(!refused.text.contains("name=\"current\""), "{}", refused.text);
+    let proven = browser.submit(&form, "/prove", &[("current", PASSWORD)]).await;
+    assert_eq!(proven.sent_to(), path);
     assert_ne!(browser.cookies["__Host-lockstep-session"], before["__Host-lockstep-session"]);
     let mut thief = Browser::new(&harness);
     thief.cookies = before;
     thief.visit("/passwords").await.sent_to();
+
+    // A form that was open for too long changes nothing, and leads to the proof again.
+    let form = browser.visit(&path).await;
+    harness.outdate_proofs().await;
+    let late = browser.submit(&form, &path, &[("new_password", NEW), ("repeated", NEW)]).await;
+    assert_eq!(late.sent_to(), format!("/prove?to={path}"));
+    let page = browser.visit(&format!("/prove?to={path}")).await;
+    browser.submit(&page, "/prove", &[("current", PASSWORD)]).await.sent_to();
+    assert_eq!(browser.visit("/prove?to=//evil.example.test").await.sent_to(), "/passwords", "who has just proven it");
     browser.change(billing, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
     harness.settled().await;
     assert!(harness.signs_in("billing.db", "abby", NEW).await);
-    assert!(harness.audited().await.contains(&"USER_STEP_UP_AUTH".to_owned()));
+    let audited = harness.audited().await;
+    assert!(audited.contains(&"USER_STEP_UP_AUTH".to_owned()), "{audited:?}");
+    assert!(audited.contains(&"USER_STEP_UP_AUTH_FAILURE".to_owned()), "{audited:?}");
     harness.stop().await;
 }
 
@@ -210,11 +222,31 @@ async fn wrong_proofs_lock_as_wrong_sign_ins_do() {
     let mut browser = Browser::new(&harness);
     browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
     harness.outdate_proofs().await;
-    let filled = |current| [("current", current), ("new_password", NEW), ("repeated", NEW)];
+    let form = browser.visit("/prove?to=/passwords").await;
     for _ in 0..lockstep_core::sign_in::TRIES {
-        assert_eq!(browser.change(harness.world.billing, &filled("wrong")).await.status, 400);
+        assert_eq!(browser.submit(&form, "/prove", &[("current", "wrong")]).await.status, 400);
     }
-    assert_eq!(browser.change(harness.world.billing, &filled(PASSWORD)).await.status, 400, "locked for a while");
+    assert_eq!(browser.submit(&form, "/prove", &[("current", PASSWORD)]).await.status, 400, "locked for a while");
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_must_change_their_password_does_nothing_else() {
+    let harness = start().await;
+    set_password(&harness, harness.world.abby, PASSWORD, true).await;
+    let mut browser = Browser::new(&harness);
+    let own = format!("/passwords/{}", lockstep_core::id::SourceId::IDENTITY_NOW);
+    let page = browser.visit("/sign-in").await;
+    let came = browser.submit(&page, "/sign-in", &[("user_name", "Abby.Smith"), ("password", PASSWORD)]).await;
+    assert_eq!(browser.visit(&came.sent_to()).await.sent_to(), own);
+    for path in ["/security", "/security/totp", &format!("/passwords/{}", harness.world.billing)] {
+        assert_eq!(browser.visit(path).await.sent_to(), own, "{path}");
+    }
+    let form = browser.visit(&own).await;
+    let watched = browser.submit(&form, &own, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    harness.settled().await;
+    assert!(browser.visit(&watched).await.text.contains("Your password is changed"));
+    assert_eq!(browser.visit("/passwords").await.status, 200, "now everything is there");
     harness.stop().await;
 }
 

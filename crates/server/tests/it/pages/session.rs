@@ -1,7 +1,8 @@
 //! Signing in on the pages, being known there, and leaving.
 
 use chrono::TimeDelta;
-use lockstep::app::sign_in::sign_in;
+use lockstep::app::session::Proof;
+use lockstep::app::sign_in::{Purpose, sign_in};
 use lockstep::app::{Error, session};
 use lockstep_core::password::Password;
 use lockstep_store::identity;
@@ -139,8 +140,9 @@ async fn of_two_requests_with_one_token_the_first_renews_it_and_the_second_is_to
     let mut answers = Vec::new();
     for open in &mut both {
         let password = Password::try_from(PASSWORD).expect("a password");
-        let signed_in = sign_in(&harness.app, "Abby.Smith", password).await.expect("a database").expect("right");
-        answers.push(session::prove(&harness.app, open, signed_in).await);
+        let signed_in = sign_in(&harness.app, "Abby.Smith", password, Purpose::Proof).await;
+        let signed_in = signed_in.expect("a database").expect("right");
+        answers.push(session::prove(&harness.app, open, Proof::Password(signed_in)).await);
     }
     assert!(matches!(answers[..], [Ok(Some(_)), Err(Error::Outdated)]), "{answers:?}");
     harness.stop().await;

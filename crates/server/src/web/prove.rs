@@ -1,0 +1,108 @@
+//! `/prove`: somebody who is signed in shows once more who they are, on the way to what is dangerous.
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use zeroize::Zeroizing;
+
+use super::form::{self, FormCookie};
+use super::page::{Leave, ProvePage, page};
+use super::sign_in::{own, own_password};
+use super::{Tried, Web, failed, session};
+use crate::api::client_address::ClientAddress;
+use crate::app::Error;
+use crate::app::session::{OpenSession, Proof, prove};
+use crate::app::sign_in::Purpose;
+
+/// What the form is about, within its session.
+const ABOUT: [&str; 1] = ["prove"];
+
+/// The page with the form.
+pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    let to = pairs.find(|(name, _)| name == "to").map(|(_, to)| to).unwrap_or_default();
+    let shown = async {
+        let open = match session::enter(&web, &headers, own(&to)).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
+        match open.session.is_fresh(web.app.clock.utc()) {
+            true => Ok(session::go_to(own(&to))),
+            false => Ok(form(&web, &headers, StatusCode::OK, &open, own(&to), None)),
+        }
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+/// The form that comes back.
+pub(super) async fn submit(
+    State(web): State<Web>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let done = async {
+        let to = form::Fields::of(&body);
+        let to = own(to.get("to"));
+        let mut open = match session::enter(&web, &headers, to).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
+        let id = open.session.id.to_string();
+        let fields = match form::received(&web, &headers, &body, &session::about(&id, &ABOUT)) {
+            Ok(fields) => fields,
+            Err(refused) => return Ok(refused.told(&web, &headers)),
+        };
+        let again = |open: &OpenSession, status, refused| Ok(form(&web, &headers, status, open, to, Some(refused)));
+        let wrong = if open.has_second_factor { "wrong-second" } else { "wrong-password" };
+        let trying = async {
+            let proof = match open.has_second_factor {
+                true => Some(Proof::Code(Zeroizing::new(fields.get("second").to_owned()))),
+                false => {
+                    let tried = own_password(&web, &open.alias, fields.get("current"), Purpose::Proof);
+                    tried.await?.map(Proof::Password)
+                }
+            };
+            match proof {
+                Some(proof) => prove(&web.app, &mut open, proof).await,
+                None => Ok(None),
+            }
+        };
+        match web.attempt(address, trying).await? {
+            Tried::TooMany => again(&open, StatusCode::TOO_MANY_REQUESTS, "too-many"),
+            Tried::Wrong => again(&open, StatusCode::BAD_REQUEST, wrong),
+            Tried::Right(token) => Ok(session::keep(session::go_to(to), &token)),
+        }
+    };
+    match done.await {
+        Ok(response) => response,
+        // It was proven a moment earlier in another window, or the session has just ended: the page that is wanted knows.
+        Err(Error::Outdated) => session::go_to(own(form::Fields::of(&body).get("to"))),
+        Err(error) => failed(&web, &headers, &error),
+    }
+}
+
+fn form(
+    web: &Web,
+    headers: &HeaderMap,
+    status: StatusCode,
+    open: &OpenSession,
+    to: &str,
+    refused: Option<&'static str>,
+) -> Response {
+    let text = web.languages.of(headers);
+    let cookie = FormCookie::of(headers);
+    let id = open.session.id.to_string();
+    let form_token = cookie.token(&web.app, &session::about(&id, &ABOUT));
+    let shown = ProvePage {
+        text,
+        visitor: session::visitor(web, &cookie, open),
+        to,
+        form_token: &form_token,
+        user_name: &open.alias,
+        asks_code: open.has_second_factor,
+        refused: refused.map(|id| text.text(id)),
+    };
+    cookie.keep(page(status, &shown, &Leave::default()))
+}

@@ -1,0 +1,221 @@
+//! `/security`: how a person shows who they are, and where they are signed in. Everything that is changed here asks for a fresh
+//! proof of who they are.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use lockstep_vault::secret::Secret;
+use qrcodegen::{QrCode, QrCodeEcc};
+
+use super::form::{self, Fields, FormCookie};
+use super::page::{Leave, RecoveryCodesPage, SecurityPage, ShownSession, TotpPage, page};
+use super::sign_in::SECURITY;
+use super::text::Language;
+use super::{Web, failed, session};
+use crate::app::Error;
+use crate::app::second_factor;
+use crate::app::session::{Listed, OpenSession};
+
+/// What the forms are about, within their session.
+const ABOUT: [&str; 1] = ["security"];
+
+/// Where a second factor is set up.
+const TOTP: &str = "/security/totp";
+
+/// Light squares around the picture, without which it is not read (ISO/IEC 18004).
+const MARGIN: i32 = 4;
+
+/// What there is.
+pub(super) async fn show(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let shown = async {
+        let open = match session::enter(&web, &headers, SECURITY).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
+        let own = second_factor::own(&web.app, open.session.identity).await?;
+        let sessions = crate::app::session::list(&web.app, open.session.identity).await?;
+        let text = web.languages.of(&headers);
+        let page_of = Own::of(&web, &headers, &open);
+        let shown = SecurityPage {
+            text,
+            second_factor: own.map(|own| {
+                let since = text.with("second-factor-since", "date", &own.since.format("%Y-%m-%d").to_string());
+                (since, text.counted("recovery-codes-left", "count", own.recovery_codes_left))
+            }),
+            sessions: sessions.iter().map(|listed| said(text, listed, &open)).collect(),
+            visitor: session::visitor(&web, &page_of.cookie, &open),
+            form_token: &page_of.token,
+        };
+        Ok(page_of.cookie.keep(page(StatusCode::OK, &shown, &Leave::default())))
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+/// Begins to set a second factor up.
+pub(super) async fn begin_totp(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&web, &headers, &body, async |open, _| match second_factor::begin(&web.app, open).await {
+        // There is one already: the page says so.
+        Err(Error::Conflict(_)) => Ok(session::go_to(SECURITY)),
+        begun => begun.map(|()| session::go_to(TOTP)),
+    })
+    .await
+}
+
+/// The picture for the app, and the form for its first code.
+pub(super) async fn totp(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let shown = async {
+        let open = match session::enter_again(&web, &headers, TOTP).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
+        set_up(&web, &headers, &open, StatusCode::OK, None).await
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+/// The first code: the device has the secret.
+pub(super) async fn confirm_totp(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&web, &headers, &body, async |open, fields| {
+        match second_factor::confirm(&web.app, open, fields.get("second")).await {
+            Ok(Some(codes)) => Ok(recovery_codes_page(&web, &headers, open, &codes)),
+            Ok(None) => set_up(&web, &headers, open, StatusCode::BAD_REQUEST, Some("wrong-second")).await,
+            Err(Error::Outdated | Error::NotFound(_)) => Ok(session::go_to(SECURITY)),
+            Err(error) => Err(error),
+        }
+    })
+    .await
+}
+
+/// No second factor any more.
+pub(super) async fn remove_totp(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&web, &headers, &body, async |open, _| {
+        second_factor::remove(&web.app, open).await?;
+        Ok(session::go_to(SECURITY))
+    })
+    .await
+}
+
+/// New recovery codes.
+pub(super) async fn recovery_codes(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&web, &headers, &body, async |open, _| match second_factor::renew_recovery_codes(&web.app, open).await {
+        Ok(codes) => Ok(recovery_codes_page(&web, &headers, open, &codes)),
+        Err(Error::NotFound(_)) => Ok(session::go_to(SECURITY)),
+        Err(error) => Err(error),
+    })
+    .await
+}
+
+/// Signs out elsewhere: in one session, or in all but this one.
+pub(super) async fn end_sessions(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&web, &headers, &body, async |open, fields| {
+        let which = match fields.get("session") {
+            "" => None,
+            id => Some(id.parse().map_err(|_| Error::NotFound("session"))?),
+        };
+        crate::app::session::end_own(&web.app, open, which).await?;
+        Ok(session::go_to(SECURITY))
+    })
+    .await
+}
+
+/// Does what a form of the page asks for, where its person has just shown who they are.
+async fn act(
+    web: &Web,
+    headers: &HeaderMap,
+    body: &Bytes,
+    done: impl AsyncFnOnce(&OpenSession, &Fields) -> Result<Response, Error>,
+) -> Response {
+    let acted = async {
+        let open = match session::enter_again(web, headers, SECURITY).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
+        let id = open.session.id.to_string();
+        match form::received(web, headers, body, &session::about(&id, &ABOUT)) {
+            Ok(fields) => done(&open, &fields).await,
+            Err(refused) => Ok(refused.told(web, headers)),
+        }
+    };
+    acted.await.unwrap_or_else(|error| failed(web, headers, &error))
+}
+
+/// The cookie of a page here, and the token of its forms.
+struct Own {
+    cookie: FormCookie,
+    token: String,
+}
+
+impl Own {
+    fn of(web: &Web, headers: &HeaderMap, open: &OpenSession) -> Self {
+        let cookie = FormCookie::of(headers);
+        let id = open.session.id.to_string();
+        let token = cookie.token(&web.app, &session::about(&id, &ABOUT));
+        Self { cookie, token }
+    }
+}
+
+async fn set_up(
+    web: &Web,
+    headers: &HeaderMap,
+    open: &OpenSession,
+    status: StatusCode,
+    refused: Option<&'static str>,
+) -> Result<Response, Error> {
+    let secret = match second_factor::being_set_up(&web.app, open).await {
+        Err(Error::NotFound(_)) => return Ok(session::go_to(SECURITY)),
+        secret => secret?,
+    };
+    let text = web.languages.of(headers);
+    let lacking = || Error::Lacking("a link to a second factor");
+    let link = secret.link(&text.text("brand"), &open.alias).ok_or_else(lacking)?;
+    let key = secret.base32().ok_or_else(lacking)?;
+    let code = QrCode::encode_text(link.expose(), QrCodeEcc::Medium).map_err(|_| lacking())?;
+    let own = Own::of(web, headers, open);
+    let shown = TotpPage {
+        text,
+        visitor: session::visitor(web, &own.cookie, open),
+        form_token: &own.token,
+        side: code.size() + 2 * MARGIN,
+        dark: &dark(&code),
+        key: &grouped(key.expose()),
+        link: link.expose(),
+        refused: refused.map(|id| text.text(id)),
+    };
+    Ok(own.cookie.keep(page(status, &shown, &Leave::default())))
+}
+
+/// The dark squares, as the path of an SVG.
+fn dark(code: &QrCode) -> String {
+    let squares = (0..code.size()).flat_map(|y| (0..code.size()).map(move |x| (x, y)));
+    let dark = squares.filter(|(x, y)| code.get_module(*x, *y));
+    dark.map(|(x, y)| format!("M{} {}h1v1h-1z", x + MARGIN, y + MARGIN)).collect()
+}
+
+/// In groups of four, as people type it.
+fn grouped(key: &str) -> String {
+    let characters: Vec<char> = key.chars().collect();
+    characters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
+fn recovery_codes_page(web: &Web, headers: &HeaderMap, open: &OpenSession, codes: &[Secret]) -> Response {
+    let own = Own::of(web, headers, open);
+    let text = web.languages.of(headers);
+    let shown = RecoveryCodesPage { text, visitor: session::visitor(web, &own.cookie, open), codes };
+    own.cookie.keep(page(StatusCode::OK, &shown, &Leave::default()))
+}
+
+fn said(text: &Language, listed: &Listed, open: &OpenSession) -> ShownSession {
+    let Listed { session, origin } = listed;
+    let browser = match origin.browser.as_str() {
+        "" => text.text("unknown-browser"),
+        name => name.to_owned(),
+    };
+    ShownSession {
+        id: session.id.to_string(),
+        browser,
+        address: origin.address.clone(),
+        since: text.with("session-since", "date", &session.created_at.format("%Y-%m-%d %H:%M UTC").to_string()),
+        is_this: session.id == open.session.id,
+    }
+}
