@@ -201,3 +201,13 @@ sessions-end = Überall sonst abmelden
 unknown-browser = Ein Browser
 needs-second-factor = Ein zweiter Faktor ist nötig
 needs-second-factor-about = Dieses Passwort ändert nur, wer einen hat. Richten Sie ihn zuerst ein; es dauert eine Minute.
+
+reset = Passwort vergessen?
+reset-about = Bitten Sie Ihren Helpdesk um einen Code. Damit setzen Sie hier ein neues Passwort.
+reset-code = Code vom Helpdesk
+reset-code-about = Er gilt einmal, und nur für wenige Minuten.
+reset-wrong = Das hat nicht geklappt. Prüfen Sie Benutzername und Code. Nach fünf falschen Versuchen bitten Sie um einen neuen Code.
+reset-over = Das war zu lange offen, oder das Passwort wurde inzwischen gesetzt
+reset-over-about = Versuchen Sie, ob Sie sich anmelden können. Wenn nicht, bitten Sie Ihren Helpdesk um einen neuen Code.
+reset-done = Ihr Passwort ist gesetzt
+reset-done-about = Sie können sich jetzt damit anmelden. Wo Sie angemeldet waren, sind Sie abgemeldet.

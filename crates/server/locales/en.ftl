@@ -201,3 +201,13 @@ sessions-end = Sign out everywhere else
 unknown-browser = A browser
 needs-second-factor = A second factor is needed
 needs-second-factor-about = This password is changed by those only who have one. Set it up first; it takes a minute.
+
+reset = Forgot your password?
+reset-about = Ask your help desk for a code. With it you set a new password here.
+reset-code = Code from the help desk
+reset-code-about = It works once, and only for a few minutes.
+reset-wrong = That did not work. Check the user name and the code. After five wrong tries, ask for a new code.
+reset-over = This was open for too long, or the password was set meanwhile
+reset-over-about = Try whether you can sign in. If not, ask your help desk for a new code.
+reset-done = Your password is set
+reset-done-about = You can sign in with it now. Wherever you were signed in, you are signed out.

@@ -41,6 +41,7 @@ pub mod personal_access_tokens;
 pub mod query_password_info;
 pub mod readiness;
 mod record;
+pub mod recover;
 pub mod refresh_tokens;
 pub mod reload_account;
 pub mod restore_mark;

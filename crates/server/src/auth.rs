@@ -54,8 +54,8 @@ pub enum Who {
         /// The sign-in.
         family: FamilyId,
     },
-    /// A person who has a code to set a first password with.
-    Enrolling(IdentityId),
+    /// A person who has shown a code in place of a password, to set one.
+    WithCode(IdentityId),
     /// A person who signed in on the pages.
     InSession {
         /// The person.
@@ -89,10 +89,10 @@ pub enum Refusal {
 }
 
 impl Caller {
-    /// A person who has shown the code that they were given to set a first password with. It is good for nothing else.
-    pub fn enrolling(identity: IdentityId) -> Self {
+    /// A person who has shown the code that they were given to set a password with. It is good for nothing else.
+    pub fn with_code(identity: IdentityId) -> Self {
         let scopes = Scopes::from_iter([Scope::PasswordChangeManage, Scope::PasswordChangeRead]);
-        Self { who: Who::Enrolling(identity), levels: BTreeSet::new(), scopes }
+        Self { who: Who::WithCode(identity), levels: BTreeSet::new(), scopes }
     }
 
     /// A person on the pages. What they may there does not depend on scopes: no program got a part of it.
@@ -117,7 +117,7 @@ impl Caller {
             Who::Client(_) => None,
             Who::Person { identity, .. }
             | Who::SignedIn { identity, .. }
-            | Who::Enrolling(identity)
+            | Who::WithCode(identity)
             | Who::InSession { identity, .. } => Some(identity),
         }
     }
@@ -136,7 +136,7 @@ impl Caller {
             Who::Client(id) => Actor::Client(id),
             Who::Person { identity, .. }
             | Who::SignedIn { identity, .. }
-            | Who::Enrolling(identity)
+            | Who::WithCode(identity)
             | Who::InSession { identity, .. } => Actor::Identity(identity),
         }
     }
@@ -148,7 +148,7 @@ impl Caller {
             Who::Client(id) => format!("client:{id}"),
             Who::Person { identity, .. }
             | Who::SignedIn { identity, .. }
-            | Who::Enrolling(identity)
+            | Who::WithCode(identity)
             | Who::InSession { identity, .. } => {
                 format!("identity:{identity}")
             }

@@ -11,6 +11,7 @@ mod form;
 mod page;
 mod passwords;
 mod prove;
+mod reset;
 mod rules;
 mod security;
 mod session;
@@ -122,8 +123,9 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/security/totp/remove", post(security::remove_totp))
         .route("/security/recovery-codes", post(security::recovery_codes))
         .route("/security/sessions", post(security::end_sessions))
-        // For people who have a code from an administrator.
+        // For people who have a code from an administrator, or from the help desk.
         .route("/enrol", get(enrol::show).post(enrol::submit))
+        .route("/passwordreset", get(reset::show).post(reset::submit))
         // What the pages are made of.
         .route("/assets/lockstep.css", get(stylesheet))
         .route("/assets/enrol.js", get(async || script(include_str!("../assets/enrol.js"))))

@@ -86,6 +86,22 @@ pub async fn set_state(tx: &mut Tx<'_>, identity: IdentityId, id: Uuid, state: S
     Ok(())
 }
 
+/// The identity's code is good for nothing any more: it has another password.
+pub async fn void(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
+    let (state, attempts_left) = columns(State::Void);
+    execute!(
+        tx,
+        "void a digit token",
+        "UPDATE digit_token SET state = $3, attempts_left = $4
+         WHERE bucket = $1 AND identity = $2 AND state = 'live'",
+        identity.bucket().number(),
+        identity.0,
+        state,
+        attempts_left,
+    )?;
+    Ok(())
+}
+
 row! {
     struct DigitTokenRow {
         id: Uuid,

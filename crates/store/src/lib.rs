@@ -39,6 +39,7 @@ pub mod org_config;
 pub mod password_policy;
 pub mod personal_access_token;
 mod postgres;
+pub mod recovery;
 pub mod refresh_token;
 pub mod restore_mark;
 pub mod revoked_token;

@@ -223,6 +223,8 @@ pub enum HashPurpose {
     SecretGeneration,
     /// A digit token together with the identity it is for.
     DigitToken,
+    /// What the page of somebody who sets a forgotten password anew brings back.
+    Recovery,
     /// A recovery code together with the identity it is for.
     RecoveryCode,
     /// The head of the audit chain.
@@ -242,6 +244,7 @@ impl HashPurpose {
             Self::FormToken => b"form-token",
             Self::SecretGeneration => b"secret-generation",
             Self::DigitToken => b"digit-token",
+            Self::Recovery => b"recovery",
             Self::RecoveryCode => b"recovery-code",
             Self::AuditHead => b"audit-head",
         }

@@ -10,12 +10,10 @@ use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::rules::{Context, Violation, binding, check};
 use lockstep_store::{Tx, account, identity};
 use lockstep_vault::secret::Secret;
-use lockstep_vault::transport::{TransportPadding, encrypt};
 
 use super::own_passwords::{self, OwnPassword};
-use super::query_password_info::padding_name;
 use super::session::OpenSession;
-use super::set_password::{self, set_password};
+use super::set_password::{Within, encrypt_and_set};
 use super::{App, Error};
 use crate::auth::Permit;
 
@@ -60,8 +58,17 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
     read.await
 }
 
+/// The rules for the password of whoever has the permit on a source.
+pub async fn rules(app: &App, permit: &Permit, source: SourceId) -> Result<Vec<Violation>, Error> {
+    let (person, within) = (permit.person()?, app.clone());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move { Ok(binding(&bound(&within, tx, person, source).await?.1)) })
+    });
+    read.await
+}
+
 /// What a password breaks of the rules for it, as far as that can be told before it is sent: nobody compares it with older
-/// ones here. `account` is what the account is called on its source.
+/// ones here. `account` is what the account is called on its source; none: the only one there.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the person has no such account.
@@ -69,17 +76,19 @@ pub async fn broken_rules(
     app: &App,
     permit: &Permit,
     source: SourceId,
-    account: &str,
+    account: Option<&str>,
     password: &Password,
 ) -> Result<Vec<Violation>, Error> {
     let (person, within) = (permit.person()?, app.clone());
-    let (candidate, account) = (password.clone(), account.to_owned());
+    let (candidate, account) = (password.clone(), account.map(str::to_owned));
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let (identity, policy) = bound(&within, tx, person, source).await?;
             let dictionary = within.configuration.read(tx).await?.dictionary(tx).await?;
             let accounts = account::list_of(tx, person).await?;
-            let own = accounts.iter().find(|own| own.source == source && !own.vanished && own.native_id == account);
+            let meant = |name: &str| account.as_deref().is_none_or(|account| account == name);
+            let mut there = accounts.iter().filter(|own| own.source == source && !own.vanished);
+            let own = there.find(|own| meant(&own.native_id));
             let own = own.ok_or(Error::NotFound("account of yours"))?;
             // Where what is stored is no dictionary, the judge says so.
             let empty = Default::default();
@@ -107,7 +116,7 @@ async fn bound(
 /// Asks for the change, in the session in which it is asked for.
 ///
 /// # Errors
-/// Those of [`broken_rules`] and of [`set_password`](set_password::set_password).
+/// Those of [`broken_rules`] and of [`encrypt_and_set`].
 pub async fn change_own_password(
     app: &App,
     permit: &Permit,
@@ -116,23 +125,12 @@ pub async fn change_own_password(
     account: &str,
     password: &Password,
 ) -> Result<Asked, Error> {
-    let broken = broken_rules(app, permit, source, account, password).await?;
+    let broken = broken_rules(app, permit, source, Some(account), password).await?;
     if !broken.is_empty() {
         return Ok(Asked::Broken(broken));
     }
-    let (person, within) = (permit.person()?, app.clone());
-    let read = app.store.read(move |tx: &mut Tx<'_>| {
-        Box::pin(async move {
-            let configuration = within.configuration.read(tx).await?;
-            let key = configuration.published_key(tx, padding_name(TransportPadding::Pkcs1v15)).await?;
-            let key = key.ok_or(Error::Lacking("a published transport key"))?;
-            Ok::<_, Error>((key.id, key.public_key.clone()))
-        })
-    });
-    let (key, public_key) = read.await?;
-    let Ok(ciphertext) = encrypt(&public_key, password) else { return Ok(Asked::TooLong) };
     let (token, renewal) = open.renew(app);
-    let (account, renewal) = (Some(account.to_owned()), Some(renewal));
-    let request = set_password::Request { identity: person, source: Some(source), account, key, ciphertext, renewal };
-    Ok(Asked::Accepted(set_password(app, permit, request).await?.id, token))
+    let within = Some(Within::Session(open.session.id, renewal));
+    let accepted = encrypt_and_set(app, permit, source, Some(account.to_owned()), password, within).await?;
+    Ok(accepted.map_or(Asked::TooLong, |accepted| Asked::Accepted(accepted.id, token)))
 }

@@ -8,18 +8,16 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use lockstep_core::audit::{Action, Actor};
 use lockstep_core::change::ChangeState;
-use lockstep_core::id::IdentityId;
+use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::operation::Operation;
 use lockstep_core::password::Password;
 use lockstep_store::{Tx, audit, enrolment, identity};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
-use lockstep_vault::transport::{TransportPadding, encrypt};
 
 use super::await_change::await_change;
 use super::password_change_status::password_change_status;
-use super::query_password_info::padding_name;
-use super::set_password::{self, set_password};
+use super::set_password::{Within, encrypt_and_set};
 use super::{App, Error, passed};
 use crate::auth::Caller;
 
@@ -73,43 +71,59 @@ pub fn link(app: &App, code: &Secret) -> Secret {
 
 /// Sets the password of whoever has the code.
 pub async fn enrol(app: &App, code: &Secret, password: &Password) -> Result<Enrolled, Error> {
-    let Some((identity, key, public_key)) = find(app, code).await? else { return Ok(Enrolled::WrongCode) };
-    let Ok(ciphertext) = encrypt(&public_key, password) else {
-        return Ok(Enrolled::Refused(vec!["the password is too long".to_owned()]));
-    };
-    let permit = Caller::enrolling(identity).permit(Operation::SetPassword)?;
-    let request = set_password::Request { identity, source: None, account: None, key, ciphertext, renewal: None };
-    let change = set_password(app, &permit, request).await?.id;
-    match await_change(app, change, PATIENCE).await? {
-        ChangeState::Finished => Ok(Enrolled::Done),
-        ChangeState::Failed => {
-            let reads = Caller::enrolling(identity).permit(Operation::GetPasswordChangeStatus)?;
-            Ok(Enrolled::Refused(password_change_status(app, &reads, change).await?.errors))
-        }
-        _ => Ok(Enrolled::Unfinished),
-    }
+    let Some(identity) = find(app, code).await? else { return Ok(Enrolled::WrongCode) };
+    Ok(match set_with_code(app, identity, SourceId::IDENTITY_NOW, password, None).await? {
+        Set::Everywhere => Enrolled::Done,
+        Set::Refused(reasons) => Enrolled::Refused(reasons),
+        Set::Unfinished => Enrolled::Unfinished,
+    })
 }
 
-/// Whose code it is, and the transport key that the password goes by; none where it is good for nothing.
-async fn find(
-    app: &App,
-    code: &Secret,
-) -> Result<Option<(IdentityId, lockstep_core::id::TransportKeyId, String)>, Error> {
-    let (hash, now, within) = (digest(app, code), app.clock.utc(), app.clone());
+/// Whose code it is; none where it is good for nothing.
+async fn find(app: &App, code: &Secret) -> Result<Option<IdentityId>, Error> {
+    let (hash, now) = (digest(app, code), app.clock.utc());
     let found = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let found = enrolment::find(tx, &hash).await?.filter(|(_, expires_at)| now < *expires_at);
             let Some((identity, _)) = found else { return Ok(None) };
-            if identity::is_enabled(tx, identity).await? != Some(true) {
-                return Ok(None);
-            }
-            let configuration = within.configuration.read(tx).await?;
-            let key = configuration.published_key(tx, padding_name(TransportPadding::Pkcs1v15)).await?;
-            let key = key.ok_or(Error::Lacking("a published transport key"))?;
-            Ok(Some((identity, key.id, key.public_key.clone())))
+            Ok(Some(identity).zip(identity::is_enabled(tx, identity).await?))
         })
     });
-    found.await
+    let found: Option<(IdentityId, bool)> = found.await.map_err(Error::Store)?;
+    Ok(found.filter(|(_, enabled)| *enabled).map(|(identity, _)| identity))
+}
+
+/// What became of a password that was set with a code.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Set {
+    /// Every system has it.
+    Everywhere,
+    /// It is not set, or not everywhere; why, a sentence each.
+    Refused(Vec<String>),
+    /// It is not known yet.
+    Unfinished,
+}
+
+/// Sets the password of somebody who has shown a code in place of the one before, and waits a while for it to be everywhere.
+pub(super) async fn set_with_code(
+    app: &App,
+    identity: IdentityId,
+    source: SourceId,
+    password: &Password,
+    within: Option<Within>,
+) -> Result<Set, Error> {
+    let permit = Caller::with_code(identity).permit(Operation::SetPassword)?;
+    let Some(accepted) = encrypt_and_set(app, &permit, source, None, password, within).await? else {
+        return Ok(Set::Refused(vec!["the password is too long".to_owned()]));
+    };
+    match await_change(app, accepted.id, PATIENCE).await? {
+        ChangeState::Finished => Ok(Set::Everywhere),
+        ChangeState::Failed => {
+            let reads = Caller::with_code(identity).permit(Operation::GetPasswordChangeStatus)?;
+            Ok(Set::Refused(password_change_status(app, &reads, accepted.id).await?.errors))
+        }
+        _ => Ok(Set::Unfinished),
+    }
 }
 
 fn digest(app: &App, code: &Secret) -> [u8; 32] {

@@ -1,4 +1,4 @@
-//! Drawing a digit token: the code that a help desk reads to a caller. Trying one is not here.
+//! Drawing a digit token: the code that a help desk reads to a caller. Trying one is `recover`'s.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub async fn generate_digit_token(app: &App, permit: &Permit, request: Request) 
     let now = app.clock.utc();
     let token = DigitToken {
         id: draw_id(),
-        code_hash: app.vault.keyed_hash(HashPurpose::DigitToken, &hashed(person, &code)).to_vec(),
+        code_hash: app.vault.keyed_hash(HashPurpose::DigitToken, &hashed(person, code.expose())).to_vec(),
         state: State::FRESH,
         created_at: now,
         expires_at: now + terms.lifetime,
@@ -94,9 +94,9 @@ pub async fn generate_digit_token(app: &App, permit: &Permit, request: Request) 
 }
 
 /// What is hashed of a code: the person's id and the digits, so that equal codes of two people have different hashes.
-fn hashed(person: IdentityId, code: &DigitCode) -> zeroize::Zeroizing<Vec<u8>> {
+pub(super) fn hashed(person: IdentityId, code: &str) -> zeroize::Zeroizing<Vec<u8>> {
     let mut bytes = zeroize::Zeroizing::new(person.0.as_bytes().to_vec());
-    bytes.extend_from_slice(code.expose().as_bytes());
+    bytes.extend_from_slice(code.as_bytes());
     bytes
 }
 

@@ -10,15 +10,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::change::{Change, ChangeState, DEFAULT_LIFETIME};
 use lockstep_core::id::{AccountId, ChangeId, IdentityId, SessionId, SourceId, TransportKeyId};
+use lockstep_core::password::Password;
 use lockstep_store::change::Payload;
 use lockstep_store::session::{self, Renewal};
 use lockstep_store::submission::{self, Claim, Submission};
-use lockstep_store::{Tx, account, audit, change, identity};
+use lockstep_store::{Tx, account, audit, change, identity, recovery};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::seal::Binding;
 use lockstep_vault::secret::draw_id_at;
 use lockstep_vault::transport::rotation::KeyState;
+use lockstep_vault::transport::{TransportPadding, encrypt};
 
+use super::query_password_info::padding_name;
 use super::{App, Error};
 use crate::auth::Permit;
 use crate::failpoint::failpoint;
@@ -35,8 +38,17 @@ pub struct Request {
     pub key: TransportKeyId,
     /// The encrypted password.
     pub ciphertext: Vec<u8>,
-    /// Where it is asked for in a session: what the browser is known by from then on. Whoever has the token of before has none.
-    pub renewal: Option<Renewal>,
+    /// What goes on, or is used up, with a change that is accepted.
+    pub within: Option<Within>,
+}
+
+/// What a change is asked for within.
+#[derive(Debug, Clone, Copy)]
+pub enum Within {
+    /// A session, and what the browser is known by from then on. Whoever has the token of before has none.
+    Session(SessionId, Renewal),
+    /// A recovery, by the hash of its token. There is no second change unless this one fails.
+    Recovery([u8; 32]),
 }
 
 /// A change that is durable.
@@ -46,6 +58,33 @@ pub struct Accepted {
     pub id: ChangeId,
     /// How far it is.
     pub state: ChangeState,
+}
+
+/// Encrypts a password for the caller themselves, and asks for the change. None where it is too long to be carried.
+///
+/// # Errors
+/// Those of [`set_password`].
+pub async fn encrypt_and_set(
+    app: &App,
+    permit: &Permit,
+    source: SourceId,
+    account: Option<String>,
+    password: &Password,
+    within: Option<Within>,
+) -> Result<Option<Accepted>, Error> {
+    let (identity, reading) = (permit.person()?, app.clone());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let configuration = reading.configuration.read(tx).await?;
+            let key = configuration.published_key(tx, padding_name(TransportPadding::Pkcs1v15)).await?;
+            let key = key.ok_or(Error::Lacking("a published transport key"))?;
+            Ok::<_, Error>((key.id, key.public_key.clone()))
+        })
+    });
+    let (key, public_key) = read.await?;
+    let Ok(ciphertext) = encrypt(&public_key, password) else { return Ok(None) };
+    let request = Request { identity, source: Some(source), account, key, ciphertext, within };
+    set_password(app, permit, request).await.map(Some)
 }
 
 /// A request with its caller.
@@ -58,8 +97,7 @@ struct Sent {
     source: SourceId,
     account_sent: String,
     ciphertext: Vec<u8>,
-    /// The session that it is asked for in, and its new token.
-    session: Option<(SessionId, Renewal)>,
+    within: Option<Within>,
 }
 
 /// Accepts a change, or finds the one that the same request became before.
@@ -68,7 +106,7 @@ struct Sent {
 /// nothing, and disturbs nobody who shares the commit.
 ///
 /// # Errors
-/// [`Error::Outdated`] when the session in which it is asked for has ended, or has another token than the one that is renewed.
+/// [`Error::Outdated`] when what it is asked for within has ended, or has gone on without it.
 pub async fn set_password(app: &App, permit: &Permit, request: Request) -> Result<Accepted, Error> {
     permit.reaches(Some(request.identity))?;
     let hash = app.vault.keyed_hash(HashPurpose::Ciphertext, &request.ciphertext);
@@ -81,7 +119,7 @@ pub async fn set_password(app: &App, permit: &Permit, request: Request) -> Resul
         source: request.source.unwrap_or(SourceId::IDENTITY_NOW),
         account_sent: request.account.unwrap_or_default(),
         ciphertext: request.ciphertext,
-        session: permit.caller().session().zip(request.renewal),
+        within: request.within,
     });
     failpoint!(app, AcceptBeforeCommit);
     let within = app.clone();
@@ -236,14 +274,27 @@ async fn accept(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<Accepted, Not
     };
     let payload = Payload { new: app.vault.seal(&binding, &sent.ciphertext), current: None };
     change::insert(tx, &change, &sent.caller, &sent.account_sent, &payload).await?;
-    if let Some((session, renewal)) = &sent.session
-        && !session::asks_for(tx, *session, renewal, change.id, change.created_at).await?
-    {
+    let goes_on = match &sent.within {
+        None => true,
+        Some(Within::Session(session, renewal)) => {
+            session::asks_for(tx, *session, renewal, change.id, change.created_at).await?
+        }
+        Some(Within::Recovery(token)) => asks_within(tx, token, &change).await?,
+    };
+    if !goes_on {
         return Err(Error::Outdated.into());
     }
     let event = requested(&change, sent.actor);
     audit::append(tx, draw_id_at(event.at), &event).await?;
     Ok(Accepted { id: change.id, state: change.state })
+}
+
+/// Whether a recovery leads to this change; if so, to no other.
+async fn asks_within(tx: &mut Tx<'_>, token: &[u8], change: &Change) -> Result<bool, lockstep_store::Error> {
+    let held = recovery::hold(tx, token).await?.filter(|(whose, _)| *whose == change.identity);
+    let Some(next) = held.and_then(|(_, held)| held.asks(change.id, change.created_at)) else { return Ok(false) };
+    recovery::set_stage(tx, token, next.stage).await?;
+    Ok(true)
 }
 
 fn requested(change: &Change, actor: Actor) -> Event {

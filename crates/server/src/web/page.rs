@@ -54,6 +54,27 @@ pub(super) struct EnrolPage<'a> {
     pub(super) refused: &'a [String],
 }
 
+/// Setting a forgotten password anew.
+#[derive(Template)]
+#[template(path = "reset.html")]
+pub(super) struct ResetPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) form_token: &'a str,
+    pub(super) step: ResetStep<'a>,
+    /// Why the try before was in vain.
+    pub(super) refused: Option<String>,
+}
+
+/// How far somebody is on the way to a new password. What goes on brings back the same token each time.
+pub(super) enum ResetStep<'a> {
+    /// Whose it is, and the code.
+    Code { user_name: &'a str },
+    /// The second factor.
+    Second { recovery: &'a str },
+    /// The new password, and the reasons of those that refused the one before.
+    Password { recovery: &'a str, user_name: &'a str, rules: Vec<ShownRule>, reasons: &'a [String] },
+}
+
 /// A page that only says something.
 #[derive(Template)]
 #[template(path = "message.html")]

@@ -154,7 +154,7 @@ pub(super) async fn check(
                 Json(Checked { kept: vec![None; rules.len()], told: text.text("not-a-password") }).into_response()
             );
         };
-        let broken = broken_rules(&web.app, &permit, source, account, &password).await?;
+        let broken = broken_rules(&web.app, &permit, source, Some(account), &password).await?;
         let kept = |rule: &Violation| match rule {
             Violation::Reused { .. } => None,
             rule => Some(!broken.contains(rule)),

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::id::{Bucket, ChangeId};
 use lockstep_store::{
-    Tx, authorization_code, change, enrolment, revoked_token, session, submission, token_family, transport_key,
+    Tx, authorization_code, change, enrolment, recovery, revoked_token, session, submission, token_family,
+    transport_key,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -79,6 +80,7 @@ async fn forget_tokens(app: &App) -> anyhow::Result<()> {
             authorization_code::forget(tx, before).await?;
             revoked_token::forget(tx, before).await?;
             session::forget(tx, before).await?;
+            recovery::forget(tx, before).await?;
             enrolment::forget(tx, before).await
         })
     });

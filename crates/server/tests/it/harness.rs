@@ -306,7 +306,8 @@ impl Harness {
     /// The actions that the audit has, without those of tokens. In the order of their names: what happens in one
     /// millisecond is in no other.
     pub(crate) async fn audited(&self) -> Vec<String> {
-        let sql = "SELECT action FROM audit WHERE action NOT LIKE '%TOKEN%' ORDER BY action";
+        let sql = "SELECT action FROM audit WHERE action NOT LIKE '%TOKEN%' OR action LIKE 'DIGIT_TOKEN_VERIFICATION%'
+            ORDER BY action";
         let url = &self.app.config.store.url;
         match url.strip_prefix("sqlite:") {
             Some(path) => {
@@ -332,6 +333,12 @@ impl Harness {
     pub(crate) async fn outdate_proofs(&self) {
         let query = sqlx::query("UPDATE session SET proved_at = ?1").bind(self.app.clock.utc() - FRESH);
         query.execute(&mut self.own_database().await).await.expect("sessions");
+    }
+
+    /// As if every recovery had begun so much earlier.
+    pub(crate) async fn put_recoveries_back(&self, by: chrono::TimeDelta) {
+        let query = sqlx::query("UPDATE recovery SET begun_at = ?1").bind(self.app.clock.utc() - by);
+        query.execute(&mut self.own_database().await).await.expect("recoveries");
     }
 
     async fn own_database(&self) -> sqlx::SqliteConnection {

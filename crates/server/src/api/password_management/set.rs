@@ -122,7 +122,7 @@ fn parse(body: PasswordChangeRequest) -> Result<app::Request, AppError> {
         account: optional("accountId", body.account_id, LONGEST_NAME)?,
         key: transport_key(&key)?,
         ciphertext,
-        renewal: None,
+        within: None,
     })
 }
 

@@ -54,6 +54,20 @@ fn pages(text: &Language) -> Vec<String> {
         }
         .render(),
         EnrolPage { text, form_token: NASTY, refused: &refused }.render(),
+        ResetPage { text, form_token: NASTY, step: ResetStep::Code { user_name: NASTY }, refused: None }.render(),
+        ResetPage { text, form_token: NASTY, step: ResetStep::Second { recovery: NASTY }, refused: None }.render(),
+        ResetPage {
+            text,
+            form_token: NASTY,
+            step: ResetStep::Password {
+                recovery: NASTY,
+                user_name: NASTY,
+                rules: vec![ShownRule { text: NASTY.to_owned(), is_broken: true }],
+                reasons: &refused,
+            },
+            refused: Some(NASTY.to_owned()),
+        }
+        .render(),
         MessagePage { text, title: NASTY, message: NASTY, next: Some((NASTY, NASTY.to_owned())) }.render(),
         PasswordsPage { text, visitor: visitor(), sections: vec![section] }.render(),
         ChangePage {
