@@ -4,5 +4,5 @@ const field = document.getElementById("code");
 if (field && location.hash.length > 1) {
   field.value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
-  document.getElementById("new_password").focus();
+  (document.getElementById("new_password") ?? document.querySelector("button")).focus();
 }

@@ -211,3 +211,41 @@ reset-over = Das war zu lange offen, oder das Passwort wurde inzwischen gesetzt
 reset-over-about = Versuchen Sie, ob Sie sich anmelden können. Wenn nicht, bitten Sie Ihren Helpdesk um einen neuen Code.
 reset-done = Ihr Passwort ist gesetzt
 reset-done-about = Sie können sich jetzt damit anmelden. Wo Sie angemeldet waren, sind Sie abgemeldet.
+
+people = Personen
+people-sought = Name, Benutzername oder E-Mail-Adresse
+people-find = Suchen
+people-none = Es gibt niemanden, dessen Name so beginnt.
+people-more =
+    { $count ->
+        [one] Höchstens eine Person wird gezeigt. Schreiben Sie mehr vom Namen.
+        *[other] Höchstens { $count } werden gezeigt. Schreiben Sie mehr vom Namen.
+    }
+people-back = Zurück zur Suche
+person-enabled = aktiv
+person-disabled = gesperrt
+person-disabled-about = Gesperrt: Diese Person meldet sich nicht an und bekommt keinen Code.
+person-changes = Letzte Änderungen
+accounts = Konten
+help = Hilfe
+help-code = Code für ein neues Passwort
+help-code-about = Wer ist am Telefon? Seien Sie erst sicher. Mit dem Code setzt die Person selbst ein neues Passwort.
+help-code-off = Codes für ein neues Passwort sind für Ihre Organisation abgeschaltet.
+help-code-drawn = Lesen Sie diesen Code vor
+help-code-for = Er ist nur für { $name }, gilt einmal, und nur für wenige Minuten.
+help-code-read = Er wird dort eingegeben, wo man sich anmeldet, hinter „Passwort vergessen?“. Sie sehen ihn nicht wieder.
+help-locked = Ausgesperrt nach falschen Versuchen.
+help-not-locked = Hier nicht ausgesperrt.
+help-unlock = Entsperren
+help-sessions =
+    { $count ->
+        [one] An einem Ort angemeldet.
+        *[other] An { $count } Orten angemeldet.
+    }
+help-sign-out = Überall abmelden
+help-second-factor = Ein zweiter Faktor wird verlangt.
+help-second-factor-remove = Den zweiten Faktor entfernen
+back-to-person = Zurück
+help-refused = Das dürfen Sie nicht
+help-refused-about = Wer in der Organisation eine Aufgabe hat, dem hilft ein ORG_ADMIN; und wer gesperrt ist, dem hilft niemand.
+wrong-link = Dieser Link gilt nicht mehr. Holen Sie einen neuen, wo Sie ihn her haben.

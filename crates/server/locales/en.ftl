@@ -211,3 +211,41 @@ reset-over = This was open for too long, or the password was set meanwhile
 reset-over-about = Try whether you can sign in. If not, ask your help desk for a new code.
 reset-done = Your password is set
 reset-done-about = You can sign in with it now. Wherever you were signed in, you are signed out.
+
+people = People
+people-sought = Name, user name or e-mail address
+people-find = Find
+people-none = Nobody is found whose name begins like that.
+people-more =
+    { $count ->
+        [one] One is shown at most. Write more of the name.
+        *[other] { $count } are shown at most. Write more of the name.
+    }
+people-back = Back to the search
+person-enabled = enabled
+person-disabled = disabled
+person-disabled-about = Disabled: this person does not sign in, and gets no code.
+person-changes = Latest changes
+accounts = Accounts
+help = Help
+help-code = Code for a new password
+help-code-about = Who is on the telephone? Be sure first. With the code they set a new password themselves.
+help-code-off = Codes for a new password are switched off for your organisation.
+help-code-drawn = Read this code to them
+help-code-for = It is for { $name } alone, works once, and only for a few minutes.
+help-code-read = They enter it where they sign in, behind “Forgot your password?”. You do not see it again.
+help-locked = Locked out after wrong tries.
+help-not-locked = Not locked out here.
+help-unlock = Unlock
+help-sessions =
+    { $count ->
+        [one] Signed in in one place.
+        *[other] Signed in in { $count } places.
+    }
+help-sign-out = Sign out everywhere
+help-second-factor = A second factor is asked for.
+help-second-factor-remove = Remove the second factor
+back-to-person = Back
+help-refused = That is not for you to do
+help-refused-about = Whoever has a level in the organisation is helped by an ORG_ADMIN; and nobody helps somebody who is disabled.
+wrong-link = This link is not good any more. Get a new one where you got it.

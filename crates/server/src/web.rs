@@ -10,6 +10,7 @@ mod enrol;
 mod form;
 mod page;
 mod passwords;
+mod people;
 mod prove;
 mod reset;
 mod rules;
@@ -110,6 +111,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         // For people, about themselves.
         .route("/", get(home))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-in/link", get(sign_in::show_link).post(sign_in::follow_link))
         .route("/sign-out", post(sign_in::leave))
         .route("/passwords", get(passwords::list))
         .route("/passwords/{source}", get(passwords::show).post(passwords::submit))
@@ -123,6 +125,14 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/security/totp/remove", post(security::remove_totp))
         .route("/security/recovery-codes", post(security::recovery_codes))
         .route("/security/sessions", post(security::end_sessions))
+        // For people who help others.
+        .route("/people", get(people::find))
+        .route("/people/{id}", get(people::show))
+        .route("/people/{id}/changes/{change}", get(people::watch))
+        .route("/people/{id}/code", post(people::draw))
+        .route("/people/{id}/unlock", post(people::unlock))
+        .route("/people/{id}/sessions", post(people::end_sessions))
+        .route("/people/{id}/second-factor", post(people::remove_second_factor))
         // For people who have a code from an administrator, or from the help desk.
         .route("/enrol", get(enrol::show).post(enrol::submit))
         .route("/passwordreset", get(reset::show).post(reset::submit))

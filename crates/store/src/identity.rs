@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::identity_value;
 use crate::tx::{Tx, execute, fetch, row};
 use crate::window::Window;
-use crate::{authorization_code, digit_token, enrolment, recovery, session, token_family};
+use crate::{authorization_code, digit_token, enrolment, recovery, session, sign_in_link, token_family};
 
 /// The statement that stores a new identity, and what follows it where there is one already.
 macro_rules! inserting {
@@ -267,6 +267,7 @@ pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, kept: Option<ChangeId>,
     session::end_of(tx, id, kept, now).await?;
     recovery::remove_of(tx, id).await?;
     digit_token::void(tx, id).await?;
+    sign_in_link::remove_of(tx, id).await?;
     enrolment::remove(tx, id).await
 }
 
@@ -283,6 +284,7 @@ pub async fn end_all_tokens(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
     token_family::end_all(tx, now).await?;
     session::end_all(tx, now).await?;
     recovery::remove_all(tx).await?;
+    sign_in_link::remove_all(tx).await?;
     enrolment::remove_all(tx).await
 }
 

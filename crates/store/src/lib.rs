@@ -45,6 +45,7 @@ pub mod restore_mark;
 pub mod revoked_token;
 pub mod second_factor;
 pub mod session;
+pub mod sign_in_link;
 pub mod sign_in_password;
 pub mod signing_key;
 pub mod source;

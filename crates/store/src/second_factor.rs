@@ -111,6 +111,17 @@ pub async fn failed(tx: &mut Tx<'_>, identity: IdentityId, failures: i64, now: D
     Ok(())
 }
 
+/// Forgets the wrong tries: somebody who may has unlocked the identity.
+pub async fn unlock(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
+    execute!(
+        tx,
+        "unlock a second factor",
+        "UPDATE second_factor SET failures = 0, failed_at = NULL WHERE identity = $1",
+        identity.0
+    )?;
+    Ok(())
+}
+
 /// Forgets it, and the recovery codes with it. Gives whether it was asked for.
 pub async fn remove(tx: &mut Tx<'_>, identity: IdentityId) -> Result<bool> {
     put_recovery_codes(tx, identity, &[]).await?;

@@ -217,6 +217,8 @@ pub enum HashPurpose {
     Enrolment,
     /// What the browser of somebody who signed in has.
     Session,
+    /// The code of a link that signs in once.
+    SignInLink,
     /// What a form must send back, together with the cookie that it belongs to.
     FormToken,
     /// The stored hash of a client's secret, for the tokens that are dead once it has another.
@@ -241,6 +243,7 @@ impl HashPurpose {
             Self::AuthorizationCode => b"authorization-code",
             Self::Enrolment => b"enrolment",
             Self::Session => b"session",
+            Self::SignInLink => b"sign-in-link",
             Self::FormToken => b"form-token",
             Self::SecretGeneration => b"secret-generation",
             Self::DigitToken => b"digit-token",

@@ -1,9 +1,9 @@
-//! What became of a person's own changes: the latest ones in a list, and one of them system by system, in the words that people
+//! What became of a person's changes: the latest ones in a list, and one of them system by system, in the words that people
 //! know.
 
 use chrono::{DateTime, Utc};
 use lockstep_core::change::{Change, ChangeState, Target, TargetState};
-use lockstep_core::id::{ChangeId, SourceId};
+use lockstep_core::id::{ChangeId, IdentityId, SourceId};
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::{Tx, account, application, change, source, sync_group};
 
@@ -57,9 +57,9 @@ pub struct ListedChange {
 /// How many changes are listed.
 const LISTED: u32 = 50;
 
-/// The latest changes of whoever has the permit, the newest first.
-pub async fn own_changes(app: &App, permit: &Permit) -> Result<Vec<ListedChange>, Error> {
-    let person = permit.person()?;
+/// The latest changes of a person whom the permit reaches, the newest first.
+pub async fn changes_of(app: &App, permit: &Permit, person: IdentityId) -> Result<Vec<ListedChange>, Error> {
+    permit.reaches(Some(person))?;
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let names = own_passwords::names(&source::list(tx).await?, &application::list(tx).await?);
@@ -84,14 +84,13 @@ pub async fn own_changes(app: &App, permit: &Permit) -> Result<Vec<ListedChange>
     read.await
 }
 
-/// Tells a person what became of their change.
-pub async fn own_change(app: &App, permit: &Permit, id: ChangeId) -> Result<OwnChange, Error> {
-    let (person, permit) = (permit.person()?, permit.clone());
+/// What became of a change of this person, whom the permit reaches.
+pub async fn change_of(app: &App, permit: &Permit, person: IdentityId, id: ChangeId) -> Result<OwnChange, Error> {
+    permit.reaches(Some(person))?;
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let (change, targets) = change::find(tx, id).await?.ok_or(Error::NotFound("password change"))?;
-            permit.reaches(Some(change.identity))?;
-            // This is about oneself, whatever else one may see.
+            // This is about them, whatever else one may see.
             if change.identity != person {
                 return Err(Error::NotFound("password change"));
             }

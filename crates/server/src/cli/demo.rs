@@ -26,7 +26,7 @@ use lockstep_vault::secret::{Secret, draw_client_secret};
 use serde::Serialize;
 
 use super::{Exit, apply, init, log, print, serve};
-use crate::app::{App, enrol};
+use crate::app::{App, enrol, sign_in_link};
 use crate::config::Config;
 use applications::Application;
 
@@ -46,7 +46,7 @@ const NAME: &str = "Demo";
   lockstep demo --listen 127.0.0.1:0 --json
 
 With --json one line is printed once the server answers, with
-  baseUrl, enrolmentLink (once, to a password for the pages), clientId, clientSecret, patId, patSecret, userName, identityId,
+  baseUrl, signInLink (signs in on the pages, once), enrolmentLink (once, to a password for the pages), clientId, clientSecret, patId, patSecret, userName, identityId,
   currentPassword (what every account had in the beginning),
   currentPasswordNote (null, or where it has been changed since),
   sources: a list of id, name, accountId, group (null where alone) and database (a file).")]
@@ -67,6 +67,8 @@ pub(super) struct Demo {
 #[serde(rename_all = "camelCase")]
 struct Facts {
     base_url: String,
+    /// Where the person is signed in on the pages. It works once.
+    sign_in_link: String,
     /// Where the person sets a password for the pages. It works once.
     enrolment_link: String,
     client_id: String,
@@ -153,8 +155,11 @@ async fn facts(
     let changed = applications::changed_since(applications, &account_id, first).await?;
     let note =
         (!changed.is_empty()).then(|| format!("{PERSON}'s password has been changed since in {}", changed.join(", ")));
+    let person = person.context("the person is gone")?;
     let code = enrol::invite(app, PERSON).await.context("the person gets no link")?;
+    let sign_in_link = sign_in_link::make(app, person.id).await.context("the person gets no link")?;
     Ok(Facts {
+        sign_in_link: sign_in_link.expose().to_owned(),
         enrolment_link: enrol::link(app, &code).expose().to_owned(),
         base_url: app.config.public_url(),
         client_id: clients.iter().find(|client| client.name == NAME).context("the client is gone")?.id.to_string(),
@@ -162,7 +167,7 @@ async fn facts(
         pat_id: tokens.iter().find(|token| token.name == NAME).context("the token is gone")?.id.to_string(),
         pat_secret: secrets.token.expose().to_owned(),
         user_name: PERSON,
-        identity_id: person.context("the person is gone")?.id.to_string(),
+        identity_id: person.id.to_string(),
         current_password: secrets.password.expose().to_owned(),
         current_password_note: note,
         sources: applications.iter().filter_map(of_application).collect(),

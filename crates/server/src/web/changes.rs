@@ -16,7 +16,7 @@ use super::sign_in::HOME;
 use super::text::Language;
 use super::{Web, failed};
 use crate::app::Error;
-use crate::app::own_change::{Line, ListedChange, OwnChange, own_change, own_changes};
+use crate::app::own_change::{Line, ListedChange, OwnChange, change_of, changes_of};
 
 /// Where the latest changes are; each is behind it.
 pub(super) const CHANGES: &str = "/passwords/changes";
@@ -29,11 +29,11 @@ pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response
             Err(elsewhere) => return Ok(elsewhere),
         };
         let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;
-        let changes = own_changes(&web.app, &permit).await?;
+        let changes = changes_of(&web.app, &permit, open.session.identity).await?;
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
         let visitor = session::visitor(&web, &cookie, &open);
-        let changes = changes.iter().map(|change| listed(text, change)).collect();
+        let changes = changes.iter().map(|change| listed(text, CHANGES, change)).collect();
         let shown = OwnChangesPage { text, visitor, changes };
         Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave::default())))
     };
@@ -48,23 +48,24 @@ pub(super) async fn watch(State(web): State<Web>, headers: HeaderMap, Path(id): 
         // The page asks again and again by itself.
         let Some(open) = session::look(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
         let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;
-        let change = own_change(&web.app, &permit, id).await?;
+        let change = change_of(&web.app, &permit, open.session.identity, id).await?;
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
-        let shown = told(text, session::visitor(&web, &cookie, &open), &change);
+        let shown = told(text, session::visitor(&web, &cookie, &open), &change, Some(address_of(change.source)), HOME);
         Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave { form: "", script: shown.is_running })))
     };
     shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
 }
 
-fn listed(text: &Language, change: &ListedChange) -> ShownChange {
+/// A change as it is listed, where `place` is what the page about it stands behind.
+pub(super) fn listed(text: &Language, place: &str, change: &ListedChange) -> ShownChange {
     let (kind, state) = match change.state {
         ChangeState::Accepted | ChangeState::Judged => ("running", "state-changing"),
         ChangeState::Finished => ("done", "state-done"),
         ChangeState::Failed => ("failed", "state-not-everywhere"),
     };
     ShownChange {
-        link: format!("{HOME}/changes/{}", change.id),
+        link: format!("{place}/{}", change.id),
         name: match &change.group {
             Some(group) => group.clone(),
             None if change.places.is_empty() => text.text("source-gone"),
@@ -78,7 +79,14 @@ fn listed(text: &Language, change: &ListedChange) -> ShownChange {
     }
 }
 
-fn told<'a>(text: &'a Language, visitor: Visitor, change: &'a OwnChange) -> OwnChangePage<'a> {
+/// The page about a change, with where it can be asked for once more, and where it leads back to.
+pub(super) fn told<'a>(
+    text: &'a Language,
+    visitor: Visitor,
+    change: &'a OwnChange,
+    again: Option<String>,
+    back: &'a str,
+) -> OwnChangePage<'a> {
     let has = |line: &Line| line.state == TargetState::Applied;
     let is_over = change.state.is_final();
     let is_everywhere = is_over && !change.lines.is_empty() && change.lines.iter().all(has);
@@ -109,7 +117,8 @@ fn told<'a>(text: &'a Language, visitor: Visitor, change: &'a OwnChange) -> OwnC
         title: text.text(title),
         refusals: if is_over { &change.refusals } else { &[] },
         lines: change.lines.iter().map(line).collect(),
-        again: address_of(change.source),
+        again,
+        back,
         is_running: !is_over,
         is_over,
         is_everywhere,

@@ -44,6 +44,16 @@ pub(super) struct SignInPage<'a> {
     pub(super) refused: Option<String>,
 }
 
+/// Signing in by a link.
+#[derive(Template)]
+#[template(path = "link.html")]
+pub(super) struct LinkPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) form_token: &'a str,
+    /// Why the try before was in vain.
+    pub(super) refused: Option<String>,
+}
+
 /// Setting a first password.
 #[derive(Template)]
 #[template(path = "enrol.html")]
@@ -89,6 +99,8 @@ pub(super) struct MessagePage<'a> {
 /// Who is signed in, on each of their pages.
 pub(super) struct Visitor {
     pub(super) name: String,
+    /// Whether they help others.
+    pub(super) helps: bool,
     pub(super) sign_out_token: String,
 }
 
@@ -178,6 +190,64 @@ pub(super) struct ShownSession {
     pub(super) is_this: bool,
 }
 
+/// Finding somebody to help.
+#[derive(Template)]
+#[template(path = "people.html")]
+pub(super) struct PeoplePage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    /// What was sought; empty: nothing yet.
+    pub(super) sought: &'a str,
+    pub(super) people: Vec<ShownPerson>,
+    /// How many are shown at most, where there may be more.
+    pub(super) more: Option<String>,
+}
+
+/// Somebody in the list.
+pub(super) struct ShownPerson {
+    pub(super) link: String,
+    pub(super) name: String,
+    pub(super) alias: String,
+    pub(super) is_enabled: bool,
+}
+
+/// Somebody who is helped.
+#[derive(Template)]
+#[template(path = "person.html")]
+pub(super) struct PersonPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) form_token: &'a str,
+    /// What the forms go to.
+    pub(super) place: &'a str,
+    pub(super) name: &'a str,
+    pub(super) alias: &'a str,
+    pub(super) email: &'a str,
+    pub(super) is_enabled: bool,
+    pub(super) is_locked: bool,
+    pub(super) has_second_factor: bool,
+    /// Whether whoever looks may take the second factor away.
+    pub(super) may_remove: bool,
+    /// Whether the organisation has codes.
+    pub(super) has_codes: bool,
+    /// In how many places they are signed in; none: nowhere.
+    pub(super) sessions: Option<String>,
+    /// Each account's source and name.
+    pub(super) accounts: Vec<(String, String)>,
+    pub(super) changes: Vec<ShownChange>,
+}
+
+/// A code for a caller, which is shown once.
+#[derive(Template)]
+#[template(path = "code.html")]
+pub(super) struct CodePage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) about: String,
+    pub(super) digits: &'a str,
+    pub(super) back: &'a str,
+}
+
 /// Setting a second factor up.
 #[derive(Template)]
 #[template(path = "totp.html")]
@@ -242,8 +312,10 @@ pub(super) struct OwnChangePage<'a> {
     pub(super) title: String,
     pub(super) refusals: &'a [String],
     pub(super) lines: Vec<ShownLine>,
-    /// Where it can be asked for once more.
-    pub(super) again: String,
+    /// Where it can be asked for once more, by whom it is about.
+    pub(super) again: Option<String>,
+    /// Where it leads back to.
+    pub(super) back: &'a str,
     pub(super) is_running: bool,
     /// Whether it is final.
     pub(super) is_over: bool,

@@ -14,6 +14,7 @@ use super::changes::CHANGES;
 use super::form::{self, FormCookie};
 use super::page::Visitor;
 use super::passwords::address_of;
+use super::people;
 use crate::app::Error;
 use crate::app::session::{self, OpenSession};
 use crate::auth::{Caller, Permit};
@@ -122,7 +123,7 @@ pub(super) fn about<'a>(open: &'a str, parts: &[&'a str]) -> Vec<&'a str> {
 pub(super) fn visitor(web: &Web, cookie: &FormCookie, open: &OpenSession) -> Visitor {
     let id = open.session.id.to_string();
     let sign_out_token = cookie.token(&web.app, &about(&id, &["sign-out"]));
-    Visitor { name: open.display_name.clone(), sign_out_token }
+    Visitor { name: open.display_name.clone(), helps: people::helps(open), sign_out_token }
 }
 
 /// Sends somebody to another of our pages.

@@ -7,10 +7,11 @@ use axum::response::Response;
 use lockstep_core::password::Password;
 
 use super::form::{self, Fields, FormCookie, NotTaken};
-use super::page::{Leave, SignInPage, page, then_sign_in};
+use super::page::{Leave, LinkPage, SignInPage, page, then_sign_in};
 use super::{Tried, Web, failed, session};
 use crate::api::client_address::ClientAddress;
 use crate::app::sign_in::{Entered, Purpose, SignedIn, halfway, sign_in};
+use crate::app::sign_in_link::follow;
 use crate::app::{self, Error};
 
 /// What the form is about.
@@ -18,6 +19,9 @@ const ABOUT: [&str; 1] = ["sign-in-here"];
 
 /// Where people go who did not want to go anywhere else.
 pub(super) const HOME: &str = "/passwords";
+
+/// Where those who help find others.
+pub(super) const PEOPLE: &str = "/people";
 
 /// Where they see and change how they show who they are.
 pub(super) const SECURITY: &str = "/security";
@@ -62,6 +66,39 @@ pub(super) async fn submit(
         Ok(Tried::Right(Entered::In(token))) => session::keep(form::forget(session::go_to(to)), &token),
         Err(error) => failed(&web, &headers, &error),
     }
+}
+
+/// The page that a link leads to. A button, since programs that look at links in messages must not use them up.
+pub(super) async fn show_link(State(web): State<Web>, headers: HeaderMap) -> Response {
+    link_form(&web, &headers, StatusCode::OK, None)
+}
+
+/// The code of a link comes.
+pub(super) async fn follow_link(
+    State(web): State<Web>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let fields = match form::received(&web, &headers, &body, &ABOUT) {
+        Ok(fields) => fields,
+        Err(refused) => return refused.told(&web, &headers),
+    };
+    let following = follow(&web.app, fields.get("code"), session::origin(address, &headers));
+    match web.attempt(address, following).await {
+        Ok(Tried::TooMany) => link_form(&web, &headers, StatusCode::TOO_MANY_REQUESTS, Some("too-many")),
+        Ok(Tried::Wrong) => link_form(&web, &headers, StatusCode::BAD_REQUEST, Some("wrong-link")),
+        Ok(Tried::Right(token)) => session::keep(form::forget(session::go_to(HOME)), &token),
+        Err(error) => failed(&web, &headers, &error),
+    }
+}
+
+fn link_form(web: &Web, headers: &HeaderMap, status: StatusCode, refused: Option<&'static str>) -> Response {
+    let text = web.languages.of(headers);
+    let cookie = FormCookie::of(headers);
+    let form_token = cookie.token(&web.app, &ABOUT);
+    let shown = LinkPage { text, form_token: &form_token, refused: refused.map(|id| text.text(id)) };
+    cookie.keep(page(status, &shown, &Leave { form: "", script: true }))
 }
 
 /// The person leaves.
@@ -132,7 +169,7 @@ pub(super) async fn own_password(
 pub(super) fn own(to: &str) -> &str {
     let within = |place: &str| to.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let plain = to.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-'));
-    if plain && [HOME, SECURITY].into_iter().any(within) { to } else { HOME }
+    if plain && [HOME, SECURITY, PEOPLE].into_iter().any(within) { to } else { HOME }
 }
 
 fn form(web: &Web, headers: &HeaderMap, status: StatusCode, to: &str, credentials: Credentials<'_>) -> Response {

@@ -8,7 +8,16 @@ const RULE: &str = "------------------------------------------------------------
 /// Everything that is printed once the server answers.
 pub(super) fn lines(facts: &Facts) -> String {
     let Facts {
-        base_url, enrolment_link, client_id, client_secret, pat_id, pat_secret, user_name, identity_id, ..
+        base_url,
+        sign_in_link,
+        enrolment_link,
+        client_id,
+        client_secret,
+        pat_id,
+        pat_secret,
+        user_name,
+        identity_id,
+        ..
     } = facts;
     let sources: String = facts
         .sources
@@ -26,7 +35,9 @@ pub(super) fn lines(facts: &Facts) -> String {
     format!(
         r#"Lockstep is running at {base_url}
 
-To see what people see, open this link (once), set a password for {user_name}, and sign in:
+To change a password as {user_name} does, open this link (it signs in once):
+  {sign_in_link}
+To sign in later too, set a password for these pages (once):
   {enrolment_link}
 
   API client               {client_id}

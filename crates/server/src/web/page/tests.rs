@@ -6,7 +6,7 @@ use super::*;
 const NASTY: &str = "<script>alert('\"&')</script>";
 
 fn visitor() -> Visitor {
-    Visitor { name: NASTY.to_owned(), sign_out_token: NASTY.to_owned() }
+    Visitor { name: NASTY.to_owned(), helps: true, sign_out_token: NASTY.to_owned() }
 }
 
 fn nasty() -> Vec<String> {
@@ -53,6 +53,7 @@ fn pages(text: &Language) -> Vec<String> {
             refused: Some(NASTY.to_owned()),
         }
         .render(),
+        LinkPage { text, form_token: NASTY, refused: Some(NASTY.to_owned()) }.render(),
         EnrolPage { text, form_token: NASTY, refused: &refused }.render(),
         ResetPage { text, form_token: NASTY, step: ResetStep::Code { user_name: NASTY }, refused: None }.render(),
         ResetPage { text, form_token: NASTY, step: ResetStep::Second { recovery: NASTY }, refused: None }.render(),
@@ -84,6 +85,38 @@ fn pages(text: &Language) -> Vec<String> {
             refused: Some(NASTY),
         }
         .render(),
+        PeoplePage {
+            text,
+            visitor: visitor(),
+            sought: NASTY,
+            people: vec![ShownPerson {
+                link: NASTY.to_owned(),
+                name: NASTY.to_owned(),
+                alias: NASTY.to_owned(),
+                is_enabled: false,
+            }],
+            more: Some(NASTY.to_owned()),
+        }
+        .render(),
+        PersonPage {
+            text,
+            visitor: visitor(),
+            form_token: NASTY,
+            place: NASTY,
+            name: NASTY,
+            alias: NASTY,
+            email: NASTY,
+            is_enabled: false,
+            is_locked: true,
+            has_second_factor: true,
+            may_remove: true,
+            has_codes: true,
+            sessions: Some(NASTY.to_owned()),
+            accounts: vec![(NASTY.to_owned(), NASTY.to_owned())],
+            changes: Vec::new(),
+        }
+        .render(),
+        CodePage { text, visitor: visitor(), about: NASTY.to_owned(), digits: NASTY, back: NASTY }.render(),
         ProvePage {
             text,
             visitor: visitor(),
@@ -139,7 +172,8 @@ fn pages(text: &Language) -> Vec<String> {
             title: NASTY.to_owned(),
             refusals: &refused,
             lines: vec![line],
-            again: NASTY.to_owned(),
+            again: Some(NASTY.to_owned()),
+            back: NASTY,
             is_running: true,
             is_over: true,
             is_everywhere: false,

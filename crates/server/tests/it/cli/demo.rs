@@ -67,6 +67,7 @@ fn the_facts_are_complete_and_the_same_after_a_restart() {
         assert!(!demo.fact(name).is_empty(), "{name}");
     }
     assert_eq!(demo.fact("userName"), "Abby.Smith");
+    assert!(demo.fact("signInLink").starts_with(&format!("{}/sign-in/link#", demo.fact("baseUrl"))));
     assert!(demo.fact("enrolmentLink").starts_with(&format!("{}/enrol#", demo.fact("baseUrl"))));
     let shape: Vec<_> = demo.facts["sources"]
         .as_array()
@@ -94,7 +95,7 @@ fn the_facts_are_complete_and_the_same_after_a_restart() {
     let note = after["currentPasswordNote"].take();
     assert!(note.as_str().unwrap().ends_with("changed since in Wiki"), "{note}");
     assert_ne!(after["enrolmentLink"], before["enrolmentLink"], "each works once");
-    for other in ["baseUrl", "enrolmentLink"] {
+    for other in ["baseUrl", "enrolmentLink", "signInLink"] {
         after[other] = before[other].clone();
     }
     assert_eq!(after, before);

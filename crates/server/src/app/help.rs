@@ -1,0 +1,156 @@
+//! Helping somebody, as far as a help desk may: finding them, seeing what they have and what became of their changes, letting
+//! them in again, and signing them out. Nobody here sees a password or chooses one.
+
+use std::collections::BTreeSet;
+
+use lockstep_core::audit::Action;
+use lockstep_core::filter::Query;
+use lockstep_core::filter::collections::IDENTITIES;
+use lockstep_core::id::{AccountId, IdentityId};
+use lockstep_core::sign_in::Tries;
+use lockstep_store::listing::{self, ListedIdentity, Start};
+use lockstep_store::{Tx, account, identity, second_factor, session, sign_in_password, source};
+
+use super::own_change::{ListedChange, changes_of};
+use super::record::{About, record};
+use super::{App, Error, level};
+use crate::auth::Permit;
+
+/// How many people a search gives at most.
+pub const FOUND: u32 = 20;
+
+/// Where a search looks, each in an order that an index has: whoever's name begins like that.
+const PLACES: [&str; 4] = ["alias", "name", "lastname", "email"];
+
+/// A person, for whoever helps them.
+#[derive(Debug)]
+pub struct Helped {
+    /// The person.
+    pub listed: ListedIdentity,
+    /// Their accounts.
+    pub accounts: Vec<HelpedAccount>,
+    /// Whether too many wrong passwords keep them out for now.
+    pub is_locked: bool,
+    /// Whether they are asked for a second factor.
+    pub has_second_factor: bool,
+    /// In how many places they are signed in.
+    pub sessions: usize,
+    /// Their latest changes.
+    pub changes: Vec<ListedChange>,
+}
+
+/// An account of such a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelpedAccount {
+    /// Which.
+    pub id: AccountId,
+    /// What its source is called.
+    pub source: String,
+    /// What it is called there.
+    pub name: String,
+}
+
+/// The people whose login name, name, last name or address begins like that.
+pub async fn search(app: &App, _: &Permit, text: &str) -> Result<Vec<ListedIdentity>, Error> {
+    // Nothing that ends the text of a filter.
+    let plain: String = text.trim().chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).take(100).collect();
+    if plain.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut queries = Vec::new();
+    for field in PLACES {
+        queries.push(Query::parse(&IDENTITIES, Some(&format!("{field} sw \"{plain}\"")), None)?);
+    }
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let (mut people, mut seen) = (Vec::new(), BTreeSet::new());
+            for query in &queries {
+                let found = listing::identities(tx, query, &Start::default(), FOUND).await?;
+                people.extend(found.entries.into_iter().filter(|one| seen.insert(one.identity.id)));
+            }
+            people.sort_by(|one, other| one.identity.display_name.cmp(&other.identity.display_name));
+            people.truncate(FOUND as usize);
+            Ok(people)
+        })
+    });
+    read.await.map_err(Error::Store)
+}
+
+/// A person, and what they have.
+pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, Error> {
+    let listed = super::identity::get(app, permit, id).await?;
+    let now = app.clock.utc();
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let sources = source::list(tx).await?;
+            let name = |id| sources.iter().find(|source| source.id == id).map(|source| source.name.clone());
+            let accounts = account::list_of(tx, id).await?.into_iter().filter(|account| !account.vanished);
+            let accounts = accounts.map(|account| {
+                let source = name(account.source).unwrap_or_default();
+                HelpedAccount { id: account.id, source, name: account.name }
+            });
+            let stored = sign_in_password::find(tx, id).await?;
+            let factor = second_factor::find(tx, id).await?;
+            let tries = stored.map(|stored| Tries { failures: stored.failures, failed_at: stored.failed_at });
+            let codes = factor.as_ref().map(|held| Tries { failures: held.failures, failed_at: held.failed_at });
+            let is_locked = [tries, codes].into_iter().flatten().any(|tries| tries.one_more(now).is_none());
+            let has_second_factor = factor.is_some_and(|held| held.confirmed_at.is_some());
+            Ok((accounts.collect(), is_locked, has_second_factor))
+        })
+    });
+    let (accounts, is_locked, has_second_factor) = read.await.map_err(Error::Store)?;
+    let sessions = super::session::list(app, id).await?.len();
+    let changes = changes_of(app, permit, id).await?;
+    Ok(Helped { listed, accounts, is_locked, has_second_factor, sessions, changes })
+}
+
+/// Lets somebody in again who was locked out by wrong passwords or codes.
+pub async fn unlock(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
+    act(app, permit, id, Action::UserUnlock, |tx, id, _| {
+        Box::pin(async move {
+            sign_in_password::unlock(tx, id).await?;
+            second_factor::unlock(tx, id).await?;
+            Ok(true)
+        })
+    })
+    .await
+}
+
+/// Signs somebody out of the pages everywhere, those too who are halfway in.
+pub async fn end_sessions(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
+    act(app, permit, id, Action::SignedOut, |tx, id, now| {
+        Box::pin(async move { Ok(session::end_others(tx, id, None, now).await? > 0) })
+    })
+    .await
+}
+
+/// Takes the second factor of somebody away whose device is gone.
+pub async fn remove_second_factor(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
+    act(app, permit, id, Action::SecondFactorRemoved, |tx, id, _| Box::pin(second_factor::remove(tx, id))).await
+}
+
+type Done<'a> = futures_util::future::BoxFuture<'a, Result<bool, lockstep_store::Error>>;
+
+/// Does something to a person whom the caller reaches; audited where it changed something.
+async fn act(
+    app: &App,
+    permit: &Permit,
+    id: IdentityId,
+    action: Action,
+    done: for<'a> fn(&'a mut Tx<'_>, IdentityId, chrono::DateTime<chrono::Utc>) -> Done<'a>,
+) -> Result<(), Error> {
+    permit.reaches(Some(id))?;
+    let (now, permit) = (app.clock.utc(), permit.clone());
+    let written = app.store.write(move |tx: &mut Tx<'_>| {
+        let permit = permit.clone();
+        Box::pin(async move {
+            identity::find(tx, id).await?.ok_or(Error::NotFound("identity"))?;
+            level::reaches(tx, &permit, id).await?;
+            if done(tx, id, now).await? {
+                record(tx, &permit, action, About::identity(id), now).await?;
+            }
+            Ok::<_, Error>(())
+        })
+    });
+    written.await
+}
