@@ -21,11 +21,7 @@ use crate::steps::{Bench, cargo};
 /// The source's name, as a caller of query-password-info spells it.
 pub(crate) const SOURCE: &str = "Corporate Directory";
 /// The people of the directory who are also identities of this server; alias and uid are the same word.
-pub(crate) const PEOPLE: [&str; 5] = ["user08142", "user08200", "user08300", "user08400", PAGES_PERSON];
-/// The one who is on the pages.
-pub(crate) const PAGES_PERSON: &str = "user08600";
-/// What people see of the source.
-pub(crate) const APPLICATION: &str = "Mail and files";
+pub(crate) const PEOPLE: [&str; 4] = ["user08142", "user08200", "user08300", "user08400"];
 
 const CLIENT_ID: &str = "5f3c1b0e-7d42-4a0a-9a43-0c9a6f2c8e11";
 /// A client that may administer, too.
@@ -60,7 +56,7 @@ impl Lockstep {
     }
 
     /// Makes the folder, by `init` with these options and by the command that `fill` gives, and starts the server.
-    fn with(
+    pub(crate) fn with(
         bench: &Bench<'_>,
         log: &Path,
         init: &[&str],
@@ -143,16 +139,23 @@ impl Lockstep {
 /// The rate limit out of the way (the fuzzer is meant to reach the handlers, not the limiter), the wanted state, and the
 /// secrets that it refers to.
 fn write_files(folder: &Path, slapd: &Slapd) -> Result<()> {
-    let secret = |name: &str, value: &str| -> Result<()> {
-        let path = folder.join(name);
-        fs::write(&path, value).with_context(|| format!("writing {name}"))?;
-        Ok(fs::set_permissions(&path, Permissions::from_mode(0o600))?)
-    };
-    secret("client.secret", CLIENT_SECRET)?;
-    secret("directory.password", "svcsecret")?;
-    let mut configuration = OpenOptions::new().append(true).open(folder.join("lockstep.toml"))?;
-    configuration.write_all(b"\n[limits]\nrequests = 1000000\n").context("writing lockstep.toml")?;
+    write_secret(folder, "client.secret", CLIENT_SECRET)?;
+    write_secret(folder, "directory.password", "svcsecret")?;
+    lift_limit(folder)?;
     fs::write(folder.join("state.toml"), state(slapd)).context("writing state.toml")
+}
+
+/// A file that only its owner reads.
+pub(crate) fn write_secret(folder: &Path, name: &str, value: &str) -> Result<()> {
+    let path = folder.join(name);
+    fs::write(&path, value).with_context(|| format!("writing {name}"))?;
+    Ok(fs::set_permissions(&path, Permissions::from_mode(0o600))?)
+}
+
+/// Takes the rate limit out of the way.
+fn lift_limit(folder: &Path) -> Result<()> {
+    let mut configuration = OpenOptions::new().append(true).open(folder.join("lockstep.toml"))?;
+    configuration.write_all(b"\n[limits]\nrequests = 1000000\n").context("writing lockstep.toml")
 }
 
 fn state(slapd: &Slapd) -> String {
@@ -182,9 +185,6 @@ config = {{ url = "{url}", ca_file = "{authority}", bind_dn = "cn=svc,dc=example
 secrets = {{ password = {{ file = "directory.password" }} }}
 policies = [{{ policy = "Directory" }}]
 
-[[application]]
-name = "{APPLICATION}"
-source = "{SOURCE}"
 "#,
         url = slapd.ldaps_url,
         authority = slapd.authority().display(),

@@ -1,4 +1,4 @@
-//! What a developer or CI runs: `cargo xtask test`, `prove`, `bench`, `package` and `dev`.
+//! What a developer or CI runs: `cargo xtask test`, `prove`, `bench`, `package`, `screenshots` and `dev`.
 //!
 //! It installs the tools that the tests need, starts real servers on loopback in a folder of their own, runs every
 //! check, and stops what it started. It is no part of the product and no product code depends on it.
@@ -58,6 +58,7 @@ enum Command {
     /// should run on the machine meanwhile. The exit code is 0 only if every goal is met and no row is void.
     Bench(bench::Arguments),
     Package(package::Arguments),
+    Screenshots(pages::Arguments),
     /// Start slapd, PostgreSQL and MariaDB for tests run by hand, and keep them until Ctrl-C.
     ///
     /// Standard output is the variables as shell exports, so that another terminal can take them:
@@ -87,6 +88,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Prove { proof } => prove::run(&proof, &paths, &stop),
         Command::Bench(arguments) => bench::run(&arguments, &paths, &stop),
         Command::Package(arguments) => package::run_command(&arguments, &paths, &stop),
+        Command::Screenshots(arguments) => pages::screenshots(&arguments, &paths, &stop),
         Command::Dev { no_install } => dev(&Installer { allowed: !no_install, paths: &paths, stop: &stop }),
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn run(sdk: Sdk, bench: &Bench<'_>, log: &Path) -> Result<()> {
     let (status, output) = process::run_for_output(&mut program, log, bench.stop)?;
     ensure!(status.success(), "the SDK's program ended with {status}");
     finished(&output, person, 1)?;
-    signs_in(person, &new_password, bench, log)
+    signs_in(&bench.servers()?.slapd, person, &new_password, bench, log)
 }
 
 /// Sets an empty server up through one SDK, from its first administrator's token to a password that is changed in a directory
@@ -130,7 +130,7 @@ pub(crate) fn administer(sdk: Sdk, bench: &Bench<'_>, log: &Path) -> Result<()> 
     let (status, output) = process::run_for_output(&mut program, log, bench.stop)?;
     ensure!(status.success(), "the SDK's program ended with {status}");
     finished(&output, &person, 2)?;
-    signs_in(&person, &new_password, bench, log)?;
+    signs_in(slapd, &person, &new_password, bench, log)?;
     let written = format!("SELECT login FROM users WHERE password_hash = crypt('{new_password}', password_hash);");
     let who = postgres.ask(&database, &written, log, bench.stop)?;
     ensure!(who.trim() == person, "in the table the new password is that of {who:?}");
@@ -183,17 +183,16 @@ fn finished(output: &str, person: &str, sources: usize) -> Result<()> {
 }
 
 /// The directory takes the new password and not the one before.
-pub(crate) fn signs_in(person: &str, new_password: &str, bench: &Bench<'_>, log: &Path) -> Result<()> {
-    let refused = sign_in(person, &person.replace("user", "Initial-"), bench, log)?;
+pub(crate) fn signs_in(slapd: &Slapd, person: &str, new_password: &str, bench: &Bench<'_>, log: &Path) -> Result<()> {
+    let refused = sign_in(slapd, person, &person.replace("user", "Initial-"), bench, log)?;
     ensure!(refused == Some(INVALID_CREDENTIALS), "a sign-in with the old password ended with {refused:?}, not 49");
-    let accepted = sign_in(person, new_password, bench, log)?;
+    let accepted = sign_in(slapd, person, new_password, bench, log)?;
     ensure!(accepted == Some(0), "a sign-in with the new password ended with {accepted:?}");
     Ok(())
 }
 
 /// The exit code of a sign-in over TLS; the password goes through a file that only we can read.
-fn sign_in(person: &str, password: &str, bench: &Bench<'_>, log: &Path) -> Result<Option<i32>> {
-    let slapd = &bench.servers()?.slapd;
+fn sign_in(slapd: &Slapd, person: &str, password: &str, bench: &Bench<'_>, log: &Path) -> Result<Option<i32>> {
     let mut file = tempfile::NamedTempFile::new().context("creating a password file")?;
     file.write_all(password.as_bytes())?;
     let mut command = Command::new("ldapwhoami");

@@ -249,3 +249,4 @@ back-to-person = Zurück
 help-refused = Das dürfen Sie nicht
 help-refused-about = Wer in der Organisation eine Aufgabe hat, dem hilft ein ORG_ADMIN; und wer gesperrt ist, dem hilft niemand.
 wrong-link = Dieser Link gilt nicht mehr. Holen Sie einen neuen, wo Sie ihn her haben.
+state-retrying-until = ist nicht erreichbar und wird bis { $date } noch einmal versucht

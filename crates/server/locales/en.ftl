@@ -249,3 +249,4 @@ back-to-person = Back
 help-refused = That is not for you to do
 help-refused-about = Whoever has a level in the organisation is helped by an ORG_ADMIN; and nobody helps somebody who is disabled.
 wrong-link = This link is not good any more. Get a new one where you got it.
+state-retrying-until = cannot be reached, and is tried again until { $date }

@@ -34,9 +34,9 @@ pub(super) fn missing_servers() -> Vec<&'static str> {
     missing
 }
 
-/// The browser.
+/// The browser; what computes codes by the clock as a telephone does, and what reads the picture that it is shown.
 pub(super) fn missing_browser() -> Vec<&'static str> {
-    missing_programs(&[("chromium", "chromium")])
+    missing_programs(&[("chromium", "chromium"), ("oathtool", "oathtool"), ("zbarimg", "zbar-tools")])
 }
 
 /// The packages that building one takes.

@@ -29,7 +29,8 @@ const SUFFIX: &str = "dc=example,dc=test";
 /// A running directory.
 #[derive(Debug)]
 pub(crate) struct Slapd {
-    _service: Service,
+    service: Option<Service>,
+    log: PathBuf,
     /// The folder with `slapd.conf`, `data.ldif`, `db`, `tls` and `run`.
     pub(crate) folder: PathBuf,
     /// Plain LDAP, which also takes StartTLS.
@@ -65,12 +66,27 @@ impl Slapd {
 
         let ldap_url = format!("ldap://127.0.0.1:{}", free_port()?);
         let ldaps_url = format!("ldaps://127.0.0.1:{}", free_port()?);
+        let (folder, log) = (folder.to_path_buf(), log.to_path_buf());
+        let mut slapd = Self { service: None, log, folder, ldap_url, ldaps_url };
+        slapd.go_on(stop)?;
+        Ok(slapd)
+    }
+
+    /// Ends it; what is in the directory stays.
+    pub(crate) fn end(&mut self) {
+        self.service = None;
+    }
+
+    /// Starts it once more, on the ports that it had.
+    pub(crate) fn go_on(&mut self, stop: &Stop) -> Result<()> {
         // "-d 0" keeps slapd in the foreground, as our child.
         let mut command = as_user("root", &daemon("slapd")?);
-        command.args(["-d", "0", "-f"]).arg(folder.join("slapd.conf")).arg("-h").arg(format!("{ldap_url} {ldaps_url}"));
-        let mut service = Service::start("slapd", &mut command, Signal::TERM, log)?;
-        service.wait_until(stop, || succeeds(Command::new("ldapwhoami").args(["-x", "-H", &ldap_url])))?;
-        Ok(Self { _service: service, folder: folder.to_path_buf(), ldap_url, ldaps_url })
+        command.args(["-d", "0", "-f"]).arg(self.folder.join("slapd.conf"));
+        command.arg("-h").arg(format!("{} {}", self.ldap_url, self.ldaps_url));
+        let mut service = Service::start("slapd", &mut command, Signal::TERM, &self.log)?;
+        service.wait_until(stop, || succeeds(Command::new("ldapwhoami").args(["-x", "-H", &self.ldap_url])))?;
+        self.service = Some(service);
+        Ok(())
     }
 
     /// The certificate of the authority that signed the server's.

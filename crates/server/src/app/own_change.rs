@@ -18,6 +18,8 @@ pub struct OwnChange {
     pub state: ChangeState,
     /// The source that was named.
     pub source: SourceId,
+    /// Until when what does not take it is tried again.
+    pub until: DateTime<Utc>,
     /// Why it was refused as a whole, a sentence each.
     pub refusals: Vec<String>,
     /// What becomes of each account; nothing before that is known.
@@ -104,7 +106,8 @@ pub async fn change_of(app: &App, permit: &Permit, person: IdentityId, id: Chang
             };
             let mut lines: Vec<Line> = targets.into_iter().map(line).collect();
             lines.sort_by(|one, other| (&one.places, &one.account).cmp(&(&other.places, &other.account)));
-            Ok(OwnChange { state: change.state, source: change.source, refusals: change.refusals, lines })
+            let Change { state, source, refusals, expires_at, .. } = change;
+            Ok(OwnChange { state, source, until: expires_at, refusals, lines })
         })
     });
     read.await

@@ -79,7 +79,7 @@ pub(super) fn listed(text: &Language, place: &str, change: &ListedChange) -> Sho
     }
 }
 
-/// The page about a change, with where it can be asked for once more, and where it leads back to.
+/// The page about a change, with where it can be asked for once more by whom it is about, and where it leads back to.
 pub(super) fn told<'a>(
     text: &'a Language,
     visitor: Visitor,
@@ -97,6 +97,7 @@ pub(super) fn told<'a>(
         () if is_anywhere => "change-partly",
         () => "change-refused",
     };
+    let until = change.until.format("%Y-%m-%d %H:%M UTC").to_string();
     let is_lagging = |line: &Line| !has(line) && line.state != TargetState::Superseded;
     let line = |line: &Line| ShownLine {
         // Told where the places do not tell two of them apart.
@@ -108,7 +109,11 @@ pub(super) fn told<'a>(
             _ => "running",
         },
         places: shown(text, &line.places),
-        state: said(text, line),
+        state: match line.state {
+            // What exactly is the matter with a system is for those who can do something about it.
+            TargetState::Retrying if again.is_some() => text.with("state-retrying-until", "date", &until),
+            _ => said(text, line),
+        },
         is_unsure: line.is_unsure,
     };
     OwnChangePage {

@@ -1,0 +1,108 @@
+//! What the server of the pages is set up with: a group over slapd and a table of PostgreSQL, a person, and a help desk.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::lockstep::write_secret;
+use crate::servers::{Postgres, Slapd};
+use crate::steps::Bench;
+
+/// Who changes passwords; in the directory they are called the same.
+pub(super) const PERSON: &str = "user00007";
+/// Who helps.
+pub(super) const HELPER: &str = "user00003";
+/// What shares a password.
+pub(super) const GROUP: &str = "Everyday";
+
+/// The database of the application.
+const DATABASE: &str = "pages";
+
+/// Makes the application's table anew.
+pub(super) fn make_table(postgres: &Postgres, bench: &Bench<'_>, log: &Path) -> Result<()> {
+    let database = format!("DROP DATABASE IF EXISTS {DATABASE};");
+    postgres.ask("postgres", &database, log, bench.stop)?;
+    postgres.ask("postgres", &format!("CREATE DATABASE {DATABASE};"), log, bench.stop)?;
+    let table = format!(
+        "CREATE EXTENSION pgcrypto; CREATE TABLE users (login text PRIMARY KEY, password_hash text); \
+         INSERT INTO users VALUES ('{PERSON}', '-');"
+    );
+    postgres.ask(DATABASE, &table, log, bench.stop).map(drop)
+}
+
+/// The application takes the new password.
+pub(super) fn signs_in(postgres: &Postgres, password: &str, bench: &Bench<'_>, log: &Path) -> Result<()> {
+    let asked = format!("SELECT login FROM users WHERE password_hash = crypt('{password}', password_hash);");
+    let who = postgres.ask(DATABASE, &asked, log, bench.stop)?;
+    ensure!(who.trim() == PERSON, "in the table the new password is that of {who:?}");
+    Ok(())
+}
+
+/// Writes the wanted state, and the secrets that it refers to.
+pub(super) fn write(folder: &Path, slapd: &Slapd, postgres: &Postgres) -> Result<()> {
+    let (table, secret) = postgres.address(DATABASE);
+    write_secret(folder, "directory.password", "svcsecret")?;
+    write_secret(folder, "table.password", secret)?;
+    let state = format!(
+        r#"[org-config]
+digitTokenEnabled = true
+
+[[password-policy]]
+name = "Everyday"
+minLength = 8
+
+[[source]]
+name = "Corporate Directory"
+connector = "ldap"
+config = {{ url = "{url}", ca_file = "{authority}", bind_dn = "cn=svc,dc=example,dc=test" }}
+secrets = {{ password = {{ file = "directory.password" }} }}
+
+[[source]]
+name = "Intranet"
+connector = "sql"
+secrets = {{ password = {{ file = "table.password" }} }}
+[source.config]
+url = "{table}"
+hash = "bcrypt"
+# The form that pgcrypto reads.
+hash_prefix = "2a"
+hash_cost = 4
+statement = "UPDATE users SET password_hash = :hash WHERE login = :account"
+verify = "SELECT password_hash FROM users WHERE login = :account"
+
+[[sync-group]]
+name = "{GROUP}"
+policy = "Everyday"
+sources = ["Corporate Directory", "Intranet"]
+
+[[application]]
+name = "Mail and files"
+source = "Corporate Directory"
+
+[[application]]
+name = "Time sheets"
+source = "Intranet"
+
+[[identity]]
+alias = "{PERSON}"
+display-name = "Abby Smith"
+email = "abby.smith@example.test"
+[[identity.account]]
+source = "Corporate Directory"
+native-id = "{native_id}"
+[[identity.account]]
+source = "Intranet"
+native-id = "{PERSON}"
+
+[[identity]]
+alias = "{HELPER}"
+display-name = "Ada Desk"
+levels = ["ORG_ADMIN"]
+"#,
+        url = slapd.ldaps_url,
+        authority = slapd.authority().display(),
+        native_id = Slapd::person(PERSON),
+    );
+    fs::write(folder.join("state.toml"), state).context("writing state.toml")
+}
