@@ -74,6 +74,12 @@ pub(crate) fn get(path: &str, token: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: lockstep\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
 }
 
+/// A page, for the browser that has this session.
+pub(crate) fn page(path: &str, session: &str) -> Vec<u8> {
+    let cookie = format!("__Host-lockstep-session={session}");
+    format!("GET {path} HTTP/1.1\r\nhost: lockstep\r\ncookie: {cookie}\r\n\r\n").into_bytes()
+}
+
 fn with_body(path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("POST {path} HTTP/1.1\r\nhost: lockstep\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes()

@@ -6,6 +6,7 @@
 
 mod ask;
 mod bare;
+mod click;
 mod deliver;
 mod directory;
 mod fill;
@@ -16,6 +17,7 @@ mod lists;
 mod opener;
 mod rows;
 mod serve;
+mod sessions;
 mod straight;
 mod usage;
 
@@ -46,6 +48,8 @@ enum Command {
     Ask(ask::Ask),
     Serve(serve::Serve),
     Bare(bare::Bare),
+    Sessions(sessions::Sessions),
+    Click(click::Click),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +75,8 @@ fn execute(command: Command) -> Result<()> {
         Command::Straight(arguments) => work()?.block_on(straight::run(arguments))?,
         Command::Ask(arguments) => load()?.block_on(ask::run(arguments))?,
         Command::Serve(arguments) => work()?.block_on(serve::run(arguments))?,
+        Command::Sessions(arguments) => work()?.block_on(sessions::run(arguments))?,
+        Command::Click(arguments) => load()?.block_on(click::run(arguments))?,
         Command::Bare(arguments) => work()?.block_on(bare::run(arguments))?,
     };
     say(&said);

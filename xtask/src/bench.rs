@@ -11,6 +11,7 @@ mod document;
 mod intake;
 mod kit;
 mod nodes;
+mod pages;
 mod product;
 mod query;
 mod row;
@@ -46,6 +47,8 @@ pub(crate) enum Subject {
     Million,
     /// Two servers beside one
     Nodes,
+    /// The Password Manager, beside a constant page; 200 people who click
+    Pages,
     /// Memory and time to start
     Start,
     /// Processor time for each change, and what it goes to
@@ -120,6 +123,7 @@ impl Subject {
             Self::Query => query::beside_a_constant(kit),
             Self::Million => query::a_million(kit),
             Self::Nodes => nodes::measure(kit, servers),
+            Self::Pages => pages::measure(kit),
             Self::Start => start::measure(kit),
             Self::Cost => cost::measure(kit, servers),
         }

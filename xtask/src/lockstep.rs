@@ -36,7 +36,7 @@ pub(crate) struct Lockstep {
     pub(crate) base_url: String,
     pub(crate) client_id: &'static str,
     pub(crate) client_secret: &'static str,
-    port: u16,
+    pub(crate) port: u16,
     binary: PathBuf,
     folder: TempDir,
 }
@@ -119,6 +119,11 @@ impl Lockstep {
         Ok((after("id")?, after("secret")?))
     }
 
+    /// An access token of the client that changes passwords.
+    pub(crate) fn token(&self) -> Result<String> {
+        self.token_of(self.client_id)
+    }
+
     /// The status of what is read with a token.
     pub(crate) fn get(&self, path: &str, token: &str) -> Result<u16> {
         Ok(http::get_as(self.port, path, token)?.status)
@@ -126,8 +131,11 @@ impl Lockstep {
 
     /// An access token of the client that may administer.
     pub(crate) fn administrators_token(&self) -> Result<String> {
-        let form =
-            format!("grant_type=client_credentials&client_id={ADMINISTRATOR_ID}&client_secret={}", self.client_secret);
+        self.token_of(ADMINISTRATOR_ID)
+    }
+
+    fn token_of(&self, client: &str) -> Result<String> {
+        let form = format!("grant_type=client_credentials&client_id={client}&client_secret={}", self.client_secret);
         let reply = http::post_form(self.port, "/oauth/token", &form).context("asking for a token")?;
         let body: serde_json::Value = serde_json::from_str(&reply.body)
             .with_context(|| format!("the token endpoint answered {}: {}", reply.status, reply.body))?;

@@ -1,6 +1,7 @@
 //! `cargo xtask prove`: what takes too long for every change, or is no test but a proof that the tests can fail.
 
 mod aggregation;
+mod enumeration;
 mod fsync;
 mod kill;
 mod lists;
@@ -22,6 +23,7 @@ use crate::process::Stop;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Proof {
     Aggregation(aggregation::Aggregation),
+    Enumeration(enumeration::Enumeration),
     Fsync(fsync::Fsync),
     Padding(padding::Padding),
     Simulation(simulation::Simulation),
@@ -36,6 +38,7 @@ pub(crate) enum Proof {
 pub(crate) fn run(proof: &Proof, paths: &Paths, stop: &Stop) -> Result<ExitCode> {
     match proof {
         Proof::Aggregation(arguments) => aggregation::run(arguments, paths, stop),
+        Proof::Enumeration(arguments) => enumeration::run(arguments, paths, stop),
         Proof::Fsync(arguments) => fsync::run(arguments, paths),
         Proof::Padding(arguments) => padding::run(arguments, paths),
         Proof::Simulation(arguments) => simulation::run(arguments, paths),

@@ -86,6 +86,15 @@ pub async fn set_state(tx: &mut Tx<'_>, identity: IdentityId, id: Uuid, state: S
     Ok(())
 }
 
+/// Whose code nobody has.
+const NOBODY: IdentityId = IdentityId(Uuid::nil());
+
+/// Writes down a try at nobody's code: it costs what one at somebody's does, so that its time does not tell that there is none.
+pub async fn tried_at_nobodys(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
+    let (id, state) = (Uuid::nil(), State::Void);
+    put(tx, NOBODY, &DigitToken { id, code_hash: vec![0; 32], state, created_at: now, expires_at: now }).await
+}
+
 /// The identity's code is good for nothing any more: it has another password.
 pub async fn void(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
     let (state, attempts_left) = columns(State::Void);

@@ -12,7 +12,7 @@ use super::series::Series;
 
 /// A source that nobody writes to here.
 pub(crate) const TABLE: &str = "Table";
-const STATE: &str = r#"[[password-policy]]
+pub(crate) const STATE: &str = r#"[[password-policy]]
 name = "Plain"
 minLength = 8
 
@@ -27,7 +27,7 @@ statement = "UPDATE users SET password = :hash WHERE login = :account"
 verify = "SELECT password FROM users WHERE login = :account"
 "#;
 
-const SENDERS: usize = 32;
+pub(crate) const SENDERS: usize = 32;
 
 /// An installation on SQLite with that source.
 pub(crate) fn setup() -> Setup {

@@ -83,15 +83,21 @@ async fn shown(
 ) -> Result<bool, Error> {
     let person = identity::find_by_alias(tx, alias).await?;
     let id = person.as_ref().map_or(IdentityId(Uuid::nil()), |person| person.id);
-    let stored = digit_token::hold(tx, id).await?;
-    let (row, hash) = stored.as_ref().map_or((Uuid::nil(), &[0; 32][..]), |stored| (stored.id, &*stored.code_hash));
+    let stored = digit_token::hold(tx, id).await?.filter(|_| person.is_some());
+    let hash = stored.as_ref().map_or(&[0; 32][..], |stored| &*stored.code_hash);
     let same = app.vault.verify_keyed_hash(HashPurpose::DigitToken, &hashed(id, code), hash);
     let comparison = if same { Comparison::Same } else { Comparison::Different };
-    let (state, verdict) = match &stored {
-        Some(stored) => stored.state.after_try(comparison, stored.expires_at, now),
-        None => (lockstep_core::digit_token::State::Void, Verdict::Dead),
+    let verdict = match &stored {
+        Some(stored) => {
+            let (state, verdict) = stored.state.after_try(comparison, stored.expires_at, now);
+            digit_token::set_state(tx, id, stored.id, state).await?;
+            verdict
+        }
+        None => {
+            digit_token::tried_at_nobodys(tx, now).await?;
+            Verdict::Dead
+        }
     };
-    digit_token::set_state(tx, id, row, state).await?;
     let usable = person.filter(|person| person.enabled && stored.is_some());
     let Some(person) = usable.filter(|_| verdict == Verdict::Accepted) else {
         let whose = stored.is_some().then_some(id);
