@@ -42,14 +42,14 @@ export const KEYBOARD = { ...DESK, name: "keyboard", keyboard: true };
 export let looked = 0;
 
 /** A window of a browser that has never been here, and that complains of everything that it is not meant to do. */
-export async function open(browser, visit) {
+export async function open(browser, visit, origin = base) {
   const { width, colorScheme, locale, javaScriptEnabled } = visit;
   const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, locale, javaScriptEnabled });
   const page = await context.newPage();
   page.on("pageerror", (error) => assert.fail(`a script failed on ${page.url()}: ${error.message}`));
   // What the Content-Security-Policy forbids, the browser says here.
   page.on("console", (said) => assert.ok(said.type() !== "error" || /status of 4\d\d/.test(said.text()), said.text()));
-  page.on("request", (request) => assert.ok(request.url().startsWith(base), `${page.url()} asks ${request.url()}`));
+  page.on("request", (request) => assert.ok(request.url().startsWith(origin), `${page.url()} asks ${request.url()}`));
   return page;
 }
 

@@ -2,11 +2,13 @@
 // password, helping others. At a telephone's width and at a desk's, light and dark, in both languages, with and without
 // JavaScript, by the keyboard alone. Every page is looked at by axe-core.
 //
-// It reads LOCKSTEP_TEST_ variables, prints one line of JSON (the last password, and how many pages were looked at), and says in
+// It reads LOCKSTEP_TEST_ variables, prints one line of JSON (the last password, how many pages were looked at, in how many clicks a newcomer
+// has changed a password), and says in
 // one sentence what went wrong.
 import { chromium } from "playwright-core";
 import { DARK, DESK, KEYBOARD, PLAIN, TELEPHONE, enrol, looked, setting } from "./browser.mjs";
 import { helpToPassword } from "./help.mjs";
+import { findTheWay } from "./newcomer.mjs";
 import { changeInAnOutage } from "./outage.mjs";
 import { useSecondFactor } from "./security.mjs";
 import { goThrough } from "./visits.mjs";
@@ -39,8 +41,9 @@ try {
   await each([DESK, TELEPHONE, DARK, PLAIN, KEYBOARD], (visit, number) => goThrough(browser, visit, person, group, number));
   await each([DESK, TELEPHONE, PLAIN, KEYBOARD], (visit) => useSecondFactor(browser, visit, helper));
   await each([DARK, TELEPHONE, PLAIN, KEYBOARD], (visit) => helpToPassword(browser, visit, helper, person));
+  const clicks = await findTheWay(browser, DESK, setting("LOCKSTEP_TEST_DEMO_LINK"));
   const password = await each([DESK, TELEPHONE, PLAIN], (visit, number) => changeInAnOutage(browser, visit, person, group, number));
-  console.log(JSON.stringify({ password, pages: looked }));
+  console.log(JSON.stringify({ password, pages: looked, clicks }));
 } catch (error) {
   console.error(`pages: ${error.message}`);
   process.exitCode = 1;

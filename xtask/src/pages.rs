@@ -16,11 +16,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use rustix::process::Signal;
 
 use crate::install::{Installer, Tool};
 use crate::lockstep::Lockstep;
 use crate::paths::{Paths, find_program};
-use crate::process::{self, Stop};
+use crate::process::{self, Service, Stop};
 use crate::sdk;
 use crate::servers::{Servers, Slapd};
 use crate::steps::Bench;
@@ -63,7 +64,7 @@ pub(crate) fn run(bench: &Bench<'_>, log: &Path) -> Result<()> {
 
 fn go_through(bench: &Bench<'_>, log: &Path, screenshots: Option<&Path>) -> Result<()> {
     let folder = bench.paths.tools.join("browser");
-    for file in ["browser.mjs", "pages.mjs", "visits.mjs", "security.mjs", "help.mjs", "outage.mjs"] {
+    for file in ["browser.mjs", "pages.mjs", "visits.mjs", "security.mjs", "help.mjs", "newcomer.mjs", "outage.mjs"] {
         fs::copy(bench.paths.root.join("xtask/browser").join(file), folder.join(file))?;
     }
     // A directory of its own: it is ended in the middle.
@@ -82,6 +83,8 @@ fn go_through(bench: &Bench<'_>, log: &Path, screenshots: Option<&Path>) -> Resu
         Ok(link.to_owned())
     };
 
+    let demo = Demo::start(bench, &own.path().join("demo"))?;
+
     let signals = own.path().join("signals");
     fs::create_dir(&signals)?;
     let mut program = Command::new("node");
@@ -94,6 +97,7 @@ fn go_through(bench: &Bench<'_>, log: &Path, screenshots: Option<&Path>) -> Resu
         .env("LOCKSTEP_TEST_HELPER", state::HELPER)
         .env("LOCKSTEP_TEST_HELPER_LINK", link(state::HELPER)?)
         .env("LOCKSTEP_TEST_GROUP", state::GROUP)
+        .env("LOCKSTEP_TEST_DEMO_LINK", &demo.link)
         .env("LOCKSTEP_TEST_SIGNALS", &signals);
     if let Some(screenshots) = screenshots {
         program.env("LOCKSTEP_TEST_SCREENSHOTS", screenshots);
@@ -118,6 +122,28 @@ fn go_through(bench: &Bench<'_>, log: &Path, screenshots: Option<&Path>) -> Resu
     let password = result["password"].as_str().context("no password was changed")?;
     sdk::signs_in(&slapd, state::PERSON, password, bench, log)?;
     state::signs_in(postgres, password, bench, log)
+}
+
+/// `lockstep demo`, as a newcomer starts it.
+struct Demo {
+    _service: Service,
+    link: String,
+}
+
+impl Demo {
+    fn start(bench: &Bench<'_>, data: &Path) -> Result<Self> {
+        let printed = data.with_extension("log");
+        let mut command = process::as_user("root", &bench.paths.root.join("target/debug/lockstep"));
+        command.args(["demo", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        let mut service = Service::start("lockstep demo", &mut command, Signal::TERM, &printed)?;
+        let facts = || -> Option<serde_json::Value> {
+            let printed = fs::read_to_string(&printed).ok()?;
+            printed.lines().find_map(|line| serde_json::from_str(line).ok())
+        };
+        service.wait_until(bench.stop, || facts().is_some())?;
+        let link = facts().and_then(|facts| Some(facts["signInLink"].as_str()?.to_owned()));
+        Ok(Self { _service: service, link: link.context("the demo printed no link")? })
+    }
 }
 
 /// Ends the directory when the browser's program asks for it by the file `end`, and starts it again by the file `go-on`.

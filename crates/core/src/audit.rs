@@ -110,7 +110,7 @@ actions! {
     UserPasswordUpdateFailed = "USER_PASSWORD_UPDATE_FAILED",
     /// A reset was refused.
     UserPasswordResetRejected = "USER_PASSWORD_RESET_REJECTED",
-    /// A forgotten password was replaced.
+    /// A forgotten password is to be replaced, by whoever showed a code in its place.
     ForgotPasswordChange = "forgotPasswordChange",
     /// A person said that they forgot their password.
     ForgotPasswordStart = "ForgotPasswordStart",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::filter::fold;
-use lockstep_core::id::{AccountId, ChangeId, IdentityId, SourceId};
+use lockstep_core::id::{AccountId, ChangeId, IdentityId, SessionId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::scope::UserLevel;
 use sqlx::types::Json;
@@ -208,10 +208,12 @@ pub async fn set_levels(
         Json(levels),
         now,
     )?;
-    match updated {
-        1 => Ok(()),
-        _ => Err(Error::NotFound("identity")),
+    if updated != 1 {
+        return Err(Error::NotFound("identity"));
     }
+    // Who helped them to a password before may not be who may now.
+    recovery::remove_of(tx, id).await?;
+    digit_token::void(tx, id).await
 }
 
 /// The enabled identities that are more than users, and what they are.
@@ -261,14 +263,25 @@ pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, kept: Option<ChangeId>,
         id.0,
         from
     )?;
-    // In this order: whoever exchanges a code meanwhile holds its row, and the family is there when the row is free.
-    authorization_code::remove_of(tx, id).await?;
-    token_family::end_of(tx, id, now).await?;
+    end_client_sign_ins(tx, id, now).await?;
     session::end_of(tx, id, kept, now).await?;
     recovery::remove_of(tx, id).await?;
     digit_token::void(tx, id).await?;
     sign_in_link::remove_of(tx, id).await?;
     enrolment::remove(tx, id).await
+}
+
+/// Ends the sign-ins of an identity at clients, and on the pages all but this one. Gives whether a session lived there. The
+/// identity must be held, so that none begins meanwhile.
+pub async fn sign_out(tx: &mut Tx<'_>, id: IdentityId, kept: Option<SessionId>, now: DateTime<Utc>) -> Result<bool> {
+    end_client_sign_ins(tx, id, now).await?;
+    Ok(session::end_others(tx, id, kept, now).await? > 0)
+}
+
+/// In this order: whoever exchanges a code meanwhile holds its row, and the family is there when the row is free.
+async fn end_client_sign_ins(tx: &mut Tx<'_>, id: IdentityId, now: DateTime<Utc>) -> Result<()> {
+    authorization_code::remove_of(tx, id).await?;
+    token_family::end_of(tx, id, now).await
 }
 
 /// Ends every token of every identity that was issued before `now`. What was ended by a node whose calendar is ahead stays

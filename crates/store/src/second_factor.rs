@@ -124,6 +124,8 @@ pub async fn unlock(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
 
 /// Forgets it, and the recovery codes with it. Gives whether it was asked for.
 pub async fn remove(tx: &mut Tx<'_>, identity: IdentityId) -> Result<bool> {
+    // Whoever shows a recovery code holds this first, too.
+    hold(tx, identity).await?;
     put_recovery_codes(tx, identity, &[]).await?;
     let removed = execute!(
         tx,

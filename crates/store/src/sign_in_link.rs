@@ -24,8 +24,8 @@ pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, hash: &[u8], expires_at:
     Ok(())
 }
 
-/// Uses a link up. Gives whose it is, if it is good at `now`.
-pub async fn take(tx: &mut Tx<'_>, hash: &[u8], now: DateTime<Utc>) -> Result<Option<IdentityId>> {
+/// Whose a link is, if it is good at `now`.
+pub async fn find(tx: &mut Tx<'_>, hash: &[u8], now: DateTime<Utc>) -> Result<Option<IdentityId>> {
     let found = fetch!(
         tx,
         fetch_optional as (Uuid,),
@@ -34,9 +34,13 @@ pub async fn take(tx: &mut Tx<'_>, hash: &[u8], now: DateTime<Utc>) -> Result<Op
         hash,
         now
     )?;
-    // Of two who have it, only the first takes it.
+    Ok(found.map(|(identity,)| IdentityId(identity)))
+}
+
+/// Uses a link up. Of two who have it, only the first is given that it was there.
+pub async fn take(tx: &mut Tx<'_>, hash: &[u8]) -> Result<bool> {
     let taken = execute!(tx, "use a link to sign in with", "DELETE FROM sign_in_link WHERE hash = $1", hash)?;
-    Ok(found.filter(|_| taken == 1).map(|(identity,)| IdentityId(identity)))
+    Ok(taken == 1)
 }
 
 /// Forgets the links of an identity.

@@ -37,7 +37,9 @@ impl TotpSecret {
     /// The time step that `code` belongs to, if it is right and later than `used`, the step of the last code that was.
     pub fn step_of(&self, code: &str, now: DateTime<Utc>, used: i64) -> Option<i64> {
         let now = u64::try_from(now.timestamp()).ok()?;
-        let step = i64::try_from(self.totp("", "")?.check(code, now)?).ok()?;
+        // Apps show it in two halves.
+        let code: Zeroizing<String> = Zeroizing::new(code.chars().filter(|c| !c.is_whitespace()).collect());
+        let step = i64::try_from(self.totp("", "")?.check(&code, now)?).ok()?;
         (step > used).then_some(step)
     }
 
@@ -108,6 +110,7 @@ mod tests {
             let at = DateTime::from_timestamp(seconds, 0).expect("a time");
             assert_eq!(secret.code_at(at).as_deref(), Some(code));
             assert_eq!(secret.step_of(code, at, 0), Some(seconds / 30));
+            assert_eq!(secret.step_of(&format!(" {} {} ", &code[..3], &code[3..]), at, 0), Some(seconds / 30));
         }
         assert_eq!(secret.base32().expect("base32").expose(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
     }

@@ -6,7 +6,7 @@ use lockstep_core::audit::{Action, Event, Outcome};
 use lockstep_core::digit_token::{DigitCode, InvalidTerms, State, Terms};
 use lockstep_core::id::IdentityId;
 use lockstep_store::digit_token::DigitToken;
-use lockstep_store::{Tx, audit, digit_token, identity, org_config};
+use lockstep_store::{Tx, aggregation, audit, digit_token, identity, org_config};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{draw_bytes, draw_id, draw_id_at};
 use uuid::Uuid;
@@ -83,13 +83,20 @@ pub async fn generate_digit_token(app: &App, permit: &Permit, request: Request) 
         detail: BTreeMap::new(),
     };
     let id = token.id;
+    let asking = permit.clone();
     let written = app.store.write(move |tx: &mut Tx<'_>| {
+        let (asking, token, event) = (asking.clone(), token.clone(), event.clone());
         Box::pin(async move {
+            // They may have been given a level since, and nobody gives them one until this is done.
+            aggregation::hold_people(tx, &[person]).await?;
+            if asking.caller().person().is_some() {
+                level::reaches(tx, &asking, person).await?;
+            }
             digit_token::put(tx, person, &token).await?;
-            audit::append(tx, draw_id_at(event.at), &event).await
+            Ok::<_, Error>(audit::append(tx, draw_id_at(event.at), &event).await?)
         })
     });
-    written.await.map_err(Error::Store)?;
+    written.await?;
     Ok(Drawn { code, id })
 }
 

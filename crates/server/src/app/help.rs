@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use lockstep_core::audit::Action;
 use lockstep_core::filter::Query;
 use lockstep_core::filter::collections::IDENTITIES;
 use lockstep_core::id::{AccountId, IdentityId};
+use lockstep_core::scope::UserLevel;
 use lockstep_core::sign_in::Tries;
 use lockstep_store::listing::{self, ListedIdentity, Start};
-use lockstep_store::{Tx, account, identity, second_factor, session, sign_in_password, source};
+use lockstep_store::{Tx, account, aggregation, identity, second_factor, sign_in_password, source};
 
 use super::own_change::{ListedChange, changes_of};
 use super::record::{About, record};
@@ -104,46 +107,59 @@ pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, 
     Ok(Helped { listed, accounts, is_locked, has_second_factor, sessions, changes })
 }
 
-/// Lets somebody in again who was locked out by wrong passwords or codes.
+/// Lets somebody in again who was locked out by wrong passwords; an ORG_ADMIN those too who were by wrong codes. A help desk that
+/// did, and that draws a code in place of the password, could guess at the second factor for as long as it likes.
 pub async fn unlock(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
-    act(app, permit, id, Action::UserUnlock, |tx, id, _| {
-        Box::pin(async move {
-            sign_in_password::unlock(tx, id).await?;
-            second_factor::unlock(tx, id).await?;
-            Ok(true)
-        })
-    })
-    .await
+    let done: Doing = match permit.caller().levels.contains(&UserLevel::OrgAdmin) {
+        true => |tx, id, _| {
+            Box::pin(async move {
+                sign_in_password::unlock(tx, id).await?;
+                second_factor::unlock(tx, id).await?;
+                Ok(true)
+            })
+        },
+        false => |tx, id, _| {
+            Box::pin(async move {
+                sign_in_password::unlock(tx, id).await?;
+                Ok(true)
+            })
+        },
+    };
+    act(app, permit, id, Action::UserUnlock, done).await
 }
 
-/// Signs somebody out of the pages everywhere, those too who are halfway in.
+/// Signs somebody out everywhere, of the pages and at clients, those too who are halfway in.
 pub async fn end_sessions(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
     act(app, permit, id, Action::SignedOut, |tx, id, now| {
-        Box::pin(async move { Ok(session::end_others(tx, id, None, now).await? > 0) })
+        Box::pin(async move { identity::sign_out(tx, id, None, now).await })
     })
     .await
 }
 
 /// Takes the second factor of somebody away whose device is gone.
 pub async fn remove_second_factor(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
-    act(app, permit, id, Action::SecondFactorRemoved, |tx, id, _| Box::pin(second_factor::remove(tx, id))).await
+    act(app, permit, id, Action::SecondFactorRemoved, |tx, id, now| {
+        Box::pin(async move {
+            let removed = second_factor::remove(tx, id).await?;
+            identity::sign_out(tx, id, None, now).await?;
+            Ok(removed)
+        })
+    })
+    .await
 }
 
-type Done<'a> = futures_util::future::BoxFuture<'a, Result<bool, lockstep_store::Error>>;
+/// What is done to a person; whether it changed something.
+type Doing =
+    for<'a> fn(&'a mut Tx<'_>, IdentityId, DateTime<Utc>) -> BoxFuture<'a, Result<bool, lockstep_store::Error>>;
 
 /// Does something to a person whom the caller reaches; audited where it changed something.
-async fn act(
-    app: &App,
-    permit: &Permit,
-    id: IdentityId,
-    action: Action,
-    done: for<'a> fn(&'a mut Tx<'_>, IdentityId, chrono::DateTime<chrono::Utc>) -> Done<'a>,
-) -> Result<(), Error> {
+async fn act(app: &App, permit: &Permit, id: IdentityId, action: Action, done: Doing) -> Result<(), Error> {
     permit.reaches(Some(id))?;
     let (now, permit) = (app.clock.utc(), permit.clone());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let permit = permit.clone();
         Box::pin(async move {
+            aggregation::hold_people(tx, &[id]).await?;
             identity::find(tx, id).await?.ok_or(Error::NotFound("identity"))?;
             level::reaches(tx, &permit, id).await?;
             if done(tx, id, now).await? {

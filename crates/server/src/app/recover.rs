@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, Utc};
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
-use lockstep_core::change::ChangeState;
+use lockstep_core::change::{Change, ChangeState, Target, TargetState};
 use lockstep_core::digit_token::{Comparison, Verdict};
 use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::identity::Identity;
@@ -15,7 +15,7 @@ use lockstep_core::operation::Operation;
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::rules::Violation;
 use lockstep_core::recovery::{Recovery, Stage};
-use lockstep_store::{Tx, audit, change, digit_token, identity, recovery};
+use lockstep_store::{Tx, aggregation, audit, change, digit_token, identity, recovery};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 use uuid::Uuid;
@@ -37,8 +37,6 @@ const LONGEST_CODE: usize = 18;
 pub struct Open {
     /// Whose password it is.
     pub identity: IdentityId,
-    /// Where it is set.
-    pub source: SourceId,
     /// The name that they sign in with.
     pub alias: String,
     /// Where it stands.
@@ -83,6 +81,9 @@ async fn shown(
 ) -> Result<bool, Error> {
     let person = identity::find_by_alias(tx, alias).await?;
     let id = person.as_ref().map_or(IdentityId(Uuid::nil()), |person| person.id);
+    // Whoever sets the password, disables the person or gives them a second factor meanwhile has done it, or finds this.
+    aggregation::hold_people(tx, &[id]).await?;
+    let enabled = identity::is_enabled(tx, id).await? == Some(true);
     let stored = digit_token::hold(tx, id).await?.filter(|_| person.is_some());
     let hash = stored.as_ref().map_or(&[0; 32][..], |stored| &*stored.code_hash);
     let same = app.vault.verify_keyed_hash(HashPurpose::DigitToken, &hashed(id, code), hash);
@@ -98,7 +99,9 @@ async fn shown(
             Verdict::Dead
         }
     };
-    let usable = person.filter(|person| person.enabled && stored.is_some());
+    // With another source's password nobody signs in here yet.
+    let usable = |person: &Identity| enabled && stored.is_some() && person.sign_in_source == SourceId::IDENTITY_NOW;
+    let usable = person.filter(usable);
     let Some(person) = usable.filter(|_| verdict == Verdict::Accepted) else {
         let whose = stored.is_some().then_some(id);
         let event = passed(Action::DigitTokenVerificationFailed, Actor::Nobody, whose, now);
@@ -111,7 +114,7 @@ async fn shown(
     Ok(true)
 }
 
-/// The recovery that a page brings back; none where it is over. A change that failed as a whole is none: another password may
+/// The recovery that a page brings back; none where it is over. A change that came to nothing is none: another password may
 /// be sent.
 pub async fn find(app: &App, token: &str) -> Result<Option<Open>, Error> {
     let (now, hash) = (app.clock.utc(), digest(app, token));
@@ -119,16 +122,21 @@ pub async fn find(app: &App, token: &str) -> Result<Option<Open>, Error> {
         Box::pin(async move {
             let Some((person, mut held)) = living(tx, &hash, now).await? else { return Ok(None) };
             if let Stage::Asked(change) = held.stage
-                && change::find(tx, change).await?.is_some_and(|(change, _)| change.state == ChangeState::Failed)
+                && change::find(tx, change).await?.is_some_and(|(change, targets)| came_to_nothing(&change, &targets))
             {
                 held = held.refused(change);
                 recovery::set_stage(tx, &hash, held.stage).await?;
             }
-            let Identity { id, sign_in_source, alias, .. } = person;
-            Ok::<_, Error>(Some(Open { identity: id, source: sign_in_source, alias, stage: held.stage }))
+            Ok::<_, Error>(Some(Open { identity: person.id, alias: person.alias, stage: held.stage }))
         })
     });
     written.await
+}
+
+/// Whether a change is over, and nothing has or may have the new password.
+fn came_to_nothing(change: &Change, targets: &[Target]) -> bool {
+    change.state == ChangeState::Failed
+        && targets.iter().all(|target| target.state != TargetState::Applied && !target.unsure)
 }
 
 /// Tries the second factor. Gives whether it was right.
@@ -143,7 +151,9 @@ pub async fn show_second_factor(app: &App, token: &str, code: &str) -> Result<bo
         Box::pin(async move {
             let (person, held) = living(tx, &hash, now).await?.ok_or(Error::Outdated)?;
             let next = held.second_shown(now).ok_or(Error::Outdated)?;
-            let right = second_factor::show(&within, tx, person.id, &code, Action::MfaVerificationFailed, now).await?;
+            // An administrator may have taken it away meanwhile.
+            let right = !second_factor::is_asked_for(tx, person.id).await?
+                || second_factor::show(&within, tx, person.id, &code, Action::MfaVerificationFailed, now).await?;
             if right {
                 recovery::set_stage(tx, &hash, next.stage).await?;
             }
@@ -155,7 +165,7 @@ pub async fn show_second_factor(app: &App, token: &str, code: &str) -> Result<bo
 
 /// The rules for the new password.
 pub async fn rules_of(app: &App, open: &Open) -> Result<Vec<Violation>, Error> {
-    rules(app, &Caller::with_code(open.identity).permit(Operation::SetPassword)?, open.source).await
+    rules(app, &Caller::with_code(open.identity).permit(Operation::SetPassword)?, SourceId::IDENTITY_NOW).await
 }
 
 /// Sets the new password.
@@ -167,20 +177,13 @@ pub async fn set_new_password(app: &App, open: &Open, token: &str, password: &Pa
         return Err(Error::Outdated);
     }
     let permit = Caller::with_code(open.identity).permit(Operation::SetPassword)?;
-    let broken = broken_rules(app, &permit, open.source, None, password).await?;
+    let broken = broken_rules(app, &permit, SourceId::IDENTITY_NOW, None, password).await?;
     if !broken.is_empty() {
         return Ok(Recovered::Broken(broken));
     }
     let within = Some(Within::Recovery(digest(app, token)));
-    Ok(match set_with_code(app, open.identity, open.source, password, within).await? {
-        Set::Everywhere => {
-            let (identity, now) = (open.identity, app.clock.utc());
-            let written = app
-                .store
-                .write(move |tx: &mut Tx<'_>| Box::pin(audited(tx, Action::ForgotPasswordChange, identity, now)));
-            written.await?;
-            Recovered::Done
-        }
+    Ok(match set_with_code(app, open.identity, SourceId::IDENTITY_NOW, password, within).await? {
+        Set::Everywhere => Recovered::Done,
         Set::Refused(reasons) => Recovered::Refused(reasons),
         Set::Unfinished => Recovered::Unfinished,
     })

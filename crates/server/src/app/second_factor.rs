@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::id::IdentityId;
 use lockstep_core::sign_in::Tries;
-use lockstep_store::{Tx, audit, second_factor, session};
+use lockstep_store::{Tx, aggregation, audit, identity, recovery, second_factor};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::seal::Binding;
 use lockstep_vault::secret::{Secret, draw_id_at};
@@ -87,6 +87,9 @@ pub async fn confirm(app: &App, open: &OpenSession, code: &str) -> Result<Option
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let (within, hashes, expected) = (within.clone(), hashes.clone(), sealed.clone());
         Box::pin(async move {
+            // Who signs in or recovers a password meanwhile has it already, or is ended here.
+            aggregation::hold_people(tx, &[identity]).await?;
+            recovery::remove_of(tx, identity).await?;
             // Another may have been begun meanwhile in another window.
             let held = second_factor::hold(tx, identity).await?.filter(|held| held.confirmed_at.is_none());
             let held = held.ok_or(Error::Outdated)?;
@@ -96,7 +99,7 @@ pub async fn confirm(app: &App, open: &OpenSession, code: &str) -> Result<Option
             second_factor::confirm(tx, identity, now).await?;
             second_factor::passed(tx, identity, step).await?;
             second_factor::put_recovery_codes(tx, identity, &hashes).await?;
-            session::end_others(tx, identity, Some(kept), now).await?;
+            identity::sign_out(tx, identity, Some(kept), now).await?;
             audited(tx, Action::SecondFactorAdded, identity, now).await
         })
     });
@@ -106,10 +109,12 @@ pub async fn confirm(app: &App, open: &OpenSession, code: &str) -> Result<Option
 
 /// The person has none any more.
 pub async fn remove(app: &App, open: &OpenSession) -> Result<(), Error> {
-    let (now, identity) = (app.clock.utc(), open.session.identity);
+    let (now, identity, kept) = (app.clock.utc(), open.session.identity, open.session.id);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            aggregation::hold_people(tx, &[identity]).await?;
             if second_factor::remove(tx, identity).await? {
+                identity::sign_out(tx, identity, Some(kept), now).await?;
                 audited(tx, Action::SecondFactorRemoved, identity, now).await?;
             }
             Ok::<_, Error>(())

@@ -7,8 +7,8 @@ use lockstep_core::audit::Action;
 use lockstep_core::id::{IdentityId, SessionId};
 use lockstep_core::scope::UserLevel;
 use lockstep_core::session::{LONGEST, Origin, Session};
-use lockstep_store::Tx;
 use lockstep_store::session::{self, Renewal};
+use lockstep_store::{Tx, aggregation};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_token};
 use zeroize::Zeroizing;
@@ -152,6 +152,8 @@ pub async fn end_own(app: &App, open: &OpenSession, which: Option<SessionId>) ->
     let (now, identity, own) = (app.clock.utc(), open.session.identity, open.session.id);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
+            // As everybody does who ends several: in no order of theirs do two wait for each other.
+            aggregation::hold_people(tx, &[identity]).await?;
             let ended = match which {
                 Some(id) => session::end_own(tx, identity, id, now).await?,
                 None => session::end_others(tx, identity, Some(own), now).await? > 0,

@@ -286,6 +286,10 @@ async fn accept(app: &App, tx: &mut Tx<'_>, sent: &Sent) -> Result<Accepted, Not
     }
     let event = requested(&change, sent.actor);
     audit::append(tx, draw_id_at(event.at), &event).await?;
+    if matches!(sent.within, Some(Within::Recovery(_))) {
+        let forgotten = Event { action: Action::ForgotPasswordChange, ..event };
+        audit::append(tx, draw_id_at(forgotten.at), &forgotten).await?;
+    }
     Ok(Accepted { id: change.id, state: change.state })
 }
 

@@ -99,7 +99,7 @@ pub async fn sign_in(app: &App, alias: &str, password: Password, purpose: Purpos
     let usable = |person: &Identity| person.enabled && person.sign_in_source == SourceId::IDENTITY_NOW;
     match (&attempt.person, &attempt.stored) {
         (Some(person), Some(stored))
-            if right && usable(person) && (!stored.must_change || purpose == Purpose::Session) =>
+            if right && usable(person) && (!stored.must_change || purpose != Purpose::Client) =>
         {
             let (identity, must_change, hash) = (person.id, stored.must_change, stored.hash.clone());
             Ok(Some(SignedIn { identity, must_change, hash, second: None }))
@@ -113,7 +113,7 @@ pub async fn sign_in(app: &App, alias: &str, password: Password, purpose: Purpos
 
 /// Whoever was half in by this token, with the code of their second factor; none where it is good for nothing any more. Whether
 /// the code is right is asked when it is used up.
-pub async fn halfway(app: &App, token: &str, code: &str) -> Result<Option<SignedIn>, Error> {
+pub async fn halfway(app: &App, token: &str, code: &str, purpose: Purpose) -> Result<Option<SignedIn>, Error> {
     let (now, hash) = (app.clock.utc(), app.vault.keyed_hash(HashPurpose::Session, token.as_bytes()));
     let code = Zeroizing::new(code.to_owned());
     let read = app.store.read(move |tx: &mut Tx<'_>| {
@@ -124,6 +124,7 @@ pub async fn halfway(app: &App, token: &str, code: &str) -> Result<Option<Signed
             let Some(found) = found else { return Ok(None) };
             let (identity, half) = (found.session.identity, found.session.id);
             let stored = sign_in_password::find(tx, identity).await?;
+            let stored = stored.filter(|stored| !stored.must_change || purpose != Purpose::Client);
             Ok(stored.map(|stored| SignedIn {
                 identity,
                 must_change: stored.must_change,
@@ -133,6 +134,11 @@ pub async fn halfway(app: &App, token: &str, code: &str) -> Result<Option<Signed
         })
     });
     read.await.map_err(Error::Store)
+}
+
+/// Whether somebody is still halfway in by this token.
+pub async fn is_halfway(app: &App, token: &str) -> Result<bool, Error> {
+    Ok(halfway(app, token, "", Purpose::Session).await?.is_some())
 }
 
 /// Writes down, with whatever the sign-in leads to, that it was right. None where it is not any more: the password may have been
@@ -152,7 +158,13 @@ pub(super) async fn confirm(
         return Ok(None);
     }
     match (second_factor::is_asked_for(tx, identity).await?, &signed_in.second) {
-        (false, _) => {}
+        (false, None) => {}
+        // It was taken away meanwhile.
+        (false, Some(second)) => {
+            if !session::end(tx, second.half, now).await? {
+                return Ok(None);
+            }
+        }
         (true, None) => {
             let token = draw_token();
             let half = Session { half_open: true, ..session_of(signed_in, now) };

@@ -35,8 +35,11 @@ pub async fn follow(app: &App, code: &str, origin: Origin) -> Result<Option<Secr
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let origin = origin.clone();
         Box::pin(async move {
-            let Some(identity) = sign_in_link::take(tx, &code, now).await? else { return Ok(false) };
+            let Some(identity) = sign_in_link::find(tx, &code, now).await? else { return Ok(false) };
             aggregation::hold_people(tx, &[identity]).await?;
+            if !sign_in_link::take(tx, &code).await? {
+                return Ok(false);
+            }
             let enabled = identity::is_enabled(tx, identity).await? == Some(true);
             if !enabled || second_factor::is_asked_for(tx, identity).await? {
                 return Ok(false);

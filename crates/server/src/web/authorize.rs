@@ -75,7 +75,10 @@ pub(super) async fn submit(
     };
     let code = match web.attempt(address, trying).await? {
         Tried::TooMany => return again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")),
-        Tried::Wrong => return again(StatusCode::BAD_REQUEST, half, Some(wrong(half))),
+        Tried::Wrong => {
+            let (half, why) = wrong(&web, half).await?;
+            return again(StatusCode::BAD_REQUEST, half, Some(why));
+        }
         Tried::Right(Entered::Halfway(half)) => return again(StatusCode::OK, half.expose(), None),
         Tried::Right(Entered::In(code)) => code,
     };

@@ -142,6 +142,9 @@ pub(super) async fn check(
             Ok(fields) => fields,
             Err(refused) => return Ok(refused.told(&web, &headers)),
         };
+        if open.session.must_change && source != SourceId::IDENTITY_NOW {
+            return Err(Error::NotFound("password of yours"));
+        }
         let permit = session::permit(&open, Operation::SetPassword)?;
         let Changeable { password: own, rules, .. } = changeable(&web.app, &permit, source).await?;
         let text = web.languages.of(&headers);

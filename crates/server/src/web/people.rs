@@ -86,6 +86,9 @@ pub(super) async fn watch(
         let Some(open) = session::look(&web, &headers).await? else {
             return Ok(session::go_to(&format!("/sign-in?to={place}/changes/{change}")));
         };
+        if open.session.must_change {
+            return Ok(session::go_to(PEOPLE));
+        }
         let permit = leave(&open, Operation::GetPasswordChangeStatus)?;
         let change = change_of(&web.app, &permit, id, change).await?;
         let text = web.languages.of(&headers);

@@ -12,7 +12,7 @@ use lockstep_core::password_policy::rules::Violation;
 use lockstep_core::recovery::Stage;
 
 use super::form::{self, Fields, FormCookie};
-use super::page::{Leave, ResetPage, ResetStep, ShownRule, message, page, then, then_sign_in};
+use super::page::{Leave, MessagePage, ResetPage, ResetStep, ShownRule, page, then, then_sign_in};
 use super::{Tried, Web, failed, rules};
 use crate::api::client_address::ClientAddress;
 use crate::app::Error;
@@ -106,7 +106,13 @@ enum Refused {
 
 /// The form for wherever a recovery stands.
 async fn next(web: &Web, headers: &HeaderMap, recovery: &str, refused: Refused) -> Result<Response, Error> {
-    let Some(open) = find(&web.app, recovery).await? else { return Ok(over(web, headers)) };
+    let Some(open) = find(&web.app, recovery).await? else {
+        return Ok(match refused {
+            // The password for signing in was set; what shares it has not got it everywhere.
+            Refused::Reasons(reasons) => partly(web, headers, &reasons),
+            _ => over(web, headers),
+        });
+    };
     let text = web.languages.of(headers);
     let (status, said, broken, reasons) = match refused {
         Refused::Nothing => (StatusCode::OK, None, Vec::new(), Vec::new()),
@@ -124,7 +130,12 @@ async fn next(web: &Web, headers: &HeaderMap, recovery: &str, refused: Refused) 
             let rules = rules_of(&web.app, &open).await?.iter().map(shown).collect();
             ResetStep::Password { recovery, user_name: &open.alias, rules, reasons: &reasons }
         }
-        Stage::Asked(_) => return Ok(unfinished(web, headers)),
+        Stage::Asked(_) => {
+            return Ok(match reasons.is_empty() {
+                true => unfinished(web, headers),
+                false => partly(web, headers, &reasons),
+            });
+        }
     };
     Ok(shown(web, headers, status, step, said))
 }
@@ -154,11 +165,19 @@ fn shown(
     cookie.keep(page(status, &shown, &Leave { form: "", script }))
 }
 
+fn partly(web: &Web, headers: &HeaderMap, reasons: &[String]) -> Response {
+    let text = web.languages.of(headers);
+    let (title, message, next) = (text.text("reset-partly"), reasons.join(" "), ("/sign-in", text.text("sign-in")));
+    let shown = MessagePage { text, title: &title, message: &message, next: Some(next) };
+    page(StatusCode::OK, &shown, &Leave::default())
+}
+
 fn over(web: &Web, headers: &HeaderMap) -> Response {
     let text = web.languages.of(headers);
     then(text, StatusCode::CONFLICT, "reset-over", "reset-over-about", ("/sign-in", "sign-in"))
 }
 
 fn unfinished(web: &Web, headers: &HeaderMap) -> Response {
-    message(web.languages.of(headers), StatusCode::ACCEPTED, "unfinished", "unfinished-about")
+    let text = web.languages.of(headers);
+    then(text, StatusCode::ACCEPTED, "unfinished", "unfinished-about", ("/sign-in", "sign-in"))
 }

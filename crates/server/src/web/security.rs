@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use lockstep_vault::secret::Secret;
 use qrcodegen::{QrCode, QrCodeEcc};
+use zeroize::Zeroizing;
 
 use super::form::{self, Fields, FormCookie};
 use super::page::{Leave, RecoveryCodesPage, SecurityPage, ShownSession, TotpPage, page};
@@ -76,7 +77,7 @@ pub(super) async fn totp(State(web): State<Web>, headers: HeaderMap) -> Response
 
 /// The first code: the device has the secret.
 pub(super) async fn confirm_totp(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    act(&web, &headers, &body, async |open, fields| {
+    act_on(TOTP, &web, &headers, &body, async |open, fields| {
         match second_factor::confirm(&web.app, open, fields.get("second")).await {
             Ok(Some(codes)) => Ok(recovery_codes_page(&web, &headers, open, &codes)),
             Ok(None) => set_up(&web, &headers, open, StatusCode::BAD_REQUEST, Some("wrong-second")).await,
@@ -126,8 +127,19 @@ async fn act(
     body: &Bytes,
     done: impl AsyncFnOnce(&OpenSession, &Fields) -> Result<Response, Error>,
 ) -> Response {
+    act_on(SECURITY, web, headers, body, done).await
+}
+
+/// The same, where the form stands on this page: whoever has to show first who they are comes back there.
+async fn act_on(
+    place: &str,
+    web: &Web,
+    headers: &HeaderMap,
+    body: &Bytes,
+    done: impl AsyncFnOnce(&OpenSession, &Fields) -> Result<Response, Error>,
+) -> Response {
     let acted = async {
-        let open = match session::enter_again(web, headers, SECURITY).await? {
+        let open = match session::enter_again(web, headers, place).await? {
             Ok(open) => open,
             Err(elsewhere) => return Ok(elsewhere),
         };
@@ -193,9 +205,15 @@ fn dark(code: &QrCode) -> String {
 }
 
 /// In groups of four, as people type it.
-fn grouped(key: &str) -> String {
-    let characters: Vec<char> = key.chars().collect();
-    characters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+fn grouped(key: &str) -> Zeroizing<String> {
+    let mut grouped = Zeroizing::new(String::with_capacity(2 * key.len()));
+    for (place, character) in key.chars().enumerate() {
+        if place > 0 && place % 4 == 0 {
+            grouped.push(' ');
+        }
+        grouped.push(character);
+    }
+    grouped
 }
 
 fn recovery_codes_page(web: &Web, headers: &HeaderMap, open: &OpenSession, codes: &[Secret]) -> Response {

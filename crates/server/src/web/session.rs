@@ -15,6 +15,7 @@ use super::form::{self, FormCookie};
 use super::page::Visitor;
 use super::passwords::address_of;
 use super::people;
+use super::sign_in::SECURITY;
 use crate::app::Error;
 use crate::app::session::{self, OpenSession};
 use crate::auth::{Caller, Permit};
@@ -64,7 +65,9 @@ pub(super) fn permit(open: &OpenSession, operation: Operation) -> Result<Permit,
 pub(super) async fn enter(web: &Web, headers: &HeaderMap, to: &str) -> Result<Result<OpenSession, Response>, Error> {
     let Some(open) = find(web, headers).await? else { return Ok(Err(go_to(&format!("/sign-in?to={to}")))) };
     let change = address_of(SourceId::IDENTITY_NOW);
-    Ok(match open.session.must_change && to != change && !to.starts_with(CHANGES) {
+    // Where the policy asks for a second factor they get one first.
+    let leads_there = to == change || to.starts_with(CHANGES) || to.starts_with(SECURITY);
+    Ok(match open.session.must_change && !leads_there {
         true => Err(go_to(&change)),
         false => Ok(open),
     })

@@ -10,7 +10,7 @@ use super::form::{self, Fields, FormCookie, NotTaken};
 use super::page::{Leave, LinkPage, SignInPage, page, then_sign_in};
 use super::{Tried, Web, failed, session};
 use crate::api::client_address::ClientAddress;
-use crate::app::sign_in::{Entered, Purpose, SignedIn, halfway, sign_in};
+use crate::app::sign_in::{Entered, Purpose, SignedIn, halfway, is_halfway, sign_in};
 use crate::app::sign_in_link::follow;
 use crate::app::{self, Error};
 
@@ -60,7 +60,10 @@ pub(super) async fn submit(
     };
     match web.attempt(address, trying).await {
         Ok(Tried::TooMany) => again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")),
-        Ok(Tried::Wrong) => again(StatusCode::BAD_REQUEST, half, Some(wrong(half))),
+        Ok(Tried::Wrong) => match wrong(&web, half).await {
+            Ok((half, why)) => again(StatusCode::BAD_REQUEST, half, Some(why)),
+            Err(error) => failed(&web, &headers, &error),
+        },
         Ok(Tried::Right(Entered::Halfway(half))) => again(StatusCode::OK, half.expose(), None),
         // A session begins with a token that nobody had before.
         Ok(Tried::Right(Entered::In(token))) => session::keep(form::forget(session::go_to(to)), &token),
@@ -133,19 +136,22 @@ pub(super) struct Credentials<'a> {
     pub(super) refused: Option<&'static str>,
 }
 
-/// Why somebody was not let in who is halfway in, or is not.
-pub(super) fn wrong(half: &str) -> &'static str {
-    match half.is_empty() {
-        true => "not-signed-in",
-        false => "wrong-second",
+/// Why somebody was not let in, and with what they go on: halfway in, or from the beginning.
+pub(super) async fn wrong<'a>(web: &Web, half: &'a str) -> Result<(&'a str, &'static str), Error> {
+    if half.is_empty() {
+        return Ok(("", "not-signed-in"));
     }
+    Ok(match is_halfway(&web.app, half).await? {
+        true => (half, "wrong-second"),
+        false => ("", "half-over"),
+    })
 }
 
 /// Who it is, by what the form brings: user name and password, or with those shown already the second factor.
 pub(super) async fn signed_in(web: &Web, fields: &Fields, purpose: Purpose) -> Result<Option<SignedIn>, Error> {
     match fields.get("half") {
         "" => own_password(web, fields.get("user_name"), fields.get("password"), purpose).await,
-        half => halfway(&web.app, half, fields.get("second")).await,
+        half => halfway(&web.app, half, fields.get("second"), purpose).await,
     }
 }
 

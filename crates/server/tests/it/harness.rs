@@ -335,6 +335,12 @@ impl Harness {
         query.execute(&mut self.own_database().await).await.expect("sessions");
     }
 
+    /// As if whoever is halfway in had come so much earlier.
+    pub(crate) async fn put_half_sessions_back(&self, by: chrono::TimeDelta) {
+        let query = sqlx::query("UPDATE session SET created_at = ?1 WHERE half_open").bind(self.app.clock.utc() - by);
+        query.execute(&mut self.own_database().await).await.expect("sessions");
+    }
+
     /// As if every recovery had begun so much earlier.
     pub(crate) async fn put_recoveries_back(&self, by: chrono::TimeDelta) {
         let query = sqlx::query("UPDATE recovery SET begun_at = ?1").bind(self.app.clock.utc() - by);

@@ -239,7 +239,7 @@ async fn whoever_must_change_their_password_does_nothing_else() {
     let page = browser.visit("/sign-in").await;
     let came = browser.submit(&page, "/sign-in", &[("user_name", "Abby.Smith"), ("password", PASSWORD)]).await;
     assert_eq!(browser.visit(&came.sent_to()).await.sent_to(), own);
-    for path in ["/security", "/security/totp", &format!("/passwords/{}", harness.world.billing)] {
+    for path in ["/passwords", "/people", &format!("/passwords/{}", harness.world.billing)] {
         assert_eq!(browser.visit(path).await.sent_to(), own, "{path}");
     }
     let form = browser.visit(&own).await;

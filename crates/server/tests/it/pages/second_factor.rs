@@ -15,7 +15,7 @@ use crate::sign_in::Portal;
 const SESSION: &str = "__Host-lockstep-session";
 
 /// What Abby's telephone and her paper have.
-struct Kept {
+pub(super) struct Kept {
     secret: TotpSecret,
     recovery_codes: Vec<String>,
 }
@@ -46,7 +46,7 @@ fn decoded(key: &str) -> TotpSecret {
 }
 
 /// Sets a second factor up, with the code of the step before.
-async fn set_up(browser: &mut Browser<'_>) -> Kept {
+pub(super) async fn set_up(browser: &mut Browser<'_>) -> Kept {
     let page = browser.visit("/security").await;
     let begun = browser.submit(&page, "/security/totp", &[]).await;
     let page = browser.visit(&begun.sent_to()).await;
@@ -195,6 +195,29 @@ async fn half_an_entry_ends_with_the_password_that_it_began_with() {
     let code = kept.code(&harness, 0);
     assert_eq!(halfway.submit(&half, "/sign-in", &[("second", &code)]).await.status, 400);
     assert!(!halfway.cookies.contains_key(SESSION));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_took_too_long_begins_again_and_a_removed_factor_is_not_asked_for() {
+    let harness = start().await;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/security").await;
+    let kept = set_up(&mut browser).await;
+    let mut late = Browser::new(&harness);
+    let page = late.visit("/sign-in").await;
+    let filled = [("user_name", "Abby.Smith"), ("password", PASSWORD)];
+    let half = late.submit(&page, "/sign-in", &filled).await;
+    harness.put_half_sessions_back(lockstep_core::session::FRESH).await;
+    let over = late.submit(&half, "/sign-in", &[("second", &kept.code(&harness, 0))]).await;
+    assert!(over.text.contains("took too long") && over.text.contains("name=\"password\""), "{}", over.text);
+
+    let half = late.submit(&page, "/sign-in", &filled).await;
+    let page = browser.visit("/security").await;
+    browser.submit(&page, "/security/totp/remove", &[]).await.sent_to();
+    let refused = late.submit(&half, "/sign-in", &[("second", "")]).await;
+    assert_eq!(refused.status, 400, "whoever else was coming in has to begin again: {}", refused.text);
+    assert!(!late.cookies.contains_key(SESSION));
     harness.stop().await;
 }
 

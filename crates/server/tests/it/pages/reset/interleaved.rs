@@ -345,3 +345,30 @@ async fn whatever_host_a_request_names_no_page_leads_there() {
 }
 
 const EVIL: &str = "evil.example.test";
+
+#[tokio::test]
+async fn what_was_begun_before_a_second_factor_or_a_level_came_is_over() {
+    let (harness, desk) = with_codes().await;
+    let (bea, now) = (harness.world.bea, harness.app.clock.utc());
+    let code = draw(&harness, &desk, "Abby.Smith").await;
+    let mut browser = Browser::new(&harness);
+    let page = show(&mut browser, "Abby.Smith", &code).await;
+    let mut abby = Browser::new(&harness);
+    abby.come_in("Abby.Smith", PASSWORD, "/security").await;
+    crate::pages::second_factor::set_up(&mut abby).await;
+    assert_eq!(set(&mut browser, &page, NEW).await.status, 409, "she has a second factor now");
+
+    let code = draw(&harness, &desk, "Bea.Jones").await;
+    let page = show(&mut browser, "Bea.Jones", &code).await;
+    let later = draw(&harness, &desk, "Bea.Jones").await;
+    let levels = [lockstep_core::scope::UserLevel::OrgAdmin].into();
+    harness
+        .write(move |tx| {
+            let levels = std::collections::BTreeSet::clone(&levels);
+            Box::pin(async move { lockstep_store::identity::set_levels(tx, bea, &levels, now).await })
+        })
+        .await;
+    assert_eq!(set(&mut browser, &page, NEW).await.status, 409, "she is somebody else's business now");
+    assert!(show(&mut browser, "Bea.Jones", &later).await.text.contains(WRONG));
+    harness.stop().await;
+}
