@@ -1,6 +1,7 @@
 //! People on their own pages, with a browser that does what browsers do.
 
 mod change;
+mod forged;
 mod people;
 mod reset;
 mod second_factor;
