@@ -1,6 +1,8 @@
 //! The configuration file, `lockstep.toml`: what a process must know before it can open its database. Everything else
 //! is in the database and brought there by `lockstep apply` or the API.
 
+pub mod colour;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use lockstep_core::change::{Backoff, DEFAULT_LIFETIME, LaneSettings, MAX_LIFETIM
 use lockstep_core::node::NodeSettings;
 use lockstep_engine::EngineSettings;
 use serde::Deserialize;
+
+use self::colour::Colour;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -112,6 +116,14 @@ pub struct MasterKeyConfig {
 pub struct Organisation {
     /// A short name without spaces.
     pub name: String,
+    /// What people read on the pages; Lockstep unless said.
+    pub display_name: Option<String>,
+    /// A picture beside it: an SVG or a PNG.
+    pub logo: Option<PathBuf>,
+    /// The colour of what can be clicked, where the ground is light, and where it is dark.
+    pub colour: Option<Colour>,
+    /// See `colour`.
+    pub colour_dark: Option<Colour>,
 }
 
 /// How changes are carried out.
@@ -276,6 +288,12 @@ impl Config {
                 "must name a file on this host, since the master key is no file and the database is PostgreSQL";
             return Some(("store.restore-mark", reason));
         }
+        if self.organisation.colour.is_some_and(|colour| !colour.is_readable_on_light()) {
+            return Some(("organisation.colour", "cannot be read on a light ground: take a darker one"));
+        }
+        if self.organisation.colour_dark.is_some_and(|colour| !colour.is_readable_on_dark()) {
+            return Some(("organisation.colour-dark", "cannot be read on a dark ground: take a lighter one"));
+        }
         if !matches!(self.transport_keys.bits, 2048 | 3072 | 4096) {
             return Some(("transport-keys.bits", "must be 2048, 3072 or 4096"));
         }
@@ -321,7 +339,8 @@ impl MasterKeyConfig {
 
 impl Default for Organisation {
     fn default() -> Self {
-        Self { name: "lockstep".to_owned() }
+        let (display_name, logo, colour, colour_dark) = (None, None, None, None);
+        Self { name: "lockstep".to_owned(), display_name, logo, colour, colour_dark }
     }
 }
 

@@ -5,6 +5,7 @@
 //! (`session`). Programs have the API; a page takes no bearer token, and the API no cookie.
 
 mod authorize;
+mod brand;
 mod changes;
 mod enrol;
 mod form;
@@ -23,11 +24,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use self::brand::Brand;
 use self::text::Languages;
 use crate::api::limit::Failures;
 use crate::app::{App, Error as AppError};
@@ -48,6 +50,7 @@ struct Web(Arc<Shared>);
 struct Shared {
     app: App,
     languages: Languages,
+    brand: Brand,
     elsewhere: Failures,
     here: Failures,
 }
@@ -103,8 +106,9 @@ impl Web {
 
 /// The pages of `app`.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
-    let languages = Languages::new();
-    let shared = Shared { app, languages, elsewhere: Failures::new(TRIES), here: Failures::new(TRIES_HERE) };
+    let brand = Brand::of(&app.config.organisation);
+    let languages = Languages::new(&brand);
+    let shared = Shared { app, languages, brand, elsewhere: Failures::new(TRIES), here: Failures::new(TRIES_HERE) };
     Router::new()
         // For people whom a client sends.
         .route("/oauth/authorize", get(authorize::show).post(authorize::submit))
@@ -137,7 +141,8 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/enrol", get(enrol::show).post(enrol::submit))
         .route("/passwordreset", get(reset::show).post(reset::submit))
         // What the pages are made of.
-        .route("/assets/lockstep.css", get(stylesheet))
+        .route("/assets/lockstep.css", get(async |State(web): State<Web>| web.brand.stylesheet()))
+        .route("/assets/logo", get(async |State(web): State<Web>| web.brand.logo()))
         .route("/assets/enrol.js", get(async || script(include_str!("../assets/enrol.js"))))
         .route("/assets/password.js", get(async || script(include_str!("../assets/password.js"))))
         .route("/assets/watch.js", get(async || script(include_str!("../assets/watch.js"))))
@@ -162,10 +167,6 @@ fn failed(web: &Web, headers: &HeaderMap, error: &AppError) -> Response {
             page::message(text, StatusCode::INTERNAL_SERVER_ERROR, "failed", "failed-about")
         }
     }
-}
-
-async fn stylesheet() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../assets/lockstep.css"))
 }
 
 fn script(text: &'static str) -> impl IntoResponse {

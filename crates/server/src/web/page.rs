@@ -354,7 +354,7 @@ pub(super) fn page(status: StatusCode, page: &impl Template, leave: &Leave<'_>) 
     };
     let scripts = if leave.script { " script-src 'self'; connect-src 'self';" } else { "" };
     let policy = format!(
-        "default-src 'none'; style-src 'self';{scripts} form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; style-src 'self'; img-src 'self';{scripts} form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'",
         leave.form
     );
     let mut response = (status, body).into_response();

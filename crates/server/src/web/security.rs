@@ -180,7 +180,7 @@ async fn set_up(
     };
     let text = web.languages.of(headers);
     let lacking = || Error::Lacking("a link to a second factor");
-    let link = secret.link(&text.text("brand"), &open.alias).ok_or_else(lacking)?;
+    let link = secret.link(&text.brand(), &open.alias).ok_or_else(lacking)?;
     let key = secret.base32().ok_or_else(lacking)?;
     let code = QrCode::encode_text(link.expose(), QrCodeEcc::Medium).map_err(|_| lacking())?;
     let own = Own::of(web, headers, open);

@@ -9,6 +9,8 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use fluent_langneg::{NegotiationStrategy, accepted_languages, negotiate_languages};
 use unic_langid::{CharacterDirection, LanguageIdentifier};
 
+use super::brand::Brand;
+
 /// The languages there are, with their texts; the first is for those who want none of them.
 const FILES: [(&str, &str); 2] =
     [("en", include_str!("../../locales/en.ftl")), ("de", include_str!("../../locales/de.ftl"))];
@@ -20,17 +22,20 @@ pub(super) struct Languages(Vec<Language>);
 pub(super) struct Language {
     tag: LanguageIdentifier,
     bundle: FluentBundle<FluentResource>,
+    name: Option<String>,
+    has_logo: bool,
 }
 
 impl Languages {
     /// Reads the texts. They are in the program, and a test reads every one: what is wrong in them never gets here.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(brand: &Brand) -> Self {
         let language = |(tag, text): (&str, &str)| {
             let tag: LanguageIdentifier = tag.parse().unwrap_or_default();
             let mut bundle = FluentBundle::new_concurrent(vec![tag.clone()]);
             let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(understood, _)| understood);
             bundle.add_resource_overriding(resource);
-            Language { tag, bundle }
+            let name = brand.name().map(str::to_owned);
+            Language { tag, bundle, name, has_logo: brand.has_logo() }
         };
         Self(FILES.into_iter().map(language).collect())
     }
@@ -62,6 +67,16 @@ impl Language {
             CharacterDirection::RTL => "rtl",
             _ => "ltr",
         }
+    }
+
+    /// What this installation is called.
+    pub(super) fn brand(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.text("brand"))
+    }
+
+    /// Whether the organisation has a picture.
+    pub(super) fn has_logo(&self) -> bool {
+        self.has_logo
     }
 
     /// A text.
@@ -156,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_browser_gets_the_nearest_language_to_what_it_asks_for() {
-        let languages = Languages::new();
+        let languages = Languages::new(&Brand::default());
         for (asked, given) in [
             ("de-AT,de;q=0.9,en;q=0.8", "de"),
             ("fr,de;q=0.5", "de"),
@@ -176,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_number_has_the_form_that_its_language_asks_for() {
-        let languages = Languages::new();
+        let languages = Languages::new(&Brand::default());
         let said: Vec<String> = languages
             .all()
             .iter()

@@ -1,5 +1,6 @@
 //! People on their own pages, with a browser that does what browsers do.
 
+mod brand;
 mod change;
 mod forged;
 mod people;

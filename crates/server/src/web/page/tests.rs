@@ -1,5 +1,6 @@
 //! Every page is made, whatever it is filled with.
 
+use super::super::brand::Brand;
 use super::super::text::Languages;
 use super::*;
 
@@ -187,7 +188,7 @@ fn pages(text: &Language) -> Vec<String> {
 
 #[test]
 fn every_page_is_made_in_every_language_and_what_it_is_filled_with_is_text() {
-    for text in Languages::new().all() {
+    for text in Languages::new(&Brand::default()).all() {
         for page in pages(text) {
             assert!(!page.contains("<script>alert") && page.contains("&#60;script&#62;"), "{page}");
             assert!(page.starts_with("<!doctype html>"), "{page}");
@@ -199,7 +200,7 @@ fn every_page_is_made_in_every_language_and_what_it_is_filled_with_is_text() {
 
 #[test]
 fn a_page_keeps_to_itself() {
-    let languages = Languages::new();
+    let languages = Languages::new(&Brand::default());
     let response = message(&languages.all()[0], StatusCode::BAD_REQUEST, "enrolled", "enrolled-about");
     let policy = response.headers()["content-security-policy"].to_str().expect("text");
     for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"] {

@@ -1,0 +1,111 @@
+//! How the pages look like the organisation's: its name, its picture and its colour, as the configuration has them.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::config::Organisation;
+
+/// The stylesheet that every installation has.
+const STYLESHEET: &str = include_str!("../../assets/lockstep.css");
+
+/// The most bytes of a picture: a page is not to wait for it.
+const LARGEST_LOGO: usize = 128 * 1024;
+
+/// What is the organisation's own.
+#[derive(Debug, Default)]
+pub(super) struct Brand {
+    name: Option<String>,
+    logo: Option<(&'static str, Vec<u8>)>,
+    stylesheet: String,
+}
+
+impl Brand {
+    /// What the configuration says. A picture that cannot be shown is left out, and the log says so.
+    pub(super) fn of(organisation: &Organisation) -> Self {
+        let logo = organisation.logo.as_ref().and_then(|path| {
+            let bytes = std::fs::read(path)
+                .inspect_err(|error| tracing::warn!(%error, file = %path.display(), "the logo cannot be read"))
+                .ok()?;
+            let kind = kind(&bytes);
+            if kind.is_none() || bytes.len() > LARGEST_LOGO {
+                tracing::warn!(file = %path.display(), "the logo is no SVG or PNG of at most 128 KiB");
+            }
+            kind.filter(|_| bytes.len() <= LARGEST_LOGO).map(|kind| (kind, bytes))
+        });
+        let mut stylesheet = STYLESHEET.to_owned();
+        if let Some(colour) = organisation.colour {
+            stylesheet.push_str(&format!(":root {{\n  --accent: {colour};\n}}\n"));
+        }
+        // After the first, which would hold in the dark too.
+        let dark = organisation.colour_dark.map(|colour| colour.to_string());
+        let dark = dark.or_else(|| organisation.colour.map(|_| "#8db8f5".to_owned()));
+        if let Some(colour) = dark {
+            let rule =
+                format!("@media (prefers-color-scheme: dark) {{\n  :root {{\n    --accent: {colour};\n  }}\n}}\n");
+            stylesheet.push_str(&rule);
+        }
+        Self { name: organisation.display_name.clone(), logo, stylesheet }
+    }
+
+    /// What people read; none: Lockstep.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Whether there is a picture.
+    pub(super) fn has_logo(&self) -> bool {
+        self.logo.is_some()
+    }
+
+    /// The stylesheet of all pages.
+    pub(super) fn stylesheet(&self) -> Response {
+        ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], self.stylesheet.clone()).into_response()
+    }
+
+    /// The picture. What is in it does nothing, even where somebody opens it alone.
+    pub(super) fn logo(&self) -> Response {
+        const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+        match &self.logo {
+            Some((kind, bytes)) => {
+                let kind = HeaderValue::from_static(kind);
+                let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, NOTHING)];
+                (headers, bytes.clone()).into_response()
+            }
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+}
+
+/// What a picture is, by its beginning.
+fn kind(bytes: &[u8]) -> Option<&'static str> {
+    let start = bytes.get(..512).unwrap_or(bytes);
+    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return Some("image/png");
+    }
+    std::str::from_utf8(bytes).ok()?;
+    start.windows(4).any(|four| four == b"<svg").then_some("image/svg+xml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_known_by_what_is_in_it() {
+        assert_eq!(kind(b"\x89PNG\r\n\x1a\n...."), Some("image/png"));
+        assert_eq!(kind(b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>"), Some("image/svg+xml"));
+        for other in [&b""[..], b"<html>", b"GIF89a", b"\xff<svg>"] {
+            assert_eq!(kind(other), None);
+        }
+    }
+
+    #[test]
+    fn a_colour_is_the_last_word_and_the_dark_has_one_too() {
+        let colour = |text: &str| Some(text.to_owned().try_into().expect("a colour"));
+        let plain = Brand::of(&Organisation::default());
+        assert_eq!((plain.stylesheet.as_str(), plain.name(), plain.has_logo()), (STYLESHEET, None, false));
+        let own = Brand::of(&Organisation { colour: colour("#0b6e4f"), ..Organisation::default() });
+        let added = own.stylesheet.strip_prefix(STYLESHEET).expect("what is ours comes first");
+        assert!(added.contains("--accent: #0b6e4f") && added.contains("dark") && added.contains("#8db8f5"), "{added}");
+    }
+}

@@ -1,0 +1,38 @@
+//! The organisation's own name, picture and colour.
+
+use crate::browser::Browser;
+use crate::harness::Harness;
+
+#[tokio::test]
+async fn the_pages_have_the_name_the_picture_and_the_colour_of_the_organisation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let logo = folder.path().join("logo.svg");
+    std::fs::write(&logo, "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>").expect("a file");
+    let settings = format!(
+        "[organisation]\nname = \"example\"\ndisplay-name = \"Example & Sons\"\nlogo = \"{}\"\ncolour = \"#0b6e4f\"\n",
+        logo.display()
+    );
+    let harness = Harness::start_with(&settings).await;
+    let mut browser = Browser::new(&harness);
+    let page = browser.get(&harness.url("/sign-in")).await;
+    assert!(page.text.contains("Example &#38; Sons") && page.text.contains("src=\"/assets/logo\""), "{}", page.text);
+    assert!(!page.text.contains("Lockstep</"), "{}", page.text);
+    assert!(page.headers["content-security-policy"].to_str().expect("text").contains("img-src 'self'"));
+    let styles = browser.get(&harness.url("/assets/lockstep.css")).await;
+    assert!(styles.text.contains("--accent: #0b6e4f"), "{}", styles.text);
+    let picture = browser.get(&harness.url("/assets/logo")).await;
+    assert_eq!(picture.headers["content-type"], "image/svg+xml");
+    let policy = picture.headers["content-security-policy"].to_str().expect("text");
+    assert!(
+        policy.contains("default-src 'none'") && policy.contains("sandbox"),
+        "what is in it does nothing: {policy}"
+    );
+    harness.stop().await;
+
+    let harness = Harness::start().await;
+    let mut browser = Browser::new(&harness);
+    assert_eq!(browser.get(&harness.url("/assets/logo")).await.status, 404);
+    let page = browser.get(&harness.url("/sign-in")).await;
+    assert!(page.text.contains("<bdi>Lockstep</bdi>") && !page.text.contains("<img"), "{}", page.text);
+    harness.stop().await;
+}
