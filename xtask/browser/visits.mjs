@@ -19,6 +19,13 @@ export async function goThrough(browser, visit, person, group, number) {
 
   await openChange(page, visit, group);
   await look(page, visit, "the form");
+  if (javaScriptEnabled && !visit.keyboard) {
+    await page.click("#suggest");
+    await page.waitForFunction(() => document.getElementById("repeated").value.length > 8, undefined, { timeout: PATIENCE_MILLISECONDS });
+    assert.equal(await page.inputValue("#new_password"), await page.inputValue("#repeated"));
+    await page.waitForFunction(() => document.querySelectorAll("#rules li.kept").length > 0, undefined, { timeout: PATIENCE_MILLISECONDS });
+    await look(page, visit, "a password that was made up");
+  }
   await fill(page, visit, "#new_password", "short");
   if (javaScriptEnabled) {
     await page.waitForSelector("#rules li.broken", { timeout: PATIENCE_MILLISECONDS });

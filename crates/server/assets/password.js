@@ -1,4 +1,4 @@
-// While a new password is written: shows it if that is wanted, and says which rules it keeps. What counts is what the server
+// While a new password is written: shows it if that is wanted, makes one up, and says which rules it keeps. What counts is what the server
 // says when it is sent.
 "use strict";
 const form = document.getElementById("change");
@@ -25,10 +25,36 @@ form.addEventListener("submit", () => {
 // A page that a browser brings back as it was left.
 window.addEventListener("pageshow", () => (form.querySelector("button").disabled = false));
 
+const suggest = document.getElementById("suggest");
+suggest.hidden = form.dataset.suggest === undefined;
+suggest.addEventListener("click", async () => {
+  try {
+    const answer = await fetch(form.dataset.suggest, { method: "POST", body: sent(), cache: "no-store", redirect: "error" });
+    if (!answer.ok) return;
+    const { password, told: said } = await answer.json();
+    told.textContent = said;
+    if (password === null) return;
+    // It is to be seen and kept: nobody has thought of it.
+    for (const field of fields) [field.value, field.type] = [password, "text"];
+    show.checked = true;
+    check();
+  } catch {
+    // Not this time; people make up their own.
+  }
+});
+
 fields[0].addEventListener("input", () => {
   clearTimeout(pause);
   pause = setTimeout(check, 300);
 });
+
+/** What goes with every question: that it comes from this form, and about which account it is. */
+function sent() {
+  const chosen = form.querySelector("input[name=account]:checked");
+  const body = new URLSearchParams({ form_token: form.elements.form_token.value });
+  if (chosen) body.set("account", chosen.value);
+  return body;
+}
 
 async function check() {
   // Where nobody is signed in, what is written is looked at when it is sent.
@@ -39,9 +65,8 @@ async function check() {
     told.textContent = "";
     return;
   }
-  const chosen = form.querySelector("input[name=account]:checked");
-  const body = new URLSearchParams({ form_token: form.elements.form_token.value, new_password: fields[0].value });
-  if (chosen) body.set("account", chosen.value);
+  const body = sent();
+  body.set("new_password", fields[0].value);
   try {
     const answer = await fetch(form.dataset.check, { method: "POST", body, cache: "no-store", redirect: "error" });
     if (!answer.ok || question !== asked) return;

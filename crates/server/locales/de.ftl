@@ -256,3 +256,6 @@ their-change-running = Das Passwort wird gerade geändert
 their-change-done = Das Passwort ist geändert
 their-change-refused = Das Passwort wurde nicht geändert
 their-change-partly = Das Passwort ist nicht überall geändert
+suggest = Eines ausdenken
+suggested = Ein Passwort ist ausgedacht und wird gezeigt. Bewahren Sie es in einem Passwortmanager auf.
+not-suggested = Die Regeln lassen nichts übrig, das man sich ausdenken könnte.

@@ -256,3 +256,6 @@ their-change-running = The password is being changed
 their-change-done = The password is changed
 their-change-refused = The password was not changed
 their-change-partly = The password is not changed everywhere
+suggest = Make one up
+suggested = A password is made up, and shown. Keep it in a password manager.
+not-suggested = The rules leave nothing that could be made up.

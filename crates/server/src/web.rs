@@ -120,6 +120,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/passwords", get(passwords::list))
         .route("/passwords/{source}", get(passwords::show).post(passwords::submit))
         .route("/passwords/{source}/check", post(passwords::check))
+        .route("/passwords/{source}/suggest", post(passwords::suggest))
         .route("/passwords/changes", get(changes::list))
         .route("/passwords/changes/{id}", get(changes::watch))
         .route("/prove", get(prove::show).post(prove::submit))

@@ -66,10 +66,15 @@ pub fn draw_bytes<const N: usize>() -> Zeroizing<[u8; N]> {
     Zeroizing::new(random())
 }
 
+/// Fills a slice with random bytes, for whoever draws until it fits.
+pub fn fill(bytes: &mut [u8]) {
+    SystemRandom::new().fill(bytes).expect("AWS-LC ends the process rather than go on without randomness");
+}
+
 /// Random bytes of the operating system's quality.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).expect("AWS-LC ends the process rather than go on without randomness");
+    fill(&mut bytes);
     bytes
 }
 

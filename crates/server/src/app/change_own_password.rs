@@ -7,9 +7,10 @@ use lockstep_core::id::{ChangeId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::PasswordPolicy;
+use lockstep_core::password_policy::generate::generate;
 use lockstep_core::password_policy::rules::{Context, Violation, binding, check};
 use lockstep_store::{Tx, account, identity};
-use lockstep_vault::secret::Secret;
+use lockstep_vault::secret::{Secret, fill};
 
 use super::own_passwords::{self, OwnPassword};
 use super::session::OpenSession;
@@ -94,6 +95,27 @@ pub async fn broken_rules(
             let empty = Default::default();
             let words = dictionary.as_deref().and_then(|words| words.as_ref().ok()).unwrap_or(&empty);
             Ok(check(&policy, &candidate, &Context::of(&identity, own, words)).err().unwrap_or_default())
+        })
+    });
+    read.await
+}
+
+/// Makes a password up that keeps the rules for it. None where the rules leave next to none.
+///
+/// # Errors
+/// Those of [`broken_rules`].
+pub async fn suggest(app: &App, permit: &Permit, source: SourceId, account: &str) -> Result<Option<Password>, Error> {
+    let (person, within, account) = (permit.person()?, app.clone(), account.to_owned());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let (identity, policy) = bound(&within, tx, person, source).await?;
+            let dictionary = within.configuration.read(tx).await?.dictionary(tx).await?;
+            let accounts = account::list_of(tx, person).await?;
+            let own = accounts.iter().find(|own| own.source == source && !own.vanished && own.native_id == account);
+            let own = own.ok_or(Error::NotFound("account of yours"))?;
+            let empty = Default::default();
+            let words = dictionary.as_deref().and_then(|words| words.as_ref().ok()).unwrap_or(&empty);
+            Ok(generate(&policy, &Context::of(&identity, own, words), &mut fill).ok())
         })
     });
     read.await

@@ -8,7 +8,7 @@ use lockstep_core::id::IdentityId;
 use lockstep_store::digit_token::DigitToken;
 use lockstep_store::{Tx, aggregation, audit, digit_token, identity, org_config};
 use lockstep_vault::hash::HashPurpose;
-use lockstep_vault::secret::{draw_bytes, draw_id, draw_id_at};
+use lockstep_vault::secret::{draw_id, draw_id_at, fill};
 use uuid::Uuid;
 
 use super::{App, Error, level};
@@ -58,11 +58,7 @@ pub async fn generate_digit_token(app: &App, permit: &Permit, request: Request) 
         })
         .await?;
 
-    let code = DigitCode::draw(terms.length, &mut |bytes: &mut [u8]| {
-        for chunk in bytes.chunks_mut(32) {
-            chunk.copy_from_slice(&draw_bytes::<32>()[..chunk.len()]);
-        }
-    });
+    let code = DigitCode::draw(terms.length, &mut fill);
     let now = app.clock.utc();
     let token = DigitToken {
         id: draw_id(),

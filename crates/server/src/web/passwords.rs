@@ -19,7 +19,7 @@ use super::sign_in::{HOME, SECURITY};
 use super::text::Language;
 use super::{Web, failed, rules};
 use crate::app::Error;
-use crate::app::change_own_password::{Asked, Changeable, broken_rules, change_own_password, changeable};
+use crate::app::change_own_password::{self, Asked, Changeable, broken_rules, change_own_password, changeable};
 use crate::app::own_passwords::{OwnAccount, OwnPassword, Place, SharedBy, own_passwords};
 use crate::app::session::OpenSession;
 
@@ -169,6 +169,46 @@ pub(super) async fn check(
         Ok(Json(Checked { kept: rules.iter().map(kept).collect(), told }).into_response())
     };
     checked.await.unwrap_or_else(|error: Error| failed(&web, &headers, &error))
+}
+
+/// What a script is told that asks for a password.
+#[derive(Serialize)]
+struct Suggested<'a> {
+    /// A password that keeps the rules; none where it cannot be made up.
+    password: Option<&'a str>,
+    told: String,
+}
+
+/// Makes a password up. It changes nothing; nobody but the browser that asked has it.
+pub(super) async fn suggest(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    Path(source): Path<String>,
+    body: Bytes,
+) -> Response {
+    let suggested = async {
+        let (source, address) = named(&source)?;
+        let open = match session::enter_again(&web, &headers, &address).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
+        let id = open.session.id.to_string();
+        let fields = match form::received(&web, &headers, &body, &session::about(&id, &[&address])) {
+            Ok(fields) => fields,
+            Err(refused) => return Ok(refused.told(&web, &headers)),
+        };
+        let permit = session::permit(&open, Operation::SetPassword)?;
+        let own = changeable(&web.app, &permit, source).await?.password;
+        let text = web.languages.of(&headers);
+        let Some(account) = account_of(&own, fields.get("account")) else {
+            return Ok(Json(Suggested { password: None, told: text.text("which-account") }).into_response());
+        };
+        let suggested = change_own_password::suggest(&web.app, &permit, source, account).await?;
+        let told = text.text(if suggested.is_some() { "suggested" } else { "not-suggested" });
+        let password = suggested.as_ref().map(Password::expose);
+        Ok(Json(Suggested { password, told }).into_response())
+    };
+    suggested.await.unwrap_or_else(|error: Error| failed(&web, &headers, &error))
 }
 
 /// The source that an address names, and the address in its one spelling.

@@ -114,6 +114,29 @@ async fn which_rules_a_password_keeps_is_told_while_it_is_written() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_made_up_keeps_the_rules_and_is_another_each_time() {
+    let harness = start().await;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    let (path, billing) = (format!("/passwords/{}", harness.world.billing), harness.world.billing);
+    let mut form = browser.visit(&path).await;
+    form.text = form.text.replace(&format!("action=\"{path}\""), &format!("action=\"{path}/suggest\""));
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let answer = browser.submit(&form, &format!("{path}/suggest"), &[]).await;
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        let said: Value = serde_json::from_str(&answer.text).expect("JSON");
+        seen.insert(said["password"].as_str().expect("a password").to_owned());
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    let made_up = seen.first().expect("one");
+    browser.change(billing, &[("new_password", made_up), ("repeated", made_up)]).await.sent_to();
+    harness.settled().await;
+    assert!(harness.signs_in("billing.db", "abby", made_up).await);
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn of_several_accounts_one_is_chosen() {
     let harness = start().await;
     application(&harness, "First twin", harness.world.twins).await;
