@@ -20,19 +20,22 @@ form.addEventListener("submit", () => {
   clearTimeout(pause);
   asked += 1;
   // Sent twice, it would be two changes.
-  setTimeout(() => (form.querySelector("button").disabled = true));
+  setTimeout(() => (form.querySelector("button[type=submit]").disabled = true));
 });
 // A page that a browser brings back as it was left.
-window.addEventListener("pageshow", () => (form.querySelector("button").disabled = false));
+window.addEventListener("pageshow", () => (form.querySelector("button[type=submit]").disabled = false));
 
 const suggest = document.getElementById("suggest");
+const suggested = document.getElementById("suggested");
 suggest.hidden = form.dataset.suggest === undefined;
 suggest.addEventListener("click", async () => {
   try {
-    const answer = await fetch(form.dataset.suggest, { method: "POST", body: sent(), cache: "no-store", redirect: "error" });
+    const answer = await fetch(form.dataset.suggest, { method: "POST", body: sent(), cache: "no-store", redirect: "manual" });
+    // Signed out, or asked to show who it is: the page itself leads there.
+    if (answer.type === "opaqueredirect") return location.reload();
     if (!answer.ok) return;
     const { password, told: said } = await answer.json();
-    told.textContent = said;
+    suggested.textContent = said;
     if (password === null) return;
     // It is to be seen and kept: nobody has thought of it.
     for (const field of fields) [field.value, field.type] = [password, "text"];

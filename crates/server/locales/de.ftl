@@ -2,7 +2,7 @@
 
 brand = Lockstep
 sign-in = Anmelden
-sign-in-about = Mit Ihrem Lockstep-Passwort.
+sign-in-about = Mit Benutzername und Passwort.
 sign-out = Abmelden
 signed-out = Sie sind abgemeldet
 signed-out-about = Schließen Sie den Browser, wenn auch andere diesen Rechner benutzen.
@@ -19,10 +19,10 @@ form-is-old = Das Formular war zu lange offen, oder Cookies sind gesperrt. Gehen
 not-found = Hier ist nichts
 not-found-about = Die Adresse stimmt nicht ganz, oder es gibt nicht mehr, wohin sie führte.
 failed = Bei uns ist etwas schiefgegangen
-failed-about = Es ist nichts verloren. Versuchen Sie es gleich noch einmal; wenn es so bleibt, sagen Sie es denen, die Lockstep betreiben.
+failed-about = Es ist nichts verloren. Versuchen Sie es gleich noch einmal; wenn es so bleibt, sagen Sie es Ihrer Administration.
 
 enrol = Passwort festlegen
-enrol-about = Sie haben einen Link oder einen Code von denen bekommen, die Lockstep verwalten. Er gilt einmal.
+enrol-about = Sie haben einen Link oder einen Code von Ihrer Administration bekommen. Er gilt einmal.
 code = Code
 code-about = Was im Link hinter dem # steht.
 new-password = Neues Passwort
@@ -38,7 +38,7 @@ unfinished-about = Es dauert länger als sonst. Versuchen Sie in einigen Minuten
 
 passwords = Ihre Passwörter
 passwords-none = Hier gibt es kein Passwort, das Sie ändern könnten.
-passwords-none-about = Für Sie ist noch keine Anwendung mit eigenem Passwort eingerichtet. Das können die tun, die Lockstep betreiben.
+passwords-none-about = Für Sie ist noch keine Anwendung mit eigenem Passwort eingerichtet. Das kann Ihre Administration tun.
 password-groups = Passwortgruppen
 password-groups-about = Die Anwendungen einer Gruppe haben ein gemeinsames Passwort. Einmal geändert, ist es in allen geändert.
 sources = Anwendungen mit einem Konto
@@ -57,8 +57,8 @@ change-reaches =
     }
 which-account = Welches Konto?
 choose-account = Das Passwort wurde nicht geändert. Wählen Sie das Konto, das es bekommen soll.
-your-password = Ihr Lockstep-Passwort
-wrong-password = Das ist nicht Ihr Lockstep-Passwort. Warten Sie nach mehreren falschen Versuchen eine Viertelstunde.
+your-password = Ihr Anmeldepasswort
+wrong-password = Das ist nicht Ihr Anmeldepasswort. Warten Sie nach mehreren falschen Versuchen eine Viertelstunde.
 rules = Das neue Passwort
 rule-max-length =
     { $number ->
@@ -239,6 +239,7 @@ help-not-locked = Hier nicht ausgesperrt.
 help-unlock = Entsperren
 help-sessions =
     { $count ->
+        [0] Auf diesen Seiten nicht angemeldet.
         [one] An einem Ort angemeldet.
         *[other] An { $count } Orten angemeldet.
     }
@@ -259,3 +260,5 @@ their-change-partly = Das Passwort ist nicht überall geändert
 suggest = Eines ausdenken
 suggested = Ein Passwort ist ausgedacht und wird gezeigt. Bewahren Sie es in einem Passwortmanager auf.
 not-suggested = Die Regeln lassen nichts übrig, das man sich ausdenken könnte.
+help-codes-locked = Falsche Codes haben auch den zweiten Faktor gesperrt.
+help-codes-locked-wait = Falsche Codes haben auch den zweiten Faktor gesperrt: Ein ORG_ADMIN entsperrt ihn, oder eine Viertelstunde.

@@ -2,7 +2,7 @@
 
 brand = Lockstep
 sign-in = Sign in
-sign-in-about = With your Lockstep password.
+sign-in-about = With your user name and password.
 sign-out = Sign out
 signed-out = You are signed out
 signed-out-about = On a computer that others use too, close the browser.
@@ -19,10 +19,10 @@ form-is-old = The form was open for too long, or cookies are blocked. Go back to
 not-found = There is nothing here
 not-found-about = The address is not quite right, or what it led to is not there any more.
 failed = Something went wrong on our side
-failed-about = Nothing was lost. Try again in a moment; if it stays like this, tell whoever runs Lockstep.
+failed-about = Nothing was lost. Try again in a moment; if it stays like this, tell your administrators.
 
 enrol = Set your password
-enrol-about = You got a link, or a code, from whoever administers Lockstep. It works once.
+enrol-about = You got a link, or a code, from your administrators. It works once.
 code = Code
 code-about = What stands behind the # in the link.
 new-password = New password
@@ -38,7 +38,7 @@ unfinished-about = It takes longer than usual. Try in a few minutes whether you 
 
 passwords = Your passwords
 passwords-none = There is no password here that you could change.
-passwords-none-about = No application with a password of its own is set up for you yet. Whoever runs Lockstep can do that.
+passwords-none-about = No application with a password of its own is set up for you yet. Your administrators can do that.
 password-groups = Password groups
 password-groups-about = The applications of a group share one password. Changed once, it is changed in all of them.
 sources = Applications with one account
@@ -57,8 +57,8 @@ change-reaches =
     }
 which-account = Which account?
 choose-account = The password was not changed. Choose the account that is to have it.
-your-password = Your Lockstep password
-wrong-password = That is not your Lockstep password. After several wrong tries, wait a quarter of an hour.
+your-password = Your sign-in password
+wrong-password = That is not your sign-in password. After several wrong tries, wait a quarter of an hour.
 rules = The new password
 rule-max-length =
     { $number ->
@@ -239,6 +239,7 @@ help-not-locked = Not locked out here.
 help-unlock = Unlock
 help-sessions =
     { $count ->
+        [0] Not signed in on these pages.
         [one] Signed in in one place.
         *[other] Signed in in { $count } places.
     }
@@ -259,3 +260,5 @@ their-change-partly = The password is not changed everywhere
 suggest = Make one up
 suggested = A password is made up, and shown. Keep it in a password manager.
 not-suggested = The rules leave nothing that could be made up.
+help-codes-locked = Wrong codes have locked the second factor too.
+help-codes-locked-wait = Wrong codes have locked the second factor too: an ORG_ADMIN unlocks it, or a quarter of an hour.

@@ -271,11 +271,11 @@ pub async fn end_tokens(tx: &mut Tx<'_>, id: IdentityId, kept: Option<ChangeId>,
     enrolment::remove(tx, id).await
 }
 
-/// Ends the sign-ins of an identity at clients, and on the pages all but this one. Gives whether a session lived there. The
-/// identity must be held, so that none begins meanwhile.
-pub async fn sign_out(tx: &mut Tx<'_>, id: IdentityId, kept: Option<SessionId>, now: DateTime<Utc>) -> Result<bool> {
+/// Ends the sign-ins of an identity at clients, and on the pages all but this one. The identity must be held, so that none begins
+/// meanwhile.
+pub async fn sign_out(tx: &mut Tx<'_>, id: IdentityId, kept: Option<SessionId>, now: DateTime<Utc>) -> Result<()> {
     end_client_sign_ins(tx, id, now).await?;
-    Ok(session::end_others(tx, id, kept, now).await? > 0)
+    session::end_others(tx, id, kept, now).await.map(drop)
 }
 
 /// In this order: whoever exchanges a code meanwhile holds its row, and the family is there when the row is free.

@@ -178,6 +178,18 @@ pub async fn end_others(
     )
 }
 
+/// Whether a session was not ended.
+pub async fn is_open(tx: &mut Tx<'_>, id: SessionId) -> Result<bool> {
+    let (open,) = fetch!(
+        tx,
+        fetch_one as (i64,),
+        "look whether a session goes on",
+        "SELECT count(*) FROM session WHERE id = $1 AND ended_at IS NULL",
+        id.0
+    )?;
+    Ok(open == 1)
+}
+
 /// The sessions of an identity that were not ended and began after `since`, the newest first.
 pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, since: DateTime<Utc>) -> Result<Vec<(Session, Origin)>> {
     let rows = fetch!(

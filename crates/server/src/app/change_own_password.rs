@@ -111,14 +111,19 @@ pub async fn suggest(app: &App, permit: &Permit, source: SourceId, account: &str
             let (identity, policy) = bound(&within, tx, person, source).await?;
             let dictionary = within.configuration.read(tx).await?.dictionary(tx).await?;
             let accounts = account::list_of(tx, person).await?;
-            let own = accounts.iter().find(|own| own.source == source && !own.vanished && own.native_id == account);
-            let own = own.ok_or(Error::NotFound("account of yours"))?;
-            let empty = Default::default();
-            let words = dictionary.as_deref().and_then(|words| words.as_ref().ok()).unwrap_or(&empty);
-            Ok(generate(&policy, &Context::of(&identity, own, words), &mut fill).ok())
+            let mut accounts = accounts.into_iter();
+            let own = accounts.find(|own| own.source == source && !own.vanished && own.native_id == account);
+            Ok::<_, Error>((identity, policy, dictionary, own.ok_or(Error::NotFound("account of yours"))?))
         })
     });
-    read.await
+    let (identity, policy, dictionary, own) = read.await?;
+    // A policy that leaves next to nothing is tried for long.
+    let made_up = app.compute(move || {
+        let empty = Default::default();
+        let words = dictionary.as_deref().and_then(|words| words.as_ref().ok()).unwrap_or(&empty);
+        generate(&policy, &Context::of(&identity, &own, words), &mut fill).ok()
+    });
+    made_up.await.map_err(|_| Error::Lacking("what makes passwords up"))
 }
 
 /// The person, and the policy that binds their passwords on a source.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use lockstep_core::audit::{Action, Actor};
-use lockstep_core::change::ChangeState;
+use lockstep_core::change::{ChangeState, Target, TargetState};
 use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::operation::Operation;
 use lockstep_core::password::Password;
-use lockstep_store::{Tx, audit, enrolment, identity};
+use lockstep_store::{Tx, audit, change, enrolment, identity};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 
@@ -74,7 +74,7 @@ pub async fn enrol(app: &App, code: &Secret, password: &Password) -> Result<Enro
     let Some(identity) = find(app, code).await? else { return Ok(Enrolled::WrongCode) };
     Ok(match set_with_code(app, identity, SourceId::IDENTITY_NOW, password, None).await? {
         Set::Everywhere => Enrolled::Done,
-        Set::Refused(reasons) => Enrolled::Refused(reasons),
+        Set::Refused(reasons) | Set::Partly(reasons) => Enrolled::Refused(reasons),
         Set::Unfinished => Enrolled::Unfinished,
     })
 }
@@ -98,8 +98,10 @@ async fn find(app: &App, code: &Secret) -> Result<Option<IdentityId>, Error> {
 pub(super) enum Set {
     /// Every system has it.
     Everywhere,
-    /// It is not set, or not everywhere; why, a sentence each.
+    /// It is not set; why, a sentence each.
     Refused(Vec<String>),
+    /// It is set where people sign in, and not everywhere else; why, a sentence each.
+    Partly(Vec<String>),
     /// It is not known yet.
     Unfinished,
 }
@@ -120,7 +122,11 @@ pub(super) async fn set_with_code(
         ChangeState::Finished => Ok(Set::Everywhere),
         ChangeState::Failed => {
             let reads = Caller::with_code(identity).permit(Operation::GetPasswordChangeStatus)?;
-            Ok(Set::Refused(password_change_status(app, &reads, accepted.id).await?.errors))
+            let reasons = password_change_status(app, &reads, accepted.id).await?.errors;
+            let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(change::find(tx, accepted.id)));
+            let (_, targets) = read.await.map_err(Error::Store)?.ok_or(Error::Lacking("a change that was accepted"))?;
+            let has = |target: &Target| target.source == source && target.state == TargetState::Applied;
+            Ok(if targets.iter().any(has) { Set::Partly(reasons) } else { Set::Refused(reasons) })
         }
         _ => Ok(Set::Unfinished),
     }

@@ -34,6 +34,8 @@ pub struct Helped {
     pub accounts: Vec<HelpedAccount>,
     /// Whether too many wrong passwords keep them out for now.
     pub is_locked: bool,
+    /// Whether too many wrong codes of their second factor do.
+    pub are_codes_locked: bool,
     /// Whether they are asked for a second factor.
     pub has_second_factor: bool,
     /// In how many places they are signed in.
@@ -96,15 +98,16 @@ pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, 
             let factor = second_factor::find(tx, id).await?;
             let tries = stored.map(|stored| Tries { failures: stored.failures, failed_at: stored.failed_at });
             let codes = factor.as_ref().map(|held| Tries { failures: held.failures, failed_at: held.failed_at });
-            let is_locked = [tries, codes].into_iter().flatten().any(|tries| tries.one_more(now).is_none());
+            let [is_locked, are_codes_locked] =
+                [tries, codes].map(|tries| tries.is_some_and(|tries| tries.one_more(now).is_none()));
             let has_second_factor = factor.is_some_and(|held| held.confirmed_at.is_some());
-            Ok((accounts.collect(), is_locked, has_second_factor))
+            Ok((accounts.collect(), is_locked, are_codes_locked, has_second_factor))
         })
     });
-    let (accounts, is_locked, has_second_factor) = read.await.map_err(Error::Store)?;
+    let (accounts, is_locked, are_codes_locked, has_second_factor) = read.await.map_err(Error::Store)?;
     let sessions = super::session::list(app, id).await?.len();
     let changes = changes_of(app, permit, id).await?;
-    Ok(Helped { listed, accounts, is_locked, has_second_factor, sessions, changes })
+    Ok(Helped { listed, accounts, is_locked, are_codes_locked, has_second_factor, sessions, changes })
 }
 
 /// Lets somebody in again who was locked out by wrong passwords; an ORG_ADMIN those too who were by wrong codes. A help desk that
@@ -131,7 +134,7 @@ pub async fn unlock(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Er
 /// Signs somebody out everywhere, of the pages and at clients, those too who are halfway in.
 pub async fn end_sessions(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
     act(app, permit, id, Action::SignedOut, |tx, id, now| {
-        Box::pin(async move { identity::sign_out(tx, id, None, now).await })
+        Box::pin(async move { identity::sign_out(tx, id, None, now).await.map(|()| true) })
     })
     .await
 }
@@ -141,7 +144,9 @@ pub async fn remove_second_factor(app: &App, permit: &Permit, id: IdentityId) ->
     act(app, permit, id, Action::SecondFactorRemoved, |tx, id, now| {
         Box::pin(async move {
             let removed = second_factor::remove(tx, id).await?;
-            identity::sign_out(tx, id, None, now).await?;
+            if removed {
+                identity::sign_out(tx, id, None, now).await?;
+            }
             Ok(removed)
         })
     })
@@ -159,6 +164,8 @@ async fn act(app: &App, permit: &Permit, id: IdentityId, action: Action, done: D
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let permit = permit.clone();
         Box::pin(async move {
+            // In the order of those who sign in.
+            sign_in_password::hold(tx, id).await?;
             aggregation::hold_people(tx, &[id]).await?;
             identity::find(tx, id).await?.ok_or(Error::NotFound("identity"))?;
             level::reaches(tx, &permit, id).await?;

@@ -50,8 +50,10 @@ pub enum Recovered {
     Done,
     /// It breaks these rules. Nothing was changed.
     Broken(Vec<Violation>),
-    /// It is not set, or not everywhere; why, a sentence each.
+    /// It is not set; why, a sentence each.
     Refused(Vec<String>),
+    /// It is set where people sign in, and not everywhere else; why, a sentence each.
+    Partly(Vec<String>),
     /// It is not known yet.
     Unfinished,
 }
@@ -121,10 +123,14 @@ pub async fn find(app: &App, token: &str) -> Result<Option<Open>, Error> {
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let Some((person, mut held)) = living(tx, &hash, now).await? else { return Ok(None) };
-            if let Stage::Asked(change) = held.stage
-                && change::find(tx, change).await?.is_some_and(|(change, targets)| came_to_nothing(&change, &targets))
+            if let Stage::Asked(id) = held.stage
+                && let Some((change, targets)) = change::find(tx, id).await?
+                && change.state.is_final()
             {
-                held = held.refused(change);
+                if !came_to_nothing(&change, &targets) {
+                    return Ok(None);
+                }
+                held = held.refused(id);
                 recovery::set_stage(tx, &hash, held.stage).await?;
             }
             Ok::<_, Error>(Some(Open { identity: person.id, alias: person.alias, stage: held.stage }))
@@ -185,6 +191,7 @@ pub async fn set_new_password(app: &App, open: &Open, token: &str, password: &Pa
     Ok(match set_with_code(app, open.identity, SourceId::IDENTITY_NOW, password, within).await? {
         Set::Everywhere => Recovered::Done,
         Set::Refused(reasons) => Recovered::Refused(reasons),
+        Set::Partly(reasons) => Recovered::Partly(reasons),
         Set::Unfinished => Recovered::Unfinished,
     })
 }

@@ -5,9 +5,9 @@
 
 use chrono::{DateTime, Utc};
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
-use lockstep_core::id::IdentityId;
+use lockstep_core::id::{IdentityId, SessionId};
 use lockstep_core::sign_in::Tries;
-use lockstep_store::{Tx, aggregation, audit, identity, recovery, second_factor};
+use lockstep_store::{Tx, aggregation, audit, identity, recovery, second_factor, session};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::seal::Binding;
 use lockstep_vault::secret::{Secret, draw_id_at};
@@ -51,13 +51,16 @@ pub async fn own(app: &App, identity: IdentityId) -> Result<Option<OwnSecondFact
 /// # Errors
 /// [`Error::Conflict`] when they have a second factor already.
 pub async fn begin(app: &App, open: &OpenSession) -> Result<(), Error> {
-    let identity = open.session.identity;
+    let (identity, session) = (open.session.identity, open.session.id);
     let sealed = app.vault.seal(&Binding::TotpSecret(identity), TotpSecret::draw().as_bytes());
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let sealed = sealed.clone();
-        Box::pin(async move { second_factor::begin(tx, identity, &sealed).await })
+        Box::pin(async move {
+            held_by(tx, identity, session).await?;
+            Ok::<_, Error>(second_factor::begin(tx, identity, &sealed).await?)
+        })
     });
-    match written.await.map_err(Error::Store)? {
+    match written.await? {
         true => Ok(()),
         false => Err(Error::Conflict("there is a second factor already".to_owned())),
     }
@@ -88,7 +91,7 @@ pub async fn confirm(app: &App, open: &OpenSession, code: &str) -> Result<Option
         let (within, hashes, expected) = (within.clone(), hashes.clone(), sealed.clone());
         Box::pin(async move {
             // Who signs in or recovers a password meanwhile has it already, or is ended here.
-            aggregation::hold_people(tx, &[identity]).await?;
+            held_by(tx, identity, kept).await?;
             recovery::remove_of(tx, identity).await?;
             // Another may have been begun meanwhile in another window.
             let held = second_factor::hold(tx, identity).await?.filter(|held| held.confirmed_at.is_none());
@@ -112,7 +115,7 @@ pub async fn remove(app: &App, open: &OpenSession) -> Result<(), Error> {
     let (now, identity, kept) = (app.clock.utc(), open.session.identity, open.session.id);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            aggregation::hold_people(tx, &[identity]).await?;
+            held_by(tx, identity, kept).await?;
             if second_factor::remove(tx, identity).await? {
                 identity::sign_out(tx, identity, Some(kept), now).await?;
                 audited(tx, Action::SecondFactorRemoved, identity, now).await?;
@@ -128,11 +131,12 @@ pub async fn remove(app: &App, open: &OpenSession) -> Result<(), Error> {
 /// # Errors
 /// [`Error::NotFound`] when the person has no second factor.
 pub async fn renew_recovery_codes(app: &App, open: &OpenSession) -> Result<Vec<Secret>, Error> {
-    let (now, identity) = (app.clock.utc(), open.session.identity);
+    let (now, identity, session) = (app.clock.utc(), open.session.identity, open.session.id);
     let (codes, hashes) = recovery_codes(app, identity);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let hashes = hashes.clone();
         Box::pin(async move {
+            held_by(tx, identity, session).await?;
             let held = second_factor::hold(tx, identity).await?.filter(|held| held.confirmed_at.is_some());
             held.ok_or(Error::NotFound("second factor"))?;
             second_factor::put_recovery_codes(tx, identity, &hashes).await?;
@@ -141,6 +145,15 @@ pub async fn renew_recovery_codes(app: &App, open: &OpenSession) -> Result<Vec<S
     });
     written.await?;
     Ok(codes)
+}
+
+/// Holds the person, and sees that the session in which they act goes on: whoever was signed out a moment earlier changes nothing.
+async fn held_by(tx: &mut Tx<'_>, identity: IdentityId, session: SessionId) -> Result<(), Error> {
+    aggregation::hold_people(tx, &[identity]).await?;
+    match session::is_open(tx, session).await? {
+        true => Ok(()),
+        false => Err(Error::Outdated),
+    }
 }
 
 /// Whether a person is asked for one.

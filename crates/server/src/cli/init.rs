@@ -220,6 +220,8 @@ file = {key}
 
 # [organisation]
 # name = "lockstep"
+# display-name = "Example"        # what people read on the pages; colour and colour-dark are for them too
+# logo = "/etc/lockstep/logo.svg"
 
 # [engine]
 # lifetime = "1h"         # how long a change is tried; at most 24h

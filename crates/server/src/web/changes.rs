@@ -92,37 +92,13 @@ pub(super) fn told<'a>(
     let is_everywhere = is_over && !change.lines.is_empty() && change.lines.iter().all(has);
     let is_anywhere = change.lines.iter().any(|line| has(line) || line.is_unsure);
     // Whoever helps reads it of somebody else.
-    let is_own = again.is_some();
-    let title = match () {
-        () if !is_over => {
-            if is_own {
-                "change-running"
-            } else {
-                "their-change-running"
-            }
-        }
-        () if is_everywhere => {
-            if is_own {
-                "change-done"
-            } else {
-                "their-change-done"
-            }
-        }
-        () if is_anywhere => {
-            if is_own {
-                "change-partly"
-            } else {
-                "their-change-partly"
-            }
-        }
-        () => {
-            if is_own {
-                "change-refused"
-            } else {
-                "their-change-refused"
-            }
-        }
+    let titles = match () {
+        () if !is_over => ["change-running", "their-change-running"],
+        () if is_everywhere => ["change-done", "their-change-done"],
+        () if is_anywhere => ["change-partly", "their-change-partly"],
+        () => ["change-refused", "their-change-refused"],
     };
+    let title = titles[usize::from(again.is_none())];
     let until = change.until.format("%Y-%m-%d %H:%M UTC").to_string();
     let is_lagging = |line: &Line| !has(line) && line.state != TargetState::Superseded;
     let line = |line: &Line| ShownLine {

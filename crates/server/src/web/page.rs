@@ -225,13 +225,14 @@ pub(super) struct PersonPage<'a> {
     pub(super) email: &'a str,
     pub(super) is_enabled: bool,
     pub(super) is_locked: bool,
+    pub(super) are_codes_locked: bool,
     pub(super) has_second_factor: bool,
     /// Whether whoever looks may take the second factor away.
     pub(super) may_remove: bool,
     /// Whether the organisation has codes.
     pub(super) has_codes: bool,
-    /// In how many places they are signed in; none: nowhere.
-    pub(super) sessions: Option<String>,
+    /// In how many places they are signed in.
+    pub(super) sessions: String,
     /// Each account's source and name.
     pub(super) accounts: Vec<(String, String)>,
     pub(super) changes: Vec<ShownChange>,

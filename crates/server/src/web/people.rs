@@ -236,10 +236,11 @@ fn person(
         email: identity.email.as_deref().unwrap_or_default(),
         is_enabled: identity.enabled,
         is_locked: helped.is_locked,
+        are_codes_locked: helped.are_codes_locked,
         has_second_factor: helped.has_second_factor,
         may_remove: open.levels.contains(&UserLevel::OrgAdmin),
         has_codes,
-        sessions: (sessions > 0).then(|| text.counted("help-sessions", "count", sessions)),
+        sessions: text.counted("help-sessions", "count", sessions),
         accounts: helped.accounts.iter().map(|account| (account.source.clone(), account.name.clone())).collect(),
         changes: helped.changes.iter().map(|change| changes::listed(text, &changes, change)).collect(),
     };

@@ -89,6 +89,7 @@ async fn new_password(web: &Web, headers: &HeaderMap, fields: &Fields, open: &Op
         }
         Recovered::Broken(broken) => next(web, headers, recovery, Refused::Broken(broken)).await,
         Recovered::Refused(reasons) => next(web, headers, recovery, Refused::Reasons(reasons)).await,
+        Recovered::Partly(reasons) => Ok(form::forget(partly(web, headers, &reasons))),
         Recovered::Unfinished => Ok(unfinished(web, headers)),
     }
 }
@@ -106,13 +107,7 @@ enum Refused {
 
 /// The form for wherever a recovery stands.
 async fn next(web: &Web, headers: &HeaderMap, recovery: &str, refused: Refused) -> Result<Response, Error> {
-    let Some(open) = find(&web.app, recovery).await? else {
-        return Ok(match refused {
-            // The password for signing in was set; what shares it has not got it everywhere.
-            Refused::Reasons(reasons) => partly(web, headers, &reasons),
-            _ => over(web, headers),
-        });
-    };
+    let Some(open) = find(&web.app, recovery).await? else { return Ok(over(web, headers)) };
     let text = web.languages.of(headers);
     let (status, said, broken, reasons) = match refused {
         Refused::Nothing => (StatusCode::OK, None, Vec::new(), Vec::new()),
@@ -130,12 +125,7 @@ async fn next(web: &Web, headers: &HeaderMap, recovery: &str, refused: Refused) 
             let rules = rules_of(&web.app, &open).await?.iter().map(shown).collect();
             ResetStep::Password { recovery, user_name: &open.alias, rules, reasons: &reasons }
         }
-        Stage::Asked(_) => {
-            return Ok(match reasons.is_empty() {
-                true => unfinished(web, headers),
-                false => partly(web, headers, &reasons),
-            });
-        }
+        Stage::Asked(_) => return Ok(unfinished(web, headers)),
     };
     Ok(shown(web, headers, status, step, said))
 }

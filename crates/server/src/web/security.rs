@@ -149,7 +149,12 @@ async fn act_on(
             Err(refused) => Ok(refused.told(web, headers)),
         }
     };
-    acted.await.unwrap_or_else(|error| failed(web, headers, &error))
+    match acted.await {
+        Ok(response) => response,
+        // Signed out elsewhere in the same moment.
+        Err(Error::Outdated) => session::go_to(SECURITY),
+        Err(error) => failed(web, headers, &error),
+    }
 }
 
 /// The cookie of a page here, and the token of its forms.

@@ -109,10 +109,11 @@ fn pages(text: &Language) -> Vec<String> {
             email: NASTY,
             is_enabled: false,
             is_locked: true,
+            are_codes_locked: true,
             has_second_factor: true,
             may_remove: true,
             has_codes: true,
-            sessions: Some(NASTY.to_owned()),
+            sessions: NASTY.to_owned(),
             accounts: vec![(NASTY.to_owned(), NASTY.to_owned())],
             changes: Vec::new(),
         }

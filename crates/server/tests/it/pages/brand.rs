@@ -16,7 +16,7 @@ async fn the_pages_have_the_name_the_picture_and_the_colour_of_the_organisation(
     let mut browser = Browser::new(&harness);
     let page = browser.get(&harness.url("/sign-in")).await;
     assert!(page.text.contains("Example &#38; Sons") && page.text.contains("src=\"/assets/logo\""), "{}", page.text);
-    assert!(!page.text.contains("Lockstep</"), "{}", page.text);
+    assert!(!page.text.contains("Lockstep"), "{}", page.text);
     assert!(page.headers["content-security-policy"].to_str().expect("text").contains("img-src 'self'"));
     let styles = browser.get(&harness.url("/assets/lockstep.css")).await;
     assert!(styles.text.contains("--accent: #0b6e4f"), "{}", styles.text);

@@ -212,7 +212,7 @@ async fn who_signed_in_long_ago_shows_once_more_who_they_are() {
     for current in ["", "wrong", NEW] {
         let refused = browser.submit(&form, "/prove", &[("current", current)]).await;
         assert_eq!(refused.status, 400, "{current:?}");
-        assert!(refused.text.contains("not your Lockstep password"), "{}", refused.text);
+        assert!(refused.text.contains("not your sign-in password"), "{}", refused.text);
         assert_eq!(browser.cookies, before);
     }
     let proven = browser.submit(&form, "/prove", &[("current", PASSWORD)]).await;

@@ -78,6 +78,7 @@ async fn no_form_is_taken_without_its_token_or_from_elsewhere() {
             browser.origin = origin;
             let refused = browser.submit(&empty(&other), &path, &[]).await;
             assert_eq!(refused.status, 403, "{address} from {:?}: {}", browser.origin, refused.text);
+            assert!(refused.text.contains("did not come from this page"), "{address}: {}", refused.text);
         }
         browser.origin = own.clone();
     }
