@@ -51,6 +51,12 @@ pub struct Origin {
 }
 
 impl Session {
+    /// The one that begins now, with a person who has just shown who they are.
+    pub fn begin(id: SessionId, identity: IdentityId, now: DateTime<Utc>) -> Self {
+        let (created_at, used_at, proved_at) = (now, now, now);
+        Self { id, identity, created_at, used_at, proved_at, ended_at: None, half_open: false, must_change: false }
+    }
+
     /// Whether it goes on.
     pub fn lives(&self, now: DateTime<Utc>) -> bool {
         // Whoever looks for their telephone has as long as a proof is fresh.
@@ -80,16 +86,7 @@ mod tests {
     const SIGNED_IN: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
     fn session() -> Session {
-        Session {
-            id: SessionId(Uuid::nil()),
-            identity: IdentityId(Uuid::nil()),
-            created_at: SIGNED_IN,
-            used_at: SIGNED_IN,
-            proved_at: SIGNED_IN,
-            ended_at: None,
-            half_open: false,
-            must_change: false,
-        }
+        Session::begin(SessionId(Uuid::nil()), IdentityId(Uuid::nil()), SIGNED_IN)
     }
 
     #[test]

@@ -12,6 +12,22 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::tx::{Tx, execute, fetch, row};
 
+/// The session in a row, beside whatever else is in it.
+macro_rules! session_in {
+    ($row:expr) => {
+        Session {
+            id: SessionId($row.id),
+            identity: IdentityId($row.identity),
+            created_at: $row.created_at,
+            used_at: $row.used_at,
+            proved_at: $row.proved_at,
+            ended_at: $row.ended_at,
+            half_open: $row.half_open,
+            must_change: $row.must_change,
+        }
+    };
+}
+
 /// A session, and what its person is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
@@ -202,16 +218,7 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, since: DateTime<Utc>
         since
     )?;
     let listed = |row: ListedRow| {
-        let session = Session {
-            id: SessionId(row.id),
-            identity: IdentityId(row.identity),
-            created_at: row.created_at,
-            used_at: row.used_at,
-            proved_at: row.proved_at,
-            ended_at: row.ended_at,
-            half_open: row.half_open,
-            must_change: row.must_change,
-        };
+        let session = session_in!(row);
         (session, Origin { address: row.address, browser: row.browser })
     };
     Ok(rows.into_iter().map(listed).collect())
@@ -289,16 +296,7 @@ row! {
 
 impl From<StandingRow> for Standing {
     fn from(row: StandingRow) -> Self {
-        let session = Session {
-            id: SessionId(row.id),
-            identity: IdentityId(row.identity),
-            created_at: row.created_at,
-            used_at: row.used_at,
-            proved_at: row.proved_at,
-            ended_at: row.ended_at,
-            half_open: row.half_open,
-            must_change: row.must_change,
-        };
+        let session = session_in!(row);
         let (levels, has_second_factor) = (row.levels.0, row.has_second_factor);
         Self {
             session,

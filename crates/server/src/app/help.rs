@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use lockstep_core::audit::Action;
 use lockstep_core::filter::Query;
 use lockstep_core::filter::collections::IDENTITIES;
-use lockstep_core::id::{AccountId, IdentityId};
+use lockstep_core::id::IdentityId;
 use lockstep_core::scope::UserLevel;
 use lockstep_core::sign_in::Tries;
 use lockstep_store::listing::{self, ListedIdentity, Start};
@@ -47,8 +47,6 @@ pub struct Helped {
 /// An account of such a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelpedAccount {
-    /// Which.
-    pub id: AccountId,
     /// What its source is called.
     pub source: String,
     /// What it is called there.
@@ -92,7 +90,7 @@ pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, 
             let accounts = account::list_of(tx, id).await?.into_iter().filter(|account| !account.vanished);
             let accounts = accounts.map(|account| {
                 let source = name(account.source).unwrap_or_default();
-                HelpedAccount { id: account.id, source, name: account.name }
+                HelpedAccount { source, name: account.name }
             });
             let stored = sign_in_password::find(tx, id).await?;
             let factor = second_factor::find(tx, id).await?;

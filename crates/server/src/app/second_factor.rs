@@ -83,12 +83,11 @@ pub async fn confirm(app: &App, open: &OpenSession, code: &str) -> Result<Option
     let secret = being_set_up(app, open).await?;
     let (now, identity, kept) = (app.clock.utc(), open.session.identity, open.session.id);
     // It is no secret from whoever reads the page: wrong codes count for nothing.
-    let Some(step) = secret.step_of(code.trim(), now, 0) else { return Ok(None) };
-    let sealed = secret.as_bytes().to_vec();
+    let Some(step) = secret.step_of(code, now, 0) else { return Ok(None) };
     let (codes, hashes) = recovery_codes(app, identity);
-    let (within, sealed) = (app.clone(), Zeroizing::new(sealed));
+    let within = app.clone();
     let written = app.store.write(move |tx: &mut Tx<'_>| {
-        let (within, hashes, expected) = (within.clone(), hashes.clone(), sealed.clone());
+        let (within, hashes, expected) = (within.clone(), hashes.clone(), secret.clone());
         Box::pin(async move {
             // Who signs in or recovers a password meanwhile has it already, or is ended here.
             held_by(tx, identity, kept).await?;
@@ -96,7 +95,7 @@ pub async fn confirm(app: &App, open: &OpenSession, code: &str) -> Result<Option
             // Another may have been begun meanwhile in another window.
             let held = second_factor::hold(tx, identity).await?.filter(|held| held.confirmed_at.is_none());
             let held = held.ok_or(Error::Outdated)?;
-            if opened(&within, identity, &held.secret)?.as_bytes() != expected.as_slice() {
+            if opened(&within, identity, &held.secret)?.as_bytes() != expected.as_bytes() {
                 return Err(Error::Outdated);
             }
             second_factor::confirm(tx, identity, now).await?;
@@ -178,7 +177,7 @@ pub(super) async fn show(
         refused(tx, Action::AuthenticationLocked, identity, now).await?;
         return Ok(false);
     };
-    if let Some(step) = opened(app, identity, &held.secret)?.step_of(code.trim(), now, held.last_step) {
+    if let Some(step) = opened(app, identity, &held.secret)?.step_of(code, now, held.last_step) {
         second_factor::passed(tx, identity, step).await?;
         return Ok(true);
     }

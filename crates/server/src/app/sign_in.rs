@@ -187,16 +187,8 @@ pub(super) async fn confirm(
 
 /// The session that a sign-in begins.
 pub(super) fn session_of(signed_in: &SignedIn, now: DateTime<Utc>) -> Session {
-    Session {
-        id: SessionId(draw_id_at(now)),
-        identity: signed_in.identity,
-        created_at: now,
-        used_at: now,
-        proved_at: now,
-        ended_at: None,
-        half_open: false,
-        must_change: signed_in.must_change,
-    }
+    let session = Session::begin(SessionId(draw_id_at(now)), signed_in.identity, now);
+    Session { must_change: signed_in.must_change, ..session }
 }
 
 /// The same where the person was signed in already, and has shown once more who they are.

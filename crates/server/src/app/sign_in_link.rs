@@ -44,16 +44,7 @@ pub async fn follow(app: &App, code: &str, origin: Origin) -> Result<Option<Secr
             if !enabled || second_factor::is_asked_for(tx, identity).await? {
                 return Ok(false);
             }
-            let session = Session {
-                id: SessionId(draw_id_at(now)),
-                identity,
-                created_at: now,
-                used_at: now,
-                proved_at: now,
-                ended_at: None,
-                half_open: false,
-                must_change: false,
-            };
+            let session = Session::begin(SessionId(draw_id_at(now)), identity, now);
             session::insert(tx, &session, &origin, &hash).await?;
             audited(tx, Action::AuthenticationPassed, identity, now).await?;
             Ok::<_, Error>(true)
