@@ -1,5 +1,6 @@
 // A browser with eyes: how a page is opened, looked at, filled in and left, by mouse or by the keyboard alone.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -134,4 +135,9 @@ export async function sendPassword(page, visit, password) {
   await fill(page, visit, "#new_password", password);
   await fill(page, visit, "#repeated", password);
   await press(page, visit, "main button[type=submit]");
+}
+
+/** As if nobody had shown for a day who they are. */
+export function outdateProofs() {
+  execFileSync("sqlite3", [setting("LOCKSTEP_TEST_DATABASE"), "UPDATE session SET proved_at = '2000-01-01T00:00:00+00:00'"]);
 }

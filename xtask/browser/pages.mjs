@@ -1,4 +1,4 @@
-// People's pages in a real browser: signing in, changing a password, watching where it arrives, a second factor, a forgotten
+// People's pages in a real browser: signing in, changing a password, watching where it arrives, a second factor, passkeys, a forgotten
 // password, helping others. At a telephone's width and at a desk's, light and dark, in both languages, with and without
 // JavaScript, by the keyboard alone. Every page is looked at by axe-core.
 //
@@ -10,6 +10,7 @@ import { DARK, DESK, KEYBOARD, PLAIN, TELEPHONE, enrol, looked, setting } from "
 import { helpToPassword } from "./help.mjs";
 import { findTheWay } from "./newcomer.mjs";
 import { changeInAnOutage } from "./outage.mjs";
+import { proveByPassword, usePasskey } from "./passkey.mjs";
 import { useSecondFactor } from "./security.mjs";
 import { goThrough } from "./visits.mjs";
 
@@ -40,6 +41,8 @@ try {
   await enrol(browser, setting("LOCKSTEP_TEST_HELPER_LINK"), false);
   await each([DESK, TELEPHONE, DARK, PLAIN, KEYBOARD], (visit, number) => goThrough(browser, visit, person, group, number));
   await each([DESK, TELEPHONE, PLAIN, KEYBOARD], (visit) => useSecondFactor(browser, visit, helper));
+  await each([DESK, TELEPHONE, PLAIN, KEYBOARD], (visit) => proveByPassword(browser, visit, helper));
+  await each([DESK, TELEPHONE, KEYBOARD], (visit) => usePasskey(browser, visit, helper));
   await each([DARK, TELEPHONE, PLAIN, KEYBOARD], (visit) => helpToPassword(browser, visit, helper, person));
   const clicks = await findTheWay(browser, DESK, setting("LOCKSTEP_TEST_DEMO_LINK"));
   const password = await each([DESK, TELEPHONE, PLAIN], (visit, number) => changeInAnOutage(browser, visit, person, group, number));

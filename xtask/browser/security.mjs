@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OWN, base, fill, look, open, press, signIn } from "./browser.mjs";
+import { OWN, base, fill, look, open, outdateProofs, press, signIn } from "./browser.mjs";
 
 const STEP_MILLISECONDS = 30_000;
 
@@ -76,7 +76,13 @@ export async function useSecondFactor(browser, visit, person) {
     assert.ok(other.url().endsWith("/passwords"), `${other.url()} is where they wanted to go`);
     await other.context().close();
   }
+  outdateProofs();
   await page.goto(`${base}/security`);
+  await press(page, visit, 'form[action="/security/recovery-codes"] button');
+  assert.ok(page.url().includes("/prove"), "who somebody is must be shown once more");
+  await look(page, visit, "showing once more who one is with a code");
+  await fill(page, visit, "#second", await telephone.code());
+  await press(page, visit, "main button[type=submit]");
   await press(page, visit, 'form[action="/security/totp/remove"] button');
   assert.equal(await page.locator('form[action="/security/totp"]').count(), 1, "it is gone");
   await page.context().close();

@@ -97,6 +97,11 @@ impl Lockstep {
         })
     }
 
+    /// The file of its own database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("lockstep.db")
+    }
+
     /// What a command prints that runs beside the server.
     pub(crate) fn command(&self, bench: &Bench<'_>, log: &Path, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.binary);

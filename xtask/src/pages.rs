@@ -26,6 +26,10 @@ use crate::sdk;
 use crate::servers::{Servers, Slapd};
 use crate::steps::Bench;
 
+/// The browser's programs.
+const PROGRAMS: [&str; 8] =
+    ["browser.mjs", "pages.mjs", "visits.mjs", "security.mjs", "passkey.mjs", "help.mjs", "newcomer.mjs", "outage.mjs"];
+
 /// How many pages are looked at, at least.
 const PAGES: u64 = 125;
 
@@ -64,7 +68,7 @@ pub(crate) fn run(bench: &Bench<'_>, log: &Path) -> Result<()> {
 
 fn go_through(bench: &Bench<'_>, log: &Path, screenshots: Option<&Path>) -> Result<()> {
     let folder = bench.paths.tools.join("browser");
-    for file in ["browser.mjs", "pages.mjs", "visits.mjs", "security.mjs", "help.mjs", "newcomer.mjs", "outage.mjs"] {
+    for file in PROGRAMS {
         fs::copy(bench.paths.root.join("xtask/browser").join(file), folder.join(file))?;
     }
     // A directory of its own: it is ended in the middle.
@@ -75,6 +79,7 @@ fn go_through(bench: &Bench<'_>, log: &Path, screenshots: Option<&Path>) -> Resu
     state::make_table(postgres, bench, log)?;
     let lockstep = Lockstep::with(bench, log, &[], |folder| {
         state::write(folder, &slapd, postgres)?;
+        state::name(folder)?;
         Ok(vec!["apply", "state.toml"])
     })?;
     let link = |person: &str| -> Result<String> {
@@ -91,7 +96,8 @@ fn go_through(bench: &Bench<'_>, log: &Path, screenshots: Option<&Path>) -> Resu
     program
         .arg(folder.join("pages.mjs"))
         .env("LOCKSTEP_TEST_CHROMIUM", find_program("chromium").context("Chromium is not installed")?)
-        .env("LOCKSTEP_TEST_BASE_URL", &lockstep.base_url)
+        .env("LOCKSTEP_TEST_BASE_URL", state::address(lockstep.port))
+        .env("LOCKSTEP_TEST_DATABASE", lockstep.database())
         .env("LOCKSTEP_TEST_USER", state::PERSON)
         .env("LOCKSTEP_TEST_LINK", link(state::PERSON)?)
         .env("LOCKSTEP_TEST_HELPER", state::HELPER)

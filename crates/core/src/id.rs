@@ -79,6 +79,8 @@ id!(/// A sign-in of a person at a client: every token that came from it.
     FamilyId, simple);
 id!(/// A session of a person on the pages.
     SessionId, simple);
+id!(/// A passkey of a person.
+    PasskeyId, simple);
 id!(/// A piece of work that takes its time, such as an aggregation.
     TaskId, simple);
 id!(/// One running process.

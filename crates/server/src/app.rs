@@ -35,6 +35,7 @@ mod open;
 pub mod org_config;
 pub mod own_change;
 pub mod own_passwords;
+pub mod passkey;
 pub mod password_change_status;
 pub mod password_policy;
 pub(crate) mod patch;
@@ -70,6 +71,7 @@ use lockstep_core::id::IdentityId;
 use lockstep_store::Store;
 use lockstep_store::listing::Cursors;
 use lockstep_vault::Vault;
+use lockstep_vault::passkey::RelyingParty;
 
 use crate::clock::Clock;
 use crate::compute::{Computing, Fault};
@@ -104,6 +106,8 @@ pub struct Shared {
     pub restore_mark: RestoreMark,
     /// The keys.
     pub vault: Vault,
+    /// Whom passkeys are for, where there can be any.
+    pub passkeys: Option<RelyingParty>,
     /// The connectors and their limits.
     pub sources: Sources,
     /// How the worker is told of new work.

@@ -15,6 +15,7 @@ mod people;
 mod prove;
 mod reset;
 mod rules;
+mod second;
 mod security;
 mod session;
 mod sign_in;
@@ -128,6 +129,8 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/security/totp", get(security::totp).post(security::begin_totp))
         .route("/security/totp/confirm", post(security::confirm_totp))
         .route("/security/totp/remove", post(security::remove_totp))
+        .route("/security/passkey", get(security::passkey).post(security::add_passkey))
+        .route("/security/passkey/remove", post(security::remove_passkey))
         .route("/security/recovery-codes", post(security::recovery_codes))
         .route("/security/sessions", post(security::end_sessions))
         // For people who help others.
@@ -146,6 +149,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/assets/logo", get(async |State(web): State<Web>| web.brand.logo()))
         .route("/assets/enrol.js", get(async || script(include_str!("../assets/enrol.js"))))
         .route("/assets/password.js", get(async || script(include_str!("../assets/password.js"))))
+        .route("/assets/passkey.js", get(async || script(include_str!("../assets/passkey.js"))))
         .route("/assets/watch.js", get(async || script(include_str!("../assets/watch.js"))))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .with_state(Web(Arc::new(shared)))

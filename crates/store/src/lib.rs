@@ -36,6 +36,7 @@ mod migrate;
 mod names;
 pub mod node;
 pub mod org_config;
+pub mod passkey;
 pub mod password_policy;
 pub mod personal_access_token;
 mod postgres;

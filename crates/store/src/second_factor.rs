@@ -1,104 +1,130 @@
-//! Second factors: the sealed secret of each person's codes, and their recovery codes, which are here as keyed hashes only.
+//! Second factors: the sealed secret of each person's codes by the clock, how many passkeys they have, their recovery codes,
+//! which are here as keyed hashes only, and how many wrong codes there were.
 
 use chrono::{DateTime, Utc};
-use lockstep_core::id::IdentityId;
+use lockstep_core::id::{IdentityId, PasskeyId};
 
 use crate::error::Result;
 use crate::tx::{Tx, execute, fetch, row};
 
-/// The second factor of an identity.
-#[derive(Clone, PartialEq, Eq)]
+/// What an identity shows besides a password.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecondFactor {
-    /// What the codes are computed from, sealed.
-    pub secret: Vec<u8>,
-    /// Since when it is asked for; none while it is being set up.
-    pub confirmed_at: Option<DateTime<Utc>>,
-    /// The time step of the latest code that was used.
-    pub last_step: i64,
-    /// How many wrong tries there were since the last right one.
+    /// Codes by the clock, if it has them or sets them up.
+    pub totp: Option<Totp>,
+    /// How many passkeys it has.
+    pub passkeys: i64,
+    /// How many wrong codes there were since the last right one.
     pub failures: i64,
     /// When the last of them was.
     pub failed_at: Option<DateTime<Utc>>,
 }
 
+/// Codes by the clock.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Totp {
+    /// What they are computed from, sealed.
+    pub secret: Vec<u8>,
+    /// Since when they are asked for; none while they are set up.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// The time step of the latest one that was used.
+    pub last_step: i64,
+}
+
+impl SecondFactor {
+    /// Whether the identity is asked for it.
+    pub fn is_asked_for(&self) -> bool {
+        self.passkeys > 0 || self.confirmed().is_some()
+    }
+
+    /// The codes by the clock that are asked for.
+    pub fn confirmed(&self) -> Option<&Totp> {
+        self.totp.as_ref().filter(|totp| totp.confirmed_at.is_some())
+    }
+}
+
 row! {
     struct SecondFactorRow {
-        secret: Vec<u8>,
+        secret: Option<Vec<u8>>,
         confirmed_at: Option<DateTime<Utc>>,
-        last_step: i64,
-        failures: i64,
+        last_step: Option<i64>,
+        passkeys: i64,
+        failures: Option<i64>,
         failed_at: Option<DateTime<Utc>>,
     }
 }
 
-/// The second factor of an identity, if it has one or sets one up.
-pub async fn find(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Option<SecondFactor>> {
+/// What an identity has.
+pub async fn find(tx: &mut Tx<'_>, identity: IdentityId) -> Result<SecondFactor> {
     let row = fetch!(
         tx,
         fetch_optional as SecondFactorRow,
         "find a second factor",
-        "SELECT secret, confirmed_at, last_step, failures, failed_at FROM second_factor WHERE identity = $1",
+        "SELECT totp.secret, totp.confirmed_at, totp.last_step,
+             (SELECT count(*) FROM passkey WHERE passkey.identity = identity.id) AS passkeys,
+             second_factor.failures, second_factor.failed_at
+         FROM identity LEFT JOIN totp ON totp.identity = identity.id
+             LEFT JOIN second_factor ON second_factor.identity = identity.id WHERE identity.id = $1",
         identity.0
     )?;
-    Ok(row.map(|SecondFactorRow { secret, confirmed_at, last_step, failures, failed_at }| SecondFactor {
-        secret,
-        confirmed_at,
-        last_step,
-        failures,
-        failed_at,
-    }))
+    let found = row.map(|SecondFactorRow { secret, confirmed_at, last_step, passkeys, failures, failed_at }| {
+        let totp = secret.zip(last_step).map(|(secret, last_step)| Totp { secret, confirmed_at, last_step });
+        SecondFactor { totp, passkeys, failures: failures.unwrap_or(0), failed_at }
+    });
+    Ok(found.unwrap_or_default())
 }
 
-/// The same. Until the transaction ends nobody else tries it, so that no code works twice and no try goes uncounted.
-pub async fn hold(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Option<SecondFactor>> {
-    if let Tx::Postgres(_) = tx {
-        execute!(tx, "hold a second factor", "SELECT 1 FROM second_factor WHERE identity = $1 FOR UPDATE", identity.0)?;
-    }
-    find(tx, identity).await
-}
-
-/// Stores one that is being set up, in place of another that is. Gives whether there was none that is asked for already.
+/// The same. Until the transaction ends nobody else tries it or changes it, so that no code works twice and no try goes
+/// uncounted.
 ///
 /// # Errors
 /// A reference violation when the identity is gone.
-pub async fn begin(tx: &mut Tx<'_>, identity: IdentityId, secret: &[u8]) -> Result<bool> {
+pub async fn hold(tx: &mut Tx<'_>, identity: IdentityId) -> Result<SecondFactor> {
+    execute!(
+        tx,
+        "hold a second factor",
+        "INSERT INTO second_factor (identity, failures) VALUES ($1, 0)
+         ON CONFLICT (identity) DO UPDATE SET failures = second_factor.failures",
+        identity.0
+    )?;
+    find(tx, identity).await
+}
+
+/// Stores the secret of codes that are being set up, in place of another that is. Gives whether none are asked for already.
+///
+/// # Errors
+/// A reference violation when the identity is gone.
+pub async fn begin_totp(tx: &mut Tx<'_>, identity: IdentityId, secret: &[u8]) -> Result<bool> {
     let begun = execute!(
         tx,
-        "store a second factor",
-        "INSERT INTO second_factor (identity, secret, confirmed_at, last_step, failures, failed_at)
-         VALUES ($1, $2, NULL, 0, 0, NULL)
-         ON CONFLICT (identity) DO UPDATE SET secret = excluded.secret WHERE second_factor.confirmed_at IS NULL",
+        "store the secret of codes",
+        "INSERT INTO totp (identity, secret, confirmed_at, last_step) VALUES ($1, $2, NULL, 0)
+         ON CONFLICT (identity) DO UPDATE SET secret = excluded.secret WHERE totp.confirmed_at IS NULL",
         identity.0,
         secret,
     )?;
     Ok(begun == 1)
 }
 
-/// From now on it is asked for.
-pub async fn confirm(tx: &mut Tx<'_>, identity: IdentityId, now: DateTime<Utc>) -> Result<()> {
+/// From now on the codes are asked for.
+pub async fn confirm_totp(tx: &mut Tx<'_>, identity: IdentityId, now: DateTime<Utc>) -> Result<()> {
     execute!(
         tx,
         "confirm a second factor",
-        "UPDATE second_factor SET confirmed_at = $2 WHERE identity = $1 AND confirmed_at IS NULL",
+        "UPDATE totp SET confirmed_at = $2 WHERE identity = $1 AND confirmed_at IS NULL",
         identity.0,
         now
     )?;
     Ok(())
 }
 
-/// Says that the code of this time step was used, or with the same step that a recovery code was. The wrong tries are forgotten.
-pub async fn passed(tx: &mut Tx<'_>, identity: IdentityId, step: i64) -> Result<()> {
-    execute!(
-        tx,
-        "note the use of a code",
-        "UPDATE second_factor SET last_step = $2, failures = 0, failed_at = NULL WHERE identity = $1",
-        identity.0,
-        step
-    )?;
+/// Says that the code of this time step was used.
+pub async fn used_step(tx: &mut Tx<'_>, identity: IdentityId, step: i64) -> Result<()> {
+    execute!(tx, "note the use of a code", "UPDATE totp SET last_step = $2 WHERE identity = $1", identity.0, step)?;
     Ok(())
 }
 
-/// Records how many wrong tries there were in a row.
+/// Records how many wrong codes there were in a row.
 pub async fn failed(tx: &mut Tx<'_>, identity: IdentityId, failures: i64, now: DateTime<Utc>) -> Result<()> {
     execute!(
         tx,
@@ -111,7 +137,7 @@ pub async fn failed(tx: &mut Tx<'_>, identity: IdentityId, failures: i64, now: D
     Ok(())
 }
 
-/// Forgets the wrong tries: somebody who may has unlocked the identity.
+/// Forgets the wrong codes: a right one came, or somebody who may has unlocked the identity.
 pub async fn unlock(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
     execute!(
         tx,
@@ -122,18 +148,42 @@ pub async fn unlock(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
     Ok(())
 }
 
-/// Forgets it, and the recovery codes with it. Gives whether it was asked for.
-pub async fn remove(tx: &mut Tx<'_>, identity: IdentityId) -> Result<bool> {
-    // Whoever shows a recovery code holds this first, too.
+/// Forgets the codes by the clock, and with the last second factor the recovery codes. Gives whether they were asked for.
+pub async fn remove_totp(tx: &mut Tx<'_>, identity: IdentityId) -> Result<bool> {
     hold(tx, identity).await?;
-    put_recovery_codes(tx, identity, &[]).await?;
     let removed = execute!(
         tx,
-        "forget a second factor",
-        "DELETE FROM second_factor WHERE identity = $1 AND confirmed_at IS NOT NULL",
+        "forget the secret of codes",
+        "DELETE FROM totp WHERE identity = $1 AND confirmed_at IS NOT NULL",
         identity.0
     )?;
+    after_removal(tx, identity).await?;
     Ok(removed == 1)
+}
+
+/// Forgets a passkey of the identity, and with the last second factor the recovery codes. Gives whether it was there.
+pub async fn remove_passkey(tx: &mut Tx<'_>, identity: IdentityId, id: PasskeyId) -> Result<bool> {
+    hold(tx, identity).await?;
+    let removed =
+        execute!(tx, "forget a passkey", "DELETE FROM passkey WHERE identity = $1 AND id = $2", identity.0, id.0)?;
+    after_removal(tx, identity).await?;
+    Ok(removed == 1)
+}
+
+/// Forgets everything that an identity shows besides a password. Gives whether it was asked for any of it.
+pub async fn remove_all(tx: &mut Tx<'_>, identity: IdentityId) -> Result<bool> {
+    let held = hold(tx, identity).await?;
+    execute!(tx, "forget the secret of codes", "DELETE FROM totp WHERE identity = $1", identity.0)?;
+    execute!(tx, "forget passkeys", "DELETE FROM passkey WHERE identity = $1", identity.0)?;
+    after_removal(tx, identity).await?;
+    Ok(held.is_asked_for())
+}
+
+async fn after_removal(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
+    match find(tx, identity).await?.is_asked_for() {
+        true => Ok(()),
+        false => put_recovery_codes(tx, identity, &[]).await,
+    }
 }
 
 /// Stores recovery codes in place of those before.
@@ -175,8 +225,8 @@ pub async fn recovery_codes_left(tx: &mut Tx<'_>, identity: IdentityId) -> Resul
     Ok(left)
 }
 
-impl std::fmt::Debug for SecondFactor {
+impl std::fmt::Debug for Totp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SecondFactor").field("confirmed_at", &self.confirmed_at).finish_non_exhaustive()
+        f.debug_struct("Totp").field("confirmed_at", &self.confirmed_at).finish_non_exhaustive()
     }
 }

@@ -79,8 +79,9 @@ pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>>
         "find a session",
         "SELECT session.id, session.identity, session.created_at, session.used_at, session.proved_at, session.ended_at,
              session.half_open, session.must_change, identity.enabled, identity.levels, identity.display_name,
-             identity.alias, EXISTS (SELECT 1 FROM second_factor WHERE second_factor.identity = session.identity
-                 AND second_factor.confirmed_at IS NOT NULL) AS has_second_factor
+             identity.alias, EXISTS (SELECT 1 FROM totp WHERE totp.identity = session.identity
+                 AND totp.confirmed_at IS NOT NULL)
+             OR EXISTS (SELECT 1 FROM passkey WHERE passkey.identity = session.identity) AS has_second_factor
          FROM session JOIN identity ON identity.id = session.identity WHERE session.token = $1",
         token
     )?;

@@ -229,6 +229,8 @@ pub enum HashPurpose {
     Recovery,
     /// A recovery code together with the identity it is for.
     RecoveryCode,
+    /// What a passkey is asked to sign, together with the form that asks.
+    PasskeyChallenge,
     /// The head of the audit chain.
     AuditHead,
 }
@@ -249,6 +251,7 @@ impl HashPurpose {
             Self::DigitToken => b"digit-token",
             Self::Recovery => b"recovery",
             Self::RecoveryCode => b"recovery-code",
+            Self::PasskeyChallenge => b"passkey-challenge",
             Self::AuditHead => b"audit-head",
         }
     }

@@ -16,12 +16,14 @@
 //!        └─ key of the keyed hashes               hash
 //! ```
 //!
-//! [`Vault`] ties it together: one value, made at start and passed down.
+//! [`Vault`] ties it together: one value, made at start and passed down. What a person's passkey signed is verified here too
+//! ([`passkey`]), with a key that is no secret.
 
 mod aead;
 pub mod hash;
 pub mod key_ring;
 pub mod master_key;
+pub mod passkey;
 pub mod seal;
 pub mod secret;
 pub mod token;

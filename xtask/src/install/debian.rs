@@ -36,7 +36,12 @@ pub(super) fn missing_servers() -> Vec<&'static str> {
 
 /// The browser; what computes codes by the clock as a telephone does, and what reads the picture that it is shown.
 pub(super) fn missing_browser() -> Vec<&'static str> {
-    missing_programs(&[("chromium", "chromium"), ("oathtool", "oathtool"), ("zbarimg", "zbar-tools")])
+    missing_programs(&[
+        ("chromium", "chromium"),
+        ("oathtool", "oathtool"),
+        ("zbarimg", "zbar-tools"),
+        ("sqlite3", "sqlite3"),
+    ])
 }
 
 /// The packages that building one takes.

@@ -39,6 +39,20 @@ pub(super) fn signs_in(postgres: &Postgres, password: &str, bench: &Bench<'_>, l
     Ok(())
 }
 
+/// Where people reach the pages: by a name, since browsers make passkeys for no number.
+pub(super) fn address(port: u16) -> String {
+    format!("http://localhost:{port}")
+}
+
+/// Says so in the configuration.
+pub(super) fn name(folder: &Path) -> Result<()> {
+    let path = folder.join("lockstep.toml");
+    let configuration = fs::read_to_string(&path).context("reading lockstep.toml")?;
+    let listen = configuration.split("listen = \"127.0.0.1:").nth(1).and_then(|rest| rest.split('"').next());
+    let port = listen.and_then(|port| port.parse().ok()).context("lockstep.toml names no port")?;
+    fs::write(&path, format!("base-url = \"{}\"\n{configuration}", address(port))).context("writing lockstep.toml")
+}
+
 /// Writes the wanted state, and the secrets that it refers to.
 pub(super) fn write(folder: &Path, slapd: &Slapd, postgres: &Postgres) -> Result<()> {
     let (table, secret) = postgres.address(DATABASE);

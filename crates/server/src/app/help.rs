@@ -95,10 +95,10 @@ pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, 
             let stored = sign_in_password::find(tx, id).await?;
             let factor = second_factor::find(tx, id).await?;
             let tries = stored.map(|stored| Tries { failures: stored.failures, failed_at: stored.failed_at });
-            let codes = factor.as_ref().map(|held| Tries { failures: held.failures, failed_at: held.failed_at });
+            let codes = Some(Tries { failures: factor.failures, failed_at: factor.failed_at });
             let [is_locked, are_codes_locked] =
                 [tries, codes].map(|tries| tries.is_some_and(|tries| tries.one_more(now).is_none()));
-            let has_second_factor = factor.is_some_and(|held| held.confirmed_at.is_some());
+            let has_second_factor = factor.is_asked_for();
             Ok((accounts.collect(), is_locked, are_codes_locked, has_second_factor))
         })
     });
@@ -141,7 +141,7 @@ pub async fn end_sessions(app: &App, permit: &Permit, id: IdentityId) -> Result<
 pub async fn remove_second_factor(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
     act(app, permit, id, Action::SecondFactorRemoved, |tx, id, now| {
         Box::pin(async move {
-            let removed = second_factor::remove(tx, id).await?;
+            let removed = second_factor::remove_all(tx, id).await?;
             if removed {
                 identity::sign_out(tx, id, None, now).await?;
             }

@@ -106,6 +106,7 @@ impl App {
             signing_keys::use_them(&store, &vault, &clock, Vec::new()).await?;
         }
         Ok(Self(Arc::new(Shared {
+            passkeys: super::passkey::relying_party(&config),
             sources: Sources::new(Arc::clone(&store), vault.clone(), clock.clone()),
             role,
             config,

@@ -5,6 +5,8 @@
 //! recovery it is. Whoever is refused learns nothing: the same work is done whether there is such a person or not, whether they
 //! have a code, and whether it was right and dead.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::change::{Change, ChangeState, Target, TargetState};
@@ -24,9 +26,10 @@ use zeroize::Zeroizing;
 use super::change_own_password::{broken_rules, rules};
 use super::enrol::{Set, set_with_code};
 use super::generate_digit_token::hashed;
+use super::second_factor::{self, Second};
 use super::set_password::Within;
 use super::sign_in::audited;
-use super::{App, Error, passed, second_factor};
+use super::{App, Error, passed};
 use crate::auth::Caller;
 
 /// The most bytes of a code that are hashed: no code is longer.
@@ -149,17 +152,17 @@ fn came_to_nothing(change: &Change, targets: &[Target]) -> bool {
 ///
 /// # Errors
 /// [`Error::Outdated`] when it is not asked for, or not any more.
-pub async fn show_second_factor(app: &App, token: &str, code: &str) -> Result<bool, Error> {
+pub async fn show_second_factor(app: &App, token: &str, second: Second) -> Result<bool, Error> {
     let (now, hash, within) = (app.clock.utc(), digest(app, token), app.clone());
-    let code = Zeroizing::new(code.to_owned());
+    let second = Arc::new(second);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
-        let (code, within) = (code.clone(), within.clone());
+        let (second, within) = (second.clone(), within.clone());
         Box::pin(async move {
             let (person, held) = living(tx, &hash, now).await?.ok_or(Error::Outdated)?;
             let next = held.second_shown(now).ok_or(Error::Outdated)?;
             // An administrator may have taken it away meanwhile.
             let right = !second_factor::is_asked_for(tx, person.id).await?
-                || second_factor::show(&within, tx, person.id, &code, Action::MfaVerificationFailed, now).await?;
+                || second_factor::show(&within, tx, person.id, &second, Action::MfaVerificationFailed, now).await?;
             if right {
                 recovery::set_stage(tx, &hash, next.stage).await?;
             }

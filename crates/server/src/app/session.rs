@@ -11,10 +11,10 @@ use lockstep_store::session::{self, Renewal};
 use lockstep_store::{Tx, aggregation};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_token};
-use zeroize::Zeroizing;
 
+use super::second_factor::{self, Second};
 use super::sign_in::{self, Entered, SignedIn};
-use super::{App, Error, second_factor};
+use super::{App, Error};
 
 /// A session that goes on, and whose it is.
 #[derive(Debug, Clone)]
@@ -94,8 +94,8 @@ pub async fn look(app: &App, token: &str) -> Result<Option<OpenSession>, Error> 
 pub enum Proof {
     /// The sign-in password: whoever has no second factor.
     Password(SignedIn),
-    /// A code of the second factor, or a recovery code: whoever has one.
-    Code(Zeroizing<String>),
+    /// The second factor: whoever has one.
+    Second(Second),
 }
 
 /// The person shows once more who they are. Gives the token that the browser is to have from now on; none where the proof is
@@ -111,7 +111,7 @@ pub async fn prove(app: &App, open: &mut OpenSession, proof: Proof) -> Result<Op
         let (proof, within) = (proof.clone(), within.clone());
         Box::pin(async move {
             let stands = match (second_factor::is_asked_for(tx, identity).await?, &*proof) {
-                (true, Proof::Code(code)) => second_factor::show_again(&within, tx, identity, code, now).await?,
+                (true, Proof::Second(second)) => second_factor::show_again(&within, tx, identity, second, now).await?,
                 (false, Proof::Password(signed_in)) if signed_in.identity == identity => {
                     sign_in::prove(tx, signed_in, now).await?
                 }

@@ -1,4 +1,5 @@
-//! Signing a person in with the password of the built-in source, and with their second factor if they have one.
+//! Signing a person in: with the password of the built-in source, and with their second factor if they have one; or with a
+//! passkey.
 //!
 //! Whoever is refused learns nothing: not whether there is such a person, whether they are disabled, locked out or must change
 //! their password first, or whether the password was right all the same. The same work is done for all of them, and the try
@@ -15,27 +16,36 @@ use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{Tx, aggregation, audit, history, identity, session, sign_in_password};
 use lockstep_vault::hash::{HashPurpose, PasswordHash, Salt};
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
-use zeroize::Zeroizing;
 
-use super::{App, Error, passed, second_factor};
+use super::passkey::Assertion;
+use super::second_factor::{self, Second};
+use super::{App, Error, passed, passkey};
 
-/// A person whose password was right a moment ago.
+/// A person who has shown a moment ago who they are.
 pub struct SignedIn {
     /// Who.
     pub identity: IdentityId,
-    /// Whether it must be changed before anything else.
+    /// Whether their password must be changed before anything else.
     pub(super) must_change: bool,
-    /// The hash of it, which is still the stored one or the proof is worth nothing.
-    hash: Vec<u8>,
+    /// What was shown.
+    shown: Shown,
     /// What was shown besides.
-    second: Option<Second>,
+    second: Option<Besides>,
+}
+
+/// What somebody came in with.
+enum Shown {
+    /// The built-in source's password of this hash, which is still the stored one or the proof is worth nothing.
+    Password(Vec<u8>),
+    /// A passkey, which asks for nothing besides: the device has verified its person itself.
+    Passkey(Assertion),
 }
 
 /// What was shown after the password.
-struct Second {
+struct Besides {
     /// The half-open session that goes with the password.
     half: SessionId,
-    code: Zeroizing<String>,
+    second: Second,
 }
 
 /// How far somebody has come in whose password was right.
@@ -101,8 +111,9 @@ pub async fn sign_in(app: &App, alias: &str, password: Password, purpose: Purpos
         (Some(person), Some(stored))
             if right && usable(person) && (!stored.must_change || purpose != Purpose::Client) =>
         {
-            let (identity, must_change, hash) = (person.id, stored.must_change, stored.hash.clone());
-            Ok(Some(SignedIn { identity, must_change, hash, second: None }))
+            let (identity, must_change) = (person.id, stored.must_change);
+            let shown = Shown::Password(stored.hash.clone());
+            Ok(Some(SignedIn { identity, must_change, shown, second: None }))
         }
         _ => {
             refuse(app, &attempt, purpose).await?;
@@ -111,13 +122,75 @@ pub async fn sign_in(app: &App, alias: &str, password: Password, purpose: Purpos
     }
 }
 
-/// Whoever was half in by this token, with the code of their second factor; none where it is good for nothing any more. Whether
-/// the code is right is asked when it is used up.
-pub async fn halfway(app: &App, token: &str, code: &str, purpose: Purpose) -> Result<Option<SignedIn>, Error> {
-    let (now, hash) = (app.clock.utc(), app.vault.keyed_hash(HashPurpose::Session, token.as_bytes()));
-    let code = Zeroizing::new(code.to_owned());
+/// Whoever has shown a passkey, as a page with this form token sends it on. None: not let in.
+pub async fn with_passkey(
+    app: &App,
+    response: &str,
+    form_token: &str,
+    purpose: Purpose,
+) -> Result<Option<SignedIn>, Error> {
+    let assertion = passkey::check(app, response, form_token).await?;
+    let known = match &assertion {
+        Some(assertion) => person(app, assertion.identity).await?,
+        None => None,
+    };
+    let let_in = known.filter(|known| known.enabled && (!known.must_change() || purpose != Purpose::Client));
+    match (assertion, let_in) {
+        (Some(assertion), Some(known)) => {
+            let (identity, must_change) = (assertion.identity, known.must_change());
+            Ok(Some(SignedIn { identity, must_change, shown: Shown::Passkey(assertion), second: None }))
+        }
+        (assertion, _) => {
+            not_let_in(app, assertion.map(|assertion| assertion.identity), purpose).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Somebody who may come in, as they are now.
+struct Known {
+    enabled: bool,
+    stored: Option<SignInPassword>,
+}
+
+impl Known {
+    fn must_change(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| stored.must_change)
+    }
+}
+
+async fn person(app: &App, identity: IdentityId) -> Result<Option<Known>, Error> {
     let read = app.store.read(move |tx: &mut Tx<'_>| {
-        let code = code.clone();
+        Box::pin(async move {
+            let enabled = identity::is_enabled(tx, identity).await?;
+            let stored = sign_in_password::find(tx, identity).await?;
+            Ok(enabled.map(|enabled| Known { enabled, stored }))
+        })
+    });
+    read.await.map_err(Error::Store)
+}
+
+/// Whoever is halfway in by a token.
+pub struct Halfway {
+    /// Who.
+    pub identity: IdentityId,
+    half: SessionId,
+    stored: SignInPassword,
+}
+
+impl Halfway {
+    /// All the way, with their second factor. Whether it is right is asked when it is used up.
+    pub fn with(self, second: Second) -> SignedIn {
+        let Self { identity, half, stored } = self;
+        let (must_change, shown) = (stored.must_change, Shown::Password(stored.hash));
+        SignedIn { identity, must_change, shown, second: Some(Besides { half, second }) }
+    }
+}
+
+/// Whoever is half in by this token; none where it is good for nothing any more.
+pub async fn halfway(app: &App, token: &str, purpose: Purpose) -> Result<Option<Halfway>, Error> {
+    let (now, hash) = (app.clock.utc(), app.vault.keyed_hash(HashPurpose::Session, token.as_bytes()));
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let found = session::standing(tx, &hash).await?;
             let found = found.filter(|found| found.enabled && found.session.half_open && found.session.lives(now));
@@ -125,20 +198,10 @@ pub async fn halfway(app: &App, token: &str, code: &str, purpose: Purpose) -> Re
             let (identity, half) = (found.session.identity, found.session.id);
             let stored = sign_in_password::find(tx, identity).await?;
             let stored = stored.filter(|stored| !stored.must_change || purpose != Purpose::Client);
-            Ok(stored.map(|stored| SignedIn {
-                identity,
-                must_change: stored.must_change,
-                hash: stored.hash,
-                second: Some(Second { half, code }),
-            }))
+            Ok(stored.map(|stored| Halfway { identity, half, stored }))
         })
     });
     read.await.map_err(Error::Store)
-}
-
-/// Whether somebody is still halfway in by this token.
-pub async fn is_halfway(app: &App, token: &str) -> Result<bool, Error> {
-    Ok(halfway(app, token, "", Purpose::Session).await?.is_some())
 }
 
 /// Writes down, with whatever the sign-in leads to, that it was right. None where it is not any more: the password may have been
@@ -152,31 +215,39 @@ pub(super) async fn confirm(
     now: DateTime<Utc>,
 ) -> Result<Option<Entered<()>>, Error> {
     let identity = signed_in.identity;
-    let stands = sign_in_password::forgive(tx, identity, &signed_in.hash).await?;
+    let stands = match &signed_in.shown {
+        Shown::Password(hash) => sign_in_password::forgive(tx, identity, hash).await?,
+        Shown::Passkey(_) => true,
+    };
     aggregation::hold_people(tx, &[identity]).await?;
     if !stands || identity::is_enabled(tx, identity).await? != Some(true) {
         return Ok(None);
     }
-    match (second_factor::is_asked_for(tx, identity).await?, &signed_in.second) {
-        (false, None) => {}
-        // It was taken away meanwhile.
-        (false, Some(second)) => {
-            if !session::end(tx, second.half, now).await? {
+    match (&signed_in.shown, second_factor::is_asked_for(tx, identity).await?, &signed_in.second) {
+        (Shown::Passkey(assertion), _, _) => {
+            if !passkey::count(tx, assertion, now).await? {
                 return Ok(None);
             }
         }
-        (true, None) => {
+        (_, false, None) => {}
+        // It was taken away meanwhile.
+        (_, false, Some(besides)) => {
+            if !session::end(tx, besides.half, now).await? {
+                return Ok(None);
+            }
+        }
+        (_, true, None) => {
             let token = draw_token();
             let half = Session { half_open: true, ..session_of(signed_in, now) };
             let hash = app.vault.keyed_hash(HashPurpose::Session, token.expose().as_bytes());
             session::insert(tx, &half, origin, &hash).await?;
             return Ok(Some(Entered::Halfway(token)));
         }
-        (true, Some(second)) => {
+        (_, true, Some(besides)) => {
             let right =
-                second_factor::show(app, tx, identity, &second.code, Action::MfaVerificationFailed, now).await?;
+                second_factor::show(app, tx, identity, &besides.second, Action::MfaVerificationFailed, now).await?;
             // Of two who are halfway in by the same token only the first comes in.
-            if !right || !session::end(tx, second.half, now).await? {
+            if !right || !session::end(tx, besides.half, now).await? {
                 return Ok(None);
             }
         }
@@ -193,7 +264,11 @@ pub(super) fn session_of(signed_in: &SignedIn, now: DateTime<Utc>) -> Session {
 
 /// The same where the person was signed in already, and has shown once more who they are.
 pub(super) async fn prove(tx: &mut Tx<'_>, signed_in: &SignedIn, now: DateTime<Utc>) -> Result<bool, Error> {
-    let stands = sign_in_password::forgive(tx, signed_in.identity, &signed_in.hash).await?;
+    let stands = match &signed_in.shown {
+        Shown::Password(hash) => sign_in_password::forgive(tx, signed_in.identity, hash).await?,
+        // Whoever has a passkey shows it as their second factor.
+        Shown::Passkey(_) => false,
+    };
     if stands {
         audited(tx, Action::UserStepUpAuth, signed_in.identity, now).await?;
     }
@@ -209,6 +284,21 @@ pub(super) async fn audited(
 ) -> Result<(), Error> {
     let event = passed(action, Actor::Identity(identity), Some(identity), now);
     Ok(audit::append(tx, draw_id_at(now), &event).await?)
+}
+
+/// Writes down that somebody was not let in who did not show a password.
+async fn not_let_in(app: &App, whose: Option<IdentityId>, purpose: Purpose) -> Result<(), Error> {
+    let action = match purpose {
+        Purpose::Proof => Action::UserStepUpAuthFailure,
+        _ => Action::AuthenticationFailed,
+    };
+    let now = app.clock.utc();
+    let refused = Event { outcome: Outcome::Failed, ..passed(action, Actor::Nobody, whose, now) };
+    let written = app.store.write(move |tx: &mut Tx<'_>| {
+        let refused = refused.clone();
+        Box::pin(async move { audit::append(tx, draw_id_at(now), &refused).await })
+    });
+    written.await.map_err(Error::Store)
 }
 
 async fn attempt(tx: &mut Tx<'_>, alias: &str, now: DateTime<Utc>) -> Result<Attempt, lockstep_store::Error> {

@@ -11,7 +11,7 @@ use lockstep_core::client::RedirectUri;
 
 use super::form::{self, Fields, FormCookie};
 use super::page::{AuthorizePage, Leave, message, page};
-use super::sign_in::{Credentials, signed_in, wrong};
+use super::sign_in::{Credentials, asked as second_asked, signed_in, wrong};
 use super::{Tried, Web, session};
 use crate::api::client_address::ClientAddress;
 use crate::api::error::Error;
@@ -39,7 +39,7 @@ pub(super) async fn show(
     let pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()).into_owned();
     let asked: Vec<(String, String)> = pairs.filter(|(name, _)| NAMES.contains(&name.as_str())).collect();
     match authorise::check(&web.app, read(&asked)).await {
-        Ok(authorisation) => Ok(form(&web, &headers, StatusCode::OK, &authorisation, &asked, Credentials::default())),
+        Ok(authorisation) => form(&web, &headers, StatusCode::OK, &authorisation, &asked, Credentials::default()).await,
         Err(refused) => refuse(&web, &headers, refused),
     }
 }
@@ -62,9 +62,9 @@ pub(super) async fn submit(
         Err(refused) => return refuse(&web, &headers, refused),
     };
     let (user_name, half) = (fields.get("user_name"), fields.get("half"));
-    let again = |status, half: &str, refused| {
+    let again = async |status, half: &str, refused| {
         let credentials = Credentials { user_name, half, refused };
-        Ok(form(&web, &headers, status, &authorisation, &asked, credentials))
+        form(&web, &headers, status, &authorisation, &asked, credentials).await
     };
     let origin = session::origin(address, &headers);
     let trying = async {
@@ -74,12 +74,12 @@ pub(super) async fn submit(
         }
     };
     let code = match web.attempt(address, trying).await? {
-        Tried::TooMany => return again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")),
+        Tried::TooMany => return again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")).await,
         Tried::Wrong => {
             let (half, why) = wrong(&web, half).await?;
-            return again(StatusCode::BAD_REQUEST, half, Some(why));
+            return again(StatusCode::BAD_REQUEST, half, Some(why)).await;
         }
-        Tried::Right(Entered::Halfway(half)) => return again(StatusCode::OK, half.expose(), None),
+        Tried::Right(Entered::Halfway(half)) => return again(StatusCode::OK, half.expose(), None).await,
         Tried::Right(Entered::In(code)) => code,
     };
     let said = [("code", code.expose())];
@@ -119,18 +119,20 @@ fn about(asked: &[(String, String)]) -> Vec<&str> {
     std::iter::once("sign-in").chain(parts).collect()
 }
 
-fn form(
+async fn form(
     web: &Web,
     headers: &HeaderMap,
     status: StatusCode,
     authorisation: &Authorisation,
     asked: &[(String, String)],
     credentials: Credentials<'_>,
-) -> Response {
+) -> Result<Response, Error> {
     let cookie = FormCookie::of(headers);
     let form_token = cookie.token(&web.app, &about(asked));
     let text = web.languages.of(headers);
     let Credentials { user_name, half, refused } = credentials;
+    let second = second_asked(web, half, &form_token).await?;
+    let script = second.passkey.is_some();
     let shown = AuthorizePage {
         text,
         client: &authorisation.name,
@@ -138,10 +140,11 @@ fn form(
         form_token: &form_token,
         user_name,
         half,
+        second,
         refused: refused.map(|id| text.text(id)),
     };
     let origin = authorisation.redirect.origin();
-    cookie.keep(page(status, &shown, &Leave { form: &origin, script: false }))
+    Ok(cookie.keep(page(status, &shown, &Leave { form: &origin, script })))
 }
 
 fn refuse(web: &Web, headers: &HeaderMap, refused: NotAuthorised) -> Result<Response, Error> {

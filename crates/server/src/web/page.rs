@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use lockstep_vault::secret::Secret;
 
+use super::second::Asked;
 use super::text::Language;
 use crate::app::own_passwords::OwnAccount;
 
@@ -25,6 +26,8 @@ pub(super) struct AuthorizePage<'a> {
     pub(super) user_name: &'a str,
     /// With this, somebody is halfway in, and their second factor is asked for.
     pub(super) half: &'a str,
+    /// What is asked for then, or what a passkey alone may do.
+    pub(super) second: Asked,
     /// Why the try before was in vain.
     pub(super) refused: Option<String>,
 }
@@ -40,6 +43,8 @@ pub(super) struct SignInPage<'a> {
     pub(super) user_name: &'a str,
     /// With this, somebody is halfway in, and their second factor is asked for.
     pub(super) half: &'a str,
+    /// What is asked for then, or what a passkey alone may do.
+    pub(super) second: Asked,
     /// Why the try before was in vain.
     pub(super) refused: Option<String>,
 }
@@ -80,9 +85,20 @@ pub(super) enum ResetStep<'a> {
     /// Whose it is, and the code.
     Code { user_name: &'a str },
     /// The second factor.
-    Second { recovery: &'a str },
+    Second { recovery: &'a str, second: Asked },
     /// The new password, and the reasons of those that refused the one before.
     Password { recovery: &'a str, user_name: &'a str, rules: Vec<ShownRule>, reasons: &'a [String] },
+}
+
+impl ResetStep<'_> {
+    /// The script that it has, if it has one.
+    pub(super) fn script(&self) -> Option<&'static str> {
+        match self {
+            Self::Password { .. } => Some("password.js"),
+            Self::Second { second, .. } if second.passkey.is_some() => Some("passkey.js"),
+            Self::Second { .. } | Self::Code { .. } => None,
+        }
+    }
 }
 
 /// A page that only says something.
@@ -163,8 +179,10 @@ pub(super) struct ProvePage<'a> {
     pub(super) form_token: &'a str,
     /// For password managers.
     pub(super) user_name: &'a str,
-    /// Whether a code is asked for, and not the password.
-    pub(super) asks_code: bool,
+    /// Whether the second factor is asked for, and not the password.
+    pub(super) asks_second: bool,
+    /// What is asked for then.
+    pub(super) second: Asked,
     /// Why the try before was in vain.
     pub(super) refused: Option<String>,
 }
@@ -176,9 +194,21 @@ pub(super) struct SecurityPage<'a> {
     pub(super) text: &'a Language,
     pub(super) visitor: Visitor,
     pub(super) form_token: &'a str,
-    /// Since when a second factor is asked for, and how many recovery codes are left.
-    pub(super) second_factor: Option<(String, String)>,
+    /// What they are asked for besides a password.
+    pub(super) factors: Vec<ShownFactor>,
+    pub(super) recovery_codes_left: String,
+    pub(super) may_add_passkey: bool,
+    pub(super) may_add_codes: bool,
     pub(super) sessions: Vec<ShownSession>,
+}
+
+/// A second factor.
+pub(super) struct ShownFactor {
+    pub(super) name: String,
+    pub(super) since: String,
+    /// What takes it away, and which it is, where there may be several.
+    pub(super) remove: &'static str,
+    pub(super) id: Option<String>,
 }
 
 /// Where somebody is signed in.
@@ -263,6 +293,19 @@ pub(super) struct TotpPage<'a> {
     pub(super) key: &'a str,
     /// The same for an app on this device.
     pub(super) link: &'a str,
+    /// Why the try before was in vain.
+    pub(super) refused: Option<String>,
+}
+
+/// Making a passkey.
+#[derive(Template)]
+#[template(path = "add_passkey.html")]
+pub(super) struct AddPasskeyPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) form_token: &'a str,
+    /// What the device is asked.
+    pub(super) asked: &'a str,
     /// Why the try before was in vain.
     pub(super) refused: Option<String>,
 }

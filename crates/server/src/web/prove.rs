@@ -4,10 +4,10 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use zeroize::Zeroizing;
 
 use super::form::{self, FormCookie};
 use super::page::{Leave, ProvePage, page};
+use super::second::{self, Asked};
 use super::sign_in::{own, own_password};
 use super::{Tried, Web, failed, session};
 use crate::api::client_address::ClientAddress;
@@ -29,7 +29,7 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, RawQuery(qu
         };
         match open.session.is_fresh(web.app.clock.utc()) {
             true => Ok(session::go_to(own(&to))),
-            false => Ok(form(&web, &headers, StatusCode::OK, &open, own(&to), None)),
+            false => form(&web, &headers, StatusCode::OK, &open, own(&to), None).await,
         }
     };
     shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
@@ -54,11 +54,12 @@ pub(super) async fn submit(
             Ok(fields) => fields,
             Err(refused) => return Ok(refused.told(&web, &headers)),
         };
-        let again = |open: &OpenSession, status, refused| Ok(form(&web, &headers, status, open, to, Some(refused)));
+        let again =
+            async |open: &OpenSession, status, refused| form(&web, &headers, status, open, to, Some(refused)).await;
         let wrong = if open.has_second_factor { "wrong-second" } else { "wrong-password" };
         let trying = async {
             let proof = match open.has_second_factor {
-                true => Some(Proof::Code(Zeroizing::new(fields.get("second").to_owned()))),
+                true => Some(Proof::Second(second::brought(&web, &fields).await?)),
                 false => {
                     let tried = own_password(&web, &open.alias, fields.get("current"), Purpose::Proof);
                     tried.await?.map(Proof::Password)
@@ -70,8 +71,8 @@ pub(super) async fn submit(
             }
         };
         match web.attempt(address, trying).await? {
-            Tried::TooMany => again(&open, StatusCode::TOO_MANY_REQUESTS, "too-many"),
-            Tried::Wrong => again(&open, StatusCode::BAD_REQUEST, wrong),
+            Tried::TooMany => again(&open, StatusCode::TOO_MANY_REQUESTS, "too-many").await,
+            Tried::Wrong => again(&open, StatusCode::BAD_REQUEST, wrong).await,
             Tried::Right(token) => Ok(session::keep(session::go_to(to), &token)),
         }
     };
@@ -83,26 +84,32 @@ pub(super) async fn submit(
     }
 }
 
-fn form(
+async fn form(
     web: &Web,
     headers: &HeaderMap,
     status: StatusCode,
     open: &OpenSession,
     to: &str,
     refused: Option<&'static str>,
-) -> Response {
+) -> Result<Response, Error> {
     let text = web.languages.of(headers);
     let cookie = FormCookie::of(headers);
     let id = open.session.id.to_string();
     let form_token = cookie.token(&web.app, &session::about(&id, &ABOUT));
+    let second = match open.has_second_factor {
+        true => second::asked(web, open.session.identity, &form_token).await?,
+        false => Asked::default(),
+    };
+    let script = second.passkey.is_some();
     let shown = ProvePage {
         text,
         visitor: session::visitor(web, &cookie, open),
         to,
         form_token: &form_token,
         user_name: &open.alias,
-        asks_code: open.has_second_factor,
+        asks_second: open.has_second_factor,
+        second,
         refused: refused.map(|id| text.text(id)),
     };
-    cookie.keep(page(status, &shown, &Leave::default()))
+    Ok(cookie.keep(page(status, &shown, &Leave { form: "", script })))
 }

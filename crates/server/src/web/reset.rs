@@ -13,7 +13,7 @@ use lockstep_core::recovery::Stage;
 
 use super::form::{self, Fields, FormCookie};
 use super::page::{Leave, MessagePage, ResetPage, ResetStep, ShownRule, page, then, then_sign_in};
-use super::{Tried, Web, failed, rules};
+use super::{Tried, Web, failed, rules, second};
 use crate::api::client_address::ClientAddress;
 use crate::app::Error;
 use crate::app::recover::{Open, Recovered, begin, find, rules_of, set_new_password, show_second_factor};
@@ -52,7 +52,7 @@ pub(super) async fn submit(
         match open.stage {
             Stage::SecondFactor => {
                 let trying = async {
-                    let right = show_second_factor(&web.app, recovery, fields.get("second")).await?;
+                    let right = show_second_factor(&web.app, recovery, second::brought(&web, &fields).await?).await?;
                     Ok(right.then_some(()))
                 };
                 let refused = match web.attempt(address, trying).await? {
@@ -116,7 +116,11 @@ async fn next(web: &Web, headers: &HeaderMap, recovery: &str, refused: Refused) 
         Refused::Reasons(reasons) => (StatusCode::BAD_REQUEST, None, Vec::new(), reasons),
     };
     let step = match open.stage {
-        Stage::SecondFactor => ResetStep::Second { recovery },
+        Stage::SecondFactor => {
+            let form_token = FormCookie::of(headers).token(&web.app, &ABOUT);
+            let second = second::asked(web, open.identity, &form_token).await?;
+            ResetStep::Second { recovery, second }
+        }
         Stage::NewPassword => {
             let shown = |rule: &Violation| {
                 let (text, is_broken) = (rules::said(text, *rule), broken.contains(rule));
@@ -150,7 +154,7 @@ fn shown(
     let text = web.languages.of(headers);
     let cookie = FormCookie::of(headers);
     let form_token = cookie.token(&web.app, &ABOUT);
-    let script = matches!(step, ResetStep::Password { .. });
+    let script = step.script().is_some();
     let shown = ResetPage { text, form_token: &form_token, step, refused: refused.map(|id| text.text(id)) };
     cookie.keep(page(status, &shown, &Leave { form: "", script }))
 }

@@ -5,17 +5,19 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use lockstep_vault::secret::Secret;
 use qrcodegen::{QrCode, QrCodeEcc};
 use zeroize::Zeroizing;
 
 use super::form::{self, Fields, FormCookie};
-use super::page::{Leave, RecoveryCodesPage, SecurityPage, ShownSession, TotpPage, page};
+use super::page::{AddPasskeyPage, Leave, RecoveryCodesPage, SecurityPage, ShownFactor, ShownSession, TotpPage, page};
 use super::sign_in::SECURITY;
 use super::text::Language;
 use super::{Web, failed, session};
 use crate::app::Error;
-use crate::app::second_factor;
+use crate::app::passkey::{self, Added};
+use crate::app::second_factor::{self, OwnSecondFactor};
 use crate::app::session::{Listed, OpenSession};
 
 /// What the forms are about, within their session.
@@ -23,6 +25,9 @@ const ABOUT: [&str; 1] = ["security"];
 
 /// Where a second factor is set up.
 const TOTP: &str = "/security/totp";
+
+/// Where a passkey is made.
+const PASSKEY: &str = "/security/passkey";
 
 /// Light squares around the picture, without which it is not read (ISO/IEC 18004).
 const MARGIN: i32 = 4;
@@ -40,10 +45,10 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap) -> Response
         let page_of = Own::of(&web, &headers, &open);
         let shown = SecurityPage {
             text,
-            second_factor: own.map(|own| {
-                let since = text.with("second-factor-since", "date", &own.since.format("%Y-%m-%d").to_string());
-                (since, text.counted("recovery-codes-left", "count", own.recovery_codes_left))
-            }),
+            factors: factors(text, &own),
+            recovery_codes_left: text.counted("recovery-codes-left", "count", own.recovery_codes_left),
+            may_add_passkey: web.app.passkeys.is_some(),
+            may_add_codes: own.codes_since.is_none(),
             sessions: sessions.iter().map(|listed| said(text, listed, &open)).collect(),
             visitor: session::visitor(&web, &page_of.cookie, &open),
             form_token: &page_of.token,
@@ -53,7 +58,7 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap) -> Response
     shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
 }
 
-/// Begins to set a second factor up.
+/// Begins to set codes by the clock up.
 pub(super) async fn begin_totp(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
     act(&web, &headers, &body, async |open, _| match second_factor::begin(&web.app, open).await {
         // There is one already: the page says so.
@@ -88,10 +93,46 @@ pub(super) async fn confirm_totp(State(web): State<Web>, headers: HeaderMap, bod
     .await
 }
 
-/// No second factor any more.
+/// No codes by the clock any more.
 pub(super) async fn remove_totp(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
     act(&web, &headers, &body, async |open, _| {
         second_factor::remove(&web.app, open).await?;
+        Ok(session::go_to(SECURITY))
+    })
+    .await
+}
+
+/// The form with which a device makes a passkey.
+pub(super) async fn passkey(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let shown = async {
+        let open = match session::enter_again(&web, &headers, PASSKEY).await? {
+            Ok(open) => open,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
+        make_passkey(&web, &headers, &open, StatusCode::OK, None).await
+    };
+    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+}
+
+/// The passkey that was made.
+pub(super) async fn add_passkey(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
+    act_on(PASSKEY, &web, &headers, &body, async |open, fields| {
+        let name = session::browser(&headers);
+        let (response, form_token) = (fields.get("passkey"), fields.get("form_token"));
+        match passkey::add(&web.app, open, name, response, form_token).await? {
+            Added::Done(codes) => Ok(recovery_codes_page(&web, &headers, open, &codes)),
+            Added::Wrong => make_passkey(&web, &headers, open, StatusCode::BAD_REQUEST, Some("passkey-not-made")).await,
+            Added::TooMany => make_passkey(&web, &headers, open, StatusCode::CONFLICT, Some("passkey-too-many")).await,
+        }
+    })
+    .await
+}
+
+/// One passkey less.
+pub(super) async fn remove_passkey(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
+    act(&web, &headers, &body, async |open, fields| {
+        let id = fields.get("passkey").parse().map_err(|_| Error::NotFound("passkey"))?;
+        passkey::remove(&web.app, open, id).await?;
         Ok(session::go_to(SECURITY))
     })
     .await
@@ -221,7 +262,58 @@ fn grouped(key: &str) -> Zeroizing<String> {
     grouped
 }
 
+async fn make_passkey(
+    web: &Web,
+    headers: &HeaderMap,
+    open: &OpenSession,
+    status: StatusCode,
+    refused: Option<&'static str>,
+) -> Result<Response, Error> {
+    let own = Own::of(web, headers, open);
+    // Where the server's address has no name, there are none.
+    let Some(asked) = passkey::ask_to_make(&web.app, open, &own.token).await? else {
+        return Ok(session::go_to(SECURITY));
+    };
+    let text = web.languages.of(headers);
+    let shown = AddPasskeyPage {
+        text,
+        visitor: session::visitor(web, &own.cookie, open),
+        form_token: &own.token,
+        asked: &asked,
+        refused: refused.map(|id| text.text(id)),
+    };
+    Ok(own.cookie.keep(page(status, &shown, &Leave { form: "", script: true })))
+}
+
+/// What a person shows besides a password, as they read it.
+fn factors(text: &Language, own: &OwnSecondFactor) -> Vec<ShownFactor> {
+    let on = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
+    let codes = own.codes_since.map(|since| ShownFactor {
+        name: text.text("totp-name"),
+        since: text.with("second-factor-since", "date", &on(since)),
+        remove: "/security/totp/remove",
+        id: None,
+    });
+    let passkeys = own.passkeys.iter().map(|passkey| ShownFactor {
+        name: match passkey.name.as_str() {
+            "" => text.text("passkey-name"),
+            browser => text.with("passkey-name-of", "browser", browser),
+        },
+        since: match passkey.used_at {
+            Some(used) => text.with("passkey-used", "date", &on(used)),
+            None => text.with("second-factor-since", "date", &on(passkey.created_at)),
+        },
+        remove: "/security/passkey/remove",
+        id: Some(passkey.id.to_string()),
+    });
+    codes.into_iter().chain(passkeys).collect()
+}
+
+/// The recovery codes that were drawn; where none were, what there is.
 fn recovery_codes_page(web: &Web, headers: &HeaderMap, open: &OpenSession, codes: &[Secret]) -> Response {
+    if codes.is_empty() {
+        return session::go_to(SECURITY);
+    }
     let own = Own::of(web, headers, open);
     let text = web.languages.of(headers);
     let shown = RecoveryCodesPage { text, visitor: session::visitor(web, &own.cookie, open), codes };

@@ -87,8 +87,12 @@ pub(super) async fn enter_again(
 
 /// Where somebody comes from, as they are told it themselves later.
 pub(super) fn origin(address: IpAddr, headers: &HeaderMap) -> Origin {
-    let sent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    Origin { address: address.to_canonical().to_string(), browser: called(sent) }
+    Origin { address: address.to_canonical().to_string(), browser: browser(headers) }
+}
+
+/// What people call the browser that sends these headers. Empty where it is none of those that are known.
+pub(super) fn browser(headers: &HeaderMap) -> String {
+    called(headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default())
 }
 
 /// Browsers and systems, each with what is in the names of those that have it. Most browsers claim to be others too: the first

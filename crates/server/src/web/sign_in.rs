@@ -8,11 +8,12 @@ use lockstep_core::password::Password;
 
 use super::form::{self, Fields, FormCookie, NotTaken};
 use super::page::{Leave, LinkPage, SignInPage, page, then_sign_in};
+use super::second::{self, Asked};
 use super::{Tried, Web, failed, session};
 use crate::api::client_address::ClientAddress;
-use crate::app::sign_in::{Entered, Purpose, SignedIn, halfway, is_halfway, sign_in};
+use crate::app::sign_in::{Entered, Purpose, SignedIn, halfway, sign_in, with_passkey};
 use crate::app::sign_in_link::follow;
-use crate::app::{self, Error};
+use crate::app::{self, Error, passkey};
 
 /// What the form is about.
 const ABOUT: [&str; 1] = ["sign-in-here"];
@@ -32,7 +33,7 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, RawQuery(qu
     let to = pairs.find(|(name, _)| name == "to").map(|(_, to)| to).unwrap_or_default();
     match session::find(&web, &headers).await {
         Ok(Some(_)) => session::go_to(own(&to)),
-        Ok(None) => form(&web, &headers, StatusCode::OK, own(&to), Credentials::default()),
+        Ok(None) => form(&web, &headers, StatusCode::OK, own(&to), Credentials::default()).await,
         Err(error) => failed(&web, &headers, &error),
     }
 }
@@ -49,8 +50,9 @@ pub(super) async fn submit(
         Err(refused) => return refused.told(&web, &headers),
     };
     let (to, user_name, half) = (own(fields.get("to")), fields.get("user_name"), fields.get("half"));
-    let again =
-        |status, half: &str, refused| form(&web, &headers, status, to, Credentials { user_name, half, refused });
+    let again = async |status, half: &str, refused| {
+        form(&web, &headers, status, to, Credentials { user_name, half, refused }).await
+    };
     let origin = session::origin(address, &headers);
     let trying = async {
         match signed_in(&web, &fields, Purpose::Session).await? {
@@ -59,12 +61,12 @@ pub(super) async fn submit(
         }
     };
     match web.attempt(address, trying).await {
-        Ok(Tried::TooMany) => again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")),
+        Ok(Tried::TooMany) => again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")).await,
         Ok(Tried::Wrong) => match wrong(&web, half).await {
-            Ok((half, why)) => again(StatusCode::BAD_REQUEST, half, Some(why)),
+            Ok((half, why)) => again(StatusCode::BAD_REQUEST, half, Some(why)).await,
             Err(error) => failed(&web, &headers, &error),
         },
-        Ok(Tried::Right(Entered::Halfway(half))) => again(StatusCode::OK, half.expose(), None),
+        Ok(Tried::Right(Entered::Halfway(half))) => again(StatusCode::OK, half.expose(), None).await,
         // A session begins with a token that nobody had before.
         Ok(Tried::Right(Entered::In(token))) => session::keep(form::forget(session::go_to(to)), &token),
         Err(error) => failed(&web, &headers, &error),
@@ -141,17 +143,21 @@ pub(super) async fn wrong<'a>(web: &Web, half: &'a str) -> Result<(&'a str, &'st
     if half.is_empty() {
         return Ok(("", "not-signed-in"));
     }
-    Ok(match is_halfway(&web.app, half).await? {
-        true => (half, "wrong-second"),
-        false => ("", "half-over"),
+    Ok(match halfway(&web.app, half, Purpose::Session).await? {
+        Some(_) => (half, "wrong-second"),
+        None => ("", "half-over"),
     })
 }
 
-/// Who it is, by what the form brings: user name and password, or with those shown already the second factor.
+/// Who it is, by what the form brings: user name and password, with those shown already the second factor, or a passkey alone.
 pub(super) async fn signed_in(web: &Web, fields: &Fields, purpose: Purpose) -> Result<Option<SignedIn>, Error> {
-    match fields.get("half") {
-        "" => own_password(web, fields.get("user_name"), fields.get("password"), purpose).await,
-        half => halfway(&web.app, half, fields.get("second"), purpose).await,
+    match (fields.get("half"), fields.get("passkey")) {
+        ("", "") => own_password(web, fields.get("user_name"), fields.get("password"), purpose).await,
+        ("", response) => with_passkey(&web.app, response, fields.get("form_token"), purpose).await,
+        (half, _) => match halfway(&web.app, half, purpose).await? {
+            Some(halfway) => Ok(Some(halfway.with(second::brought(web, fields).await?))),
+            None => Ok(None),
+        },
     }
 }
 
@@ -178,14 +184,30 @@ pub(super) fn own(to: &str) -> &str {
     if plain && [HOME, SECURITY, PEOPLE].into_iter().any(within) { to } else { HOME }
 }
 
-fn form(web: &Web, headers: &HeaderMap, status: StatusCode, to: &str, credentials: Credentials<'_>) -> Response {
+/// What the form with this token asks for: the second factor of whoever is halfway in; else a passkey will do alone.
+pub(super) async fn asked(web: &Web, half: &str, form_token: &str) -> Result<Asked, Error> {
+    if half.is_empty() {
+        return Ok(Asked { passkey: passkey::ask_anybody(&web.app, form_token), has_codes: false });
+    }
+    match halfway(&web.app, half, Purpose::Session).await? {
+        Some(halfway) => second::asked(web, halfway.identity, form_token).await,
+        None => Ok(Asked::default()),
+    }
+}
+
+async fn form(web: &Web, headers: &HeaderMap, status: StatusCode, to: &str, credentials: Credentials<'_>) -> Response {
     let text = web.languages.of(headers);
     let cookie = FormCookie::of(headers);
     let form_token = cookie.token(&web.app, &ABOUT);
     let Credentials { user_name, half, refused } = credentials;
     let refused = refused.map(|id| text.text(id));
-    let shown = SignInPage { text, to, form_token: &form_token, user_name, half, refused };
-    cookie.keep(page(status, &shown, &Leave::default()))
+    let second = match asked(web, half, &form_token).await {
+        Ok(second) => second,
+        Err(error) => return failed(web, headers, &error),
+    };
+    let leave = Leave { form: "", script: second.passkey.is_some() };
+    let shown = SignInPage { text, to, form_token: &form_token, user_name, half, second, refused };
+    cookie.keep(page(status, &shown, &leave))
 }
 
 #[cfg(test)]

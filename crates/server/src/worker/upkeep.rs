@@ -13,7 +13,7 @@ use lockstep_store::{
 use tokio_util::sync::CancellationToken;
 
 use super::{signing_keys, transport_keys};
-use crate::app::App;
+use crate::app::{App, passkey};
 use crate::failpoint::failpoint;
 
 /// How often the restore mark is raised and the transport keys are looked at; and how often, counted in that, ciphertexts
@@ -73,7 +73,8 @@ async fn look_after(app: &App, ticks: u32) -> anyhow::Result<()> {
 
 /// What has been dead for so long that nobody asks about it: sign-ins, codes, and the access tokens that were revoked.
 async fn forget_tokens(app: &App) -> anyhow::Result<()> {
-    let before = app.clock.utc() - DEAD_FOR;
+    let now = app.clock.utc();
+    let before = now - DEAD_FOR;
     let forget = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             token_family::forget(tx, before).await?;
@@ -81,6 +82,7 @@ async fn forget_tokens(app: &App) -> anyhow::Result<()> {
             revoked_token::forget(tx, before).await?;
             session::forget(tx, before).await?;
             recovery::forget(tx, before).await?;
+            passkey::forget_spent(tx, now).await?;
             enrolment::forget(tx, before).await
         })
     });

@@ -76,6 +76,12 @@ impl Page {
         pairs.map(|(name, rest)| (plain(name), plain(rest.split('"').next().unwrap_or_default()))).collect()
     }
 
+    /// What a page asks of a passkey: the attribute of this name.
+    pub(crate) fn asks(&self, attribute: &str) -> serde_json::Value {
+        let (_, rest) = self.text.split_once(&format!(" {attribute}=\"")).expect("it asks for a passkey");
+        serde_json::from_str(&plain(rest.split('"').next().expect("an end"))).expect("JSON")
+    }
+
     /// Why somebody was not let in.
     pub(crate) fn alert(&self) -> Option<&str> {
         let (_, rest) = self.text.split_once("role=\"alert\">")?;

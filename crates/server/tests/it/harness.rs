@@ -507,7 +507,9 @@ fn configuration(dir: &TempDir, store: &str, settings: &str) -> Config {
     let master = dir.path().join("master.key");
     MasterKey::create_file(&master).expect("a master key");
     let file = dir.path().join("lockstep.toml");
-    let text = format!("[store]\n{store}\n[master-key]\nfile = \"{}\"\n{settings}", master.display());
+    // What belongs to no table comes first.
+    let (top, tables) = settings.split_at(settings.find('[').unwrap_or(settings.len()));
+    let text = format!("{top}[store]\n{store}\n[master-key]\nfile = \"{}\"\n{tables}", master.display());
     std::fs::write(&file, text).expect("written");
     Config::read(&file).expect("a configuration")
 }

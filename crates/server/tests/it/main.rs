@@ -3,6 +3,7 @@
 mod aggregation;
 mod api;
 mod architecture;
+mod authenticator;
 mod browser;
 mod cli;
 mod compatibility;

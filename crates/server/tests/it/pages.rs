@@ -3,6 +3,7 @@
 mod brand;
 mod change;
 mod forged;
+mod passkey;
 mod people;
 mod reset;
 mod second_factor;
@@ -22,7 +23,16 @@ const NEW: &str = "Quiet-Lantern-Over-Harbour-42";
 
 /// A server where Abby and Bea have sign-in passwords.
 async fn start() -> Harness {
-    let harness = Harness::start().await;
+    with_passwords(Harness::start().await).await
+}
+
+/// The same at an address with a name, for which there are passkeys.
+async fn start_named() -> Harness {
+    let settings = "base-url = \"http://localhost\"\n[limits]\nrequests = 100000\n";
+    with_passwords(Harness::start_with(settings).await).await
+}
+
+async fn with_passwords(harness: Harness) -> Harness {
     for identity in [harness.world.abby, harness.world.bea] {
         set_password(&harness, identity, PASSWORD, false).await;
     }

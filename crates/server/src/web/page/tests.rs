@@ -42,6 +42,7 @@ fn pages(text: &Language) -> Vec<String> {
             form_token: NASTY,
             user_name: NASTY,
             half: "",
+            second: asked(),
             refused: Some(NASTY.to_owned()),
         }
         .render(),
@@ -51,13 +52,20 @@ fn pages(text: &Language) -> Vec<String> {
             form_token: NASTY,
             user_name: NASTY,
             half: NASTY,
+            second: asked(),
             refused: Some(NASTY.to_owned()),
         }
         .render(),
         LinkPage { text, form_token: NASTY, refused: Some(NASTY.to_owned()) }.render(),
         EnrolPage { text, form_token: NASTY, refused: &refused }.render(),
         ResetPage { text, form_token: NASTY, step: ResetStep::Code { user_name: NASTY }, refused: None }.render(),
-        ResetPage { text, form_token: NASTY, step: ResetStep::Second { recovery: NASTY }, refused: None }.render(),
+        ResetPage {
+            text,
+            form_token: NASTY,
+            step: ResetStep::Second { recovery: NASTY, second: asked() },
+            refused: None,
+        }
+        .render(),
         ResetPage {
             text,
             form_token: NASTY,
@@ -125,7 +133,8 @@ fn pages(text: &Language) -> Vec<String> {
             to: NASTY,
             form_token: NASTY,
             user_name: NASTY,
-            asks_code: true,
+            asks_second: true,
+            second: asked(),
             refused: Some(NASTY.to_owned()),
         }
         .render(),
@@ -133,7 +142,15 @@ fn pages(text: &Language) -> Vec<String> {
             text,
             visitor: visitor(),
             form_token: NASTY,
-            second_factor: Some((NASTY.to_owned(), NASTY.to_owned())),
+            factors: vec![ShownFactor {
+                name: NASTY.to_owned(),
+                since: NASTY.to_owned(),
+                remove: "/security/passkey/remove",
+                id: Some(NASTY.to_owned()),
+            }],
+            recovery_codes_left: NASTY.to_owned(),
+            may_add_passkey: true,
+            may_add_codes: true,
             sessions: vec![ShownSession {
                 id: NASTY.to_owned(),
                 browser: NASTY.to_owned(),
@@ -154,6 +171,8 @@ fn pages(text: &Language) -> Vec<String> {
             refused: Some(NASTY.to_owned()),
         }
         .render(),
+        AddPasskeyPage { text, visitor: visitor(), form_token: NASTY, asked: NASTY, refused: Some(NASTY.to_owned()) }
+            .render(),
         RecoveryCodesPage { text, visitor: visitor(), codes: &[Secret::new(NASTY.to_owned())] }.render(),
         OwnChangesPage {
             text,
@@ -185,6 +204,10 @@ fn pages(text: &Language) -> Vec<String> {
         .render(),
     ];
     pages.map(|page| page.expect("a page")).into()
+}
+
+fn asked() -> Asked {
+    Asked { passkey: Some(NASTY.to_owned()), has_codes: true }
 }
 
 #[test]

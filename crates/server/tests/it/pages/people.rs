@@ -24,8 +24,8 @@ async fn give_second_factor(harness: &Harness, whom: IdentityId) {
         .write(move |tx| {
             let sealed = sealed.clone();
             Box::pin(async move {
-                lockstep_store::second_factor::begin(tx, whom, &sealed).await?;
-                lockstep_store::second_factor::confirm(tx, whom, now).await
+                lockstep_store::second_factor::begin_totp(tx, whom, &sealed).await?;
+                lockstep_store::second_factor::confirm_totp(tx, whom, now).await
             })
         })
         .await;

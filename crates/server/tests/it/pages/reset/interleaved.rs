@@ -114,8 +114,8 @@ async fn go_through(steps: Vec<Step>) {
         .write(move |tx| {
             let sealed = sealed.clone();
             Box::pin(async move {
-                lockstep_store::second_factor::begin(tx, bea, &sealed).await?;
-                lockstep_store::second_factor::confirm(tx, bea, now).await
+                lockstep_store::second_factor::begin_totp(tx, bea, &sealed).await?;
+                lockstep_store::second_factor::confirm_totp(tx, bea, now).await
             })
         })
         .await;
@@ -301,8 +301,8 @@ async fn a_second_factor_is_asked_for_whatever_is_sent_in_its_place() {
         .write(move |tx| {
             let sealed = sealed.clone();
             Box::pin(async move {
-                lockstep_store::second_factor::begin(tx, id, &sealed).await?;
-                lockstep_store::second_factor::confirm(tx, id, now).await
+                lockstep_store::second_factor::begin_totp(tx, id, &sealed).await?;
+                lockstep_store::second_factor::confirm_totp(tx, id, now).await
             })
         })
         .await;
