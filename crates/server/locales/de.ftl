@@ -278,3 +278,4 @@ passkey-name-of = Passkey ({ $browser })
 passkey-used = Zuletzt benutzt am { $date }
 recovery-code = Wiederherstellungscode
 recovery-code-about = Einer von denen, die Sie aufbewahrt haben, falls Ihr Passkey nicht hier ist.
+source-away = Das System, das Ihr Passwort kennt, kann gerade nicht gefragt werden. Das war kein falscher Versuch; kommen Sie in einer Weile wieder.

@@ -278,3 +278,4 @@ passkey-name-of = Passkey ({ $browser })
 passkey-used = Last used on { $date }
 recovery-code = Recovery code
 recovery-code-about = One of those that you have kept, if your passkey is not here.
+source-away = The system that knows your password cannot be asked at the moment. This was no wrong try; come back in a while.

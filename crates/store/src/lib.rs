@@ -51,6 +51,7 @@ pub mod sign_in_password;
 pub mod signing_key;
 pub mod source;
 pub mod source_secret;
+pub mod source_sign_in;
 mod sqlite;
 mod store;
 pub mod submission;

@@ -8,11 +8,11 @@ use futures_util::future::BoxFuture;
 use lockstep_core::audit::Action;
 use lockstep_core::filter::Query;
 use lockstep_core::filter::collections::IDENTITIES;
-use lockstep_core::id::IdentityId;
+use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::scope::UserLevel;
 use lockstep_core::sign_in::Tries;
 use lockstep_store::listing::{self, ListedIdentity, Start};
-use lockstep_store::{Tx, account, aggregation, identity, second_factor, sign_in_password, source};
+use lockstep_store::{Tx, account, aggregation, identity, second_factor, sign_in_password, source, source_sign_in};
 
 use super::own_change::{ListedChange, changes_of};
 use super::record::{About, record};
@@ -82,7 +82,7 @@ pub async fn search(app: &App, _: &Permit, text: &str) -> Result<Vec<ListedIdent
 /// A person, and what they have.
 pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, Error> {
     let listed = super::identity::get(app, permit, id).await?;
-    let now = app.clock.utc();
+    let (now, listed_source) = (app.clock.utc(), listed.identity.sign_in_source);
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let sources = source::list(tx).await?;
@@ -94,7 +94,10 @@ pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, 
             });
             let stored = sign_in_password::find(tx, id).await?;
             let factor = second_factor::find(tx, id).await?;
-            let tries = stored.map(|stored| Tries { failures: stored.failures, failed_at: stored.failed_at });
+            let tries = match listed_source {
+                SourceId::IDENTITY_NOW => stored.map(|it| Tries { failures: it.failures, failed_at: it.failed_at }),
+                _ => Some(source_sign_in::find(tx, id).await?),
+            };
             let codes = Some(Tries { failures: factor.failures, failed_at: factor.failed_at });
             let [is_locked, are_codes_locked] =
                 [tries, codes].map(|tries| tries.is_some_and(|tries| tries.one_more(now).is_none()));
@@ -114,19 +117,25 @@ pub async fn unlock(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Er
     let done: Doing = match permit.caller().levels.contains(&UserLevel::OrgAdmin) {
         true => |tx, id, _| {
             Box::pin(async move {
-                sign_in_password::unlock(tx, id).await?;
+                unlock_password(tx, id).await?;
                 second_factor::unlock(tx, id).await?;
                 Ok(true)
             })
         },
         false => |tx, id, _| {
             Box::pin(async move {
-                sign_in_password::unlock(tx, id).await?;
+                unlock_password(tx, id).await?;
                 Ok(true)
             })
         },
     };
     act(app, permit, id, Action::UserUnlock, done).await
+}
+
+/// Forgets the wrong passwords, whoever keeps the right one.
+async fn unlock_password(tx: &mut Tx<'_>, id: IdentityId) -> Result<(), lockstep_store::Error> {
+    sign_in_password::unlock(tx, id).await?;
+    source_sign_in::forgive(tx, id).await
 }
 
 /// Signs somebody out everywhere, of the pages and at clients, those too who are halfway in.

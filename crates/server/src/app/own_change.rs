@@ -1,11 +1,13 @@
 //! What became of a person's changes: the latest ones in a list, and one of them system by system, in the words that people
 //! know.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use lockstep_core::change::{Change, ChangeState, Target, TargetState};
 use lockstep_core::id::{ChangeId, IdentityId, SourceId};
 use lockstep_core::sync_group::SyncGroup;
-use lockstep_store::{Tx, account, application, change, source, sync_group};
+use lockstep_store::{Tx, account, application, change, identity, source, sync_group};
 
 use super::own_passwords::{self, Place};
 use super::{App, Error};
@@ -64,7 +66,7 @@ pub async fn changes_of(app: &App, permit: &Permit, person: IdentityId) -> Resul
     permit.reaches(Some(person))?;
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let names = own_passwords::names(&source::list(tx).await?, &application::list(tx).await?);
+            let names = names(tx, person).await?;
             let accounts = account::list_of(tx, person).await?;
             let takes_part = |group: &SyncGroup| {
                 accounts.iter().any(|own| own.password_sync && !own.vanished && group.sources.contains(&own.source))
@@ -96,7 +98,7 @@ pub async fn change_of(app: &App, permit: &Permit, person: IdentityId, id: Chang
             if change.identity != person {
                 return Err(Error::NotFound("password change"));
             }
-            let names = own_passwords::names(&source::list(tx).await?, &application::list(tx).await?);
+            let names = names(tx, person).await?;
             let line = |target: Target| Line {
                 places: names.get(&target.source).cloned().unwrap_or_default(),
                 account: target.name,
@@ -111,4 +113,9 @@ pub async fn change_of(app: &App, permit: &Permit, person: IdentityId, id: Chang
         })
     });
     read.await
+}
+
+async fn names(tx: &mut Tx<'_>, person: IdentityId) -> Result<BTreeMap<SourceId, Vec<Place>>, Error> {
+    let here = identity::get(tx, person).await?.sign_in_source;
+    Ok(own_passwords::names(&source::list(tx).await?, &application::list(tx).await?, here))
 }

@@ -13,7 +13,7 @@ use lockstep_core::application::Application;
 use lockstep_core::id::{AccountId, IdentityId, SourceId};
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
-use lockstep_store::{Tx, account, application, change, source, sync_group};
+use lockstep_store::{Tx, account, application, change, identity, source, sync_group};
 
 use super::{App, Error};
 use crate::auth::Permit;
@@ -77,19 +77,28 @@ pub(super) async fn load(tx: &mut Tx<'_>, person: IdentityId) -> Result<Vec<OwnP
         applications: application::list(tx).await?,
         accounts: accounts.into_iter().filter(|account| !account.vanished).collect(),
         changed,
+        here: identity::get(tx, person).await?.sign_in_source,
     };
     Ok(owns.passwords(&sync_group::list(tx).await?))
 }
 
 /// The names of the places of each source that people see.
-pub(super) fn names(sources: &[Source], applications: &[Application]) -> BTreeMap<SourceId, Vec<Place>> {
+///
+/// `here` is the source with whose password the person signs in.
+pub(super) fn names(
+    sources: &[Source],
+    applications: &[Application],
+    here: SourceId,
+) -> BTreeMap<SourceId, Vec<Place>> {
     let of = |source: &Source| {
         let seen = applications.iter().filter(|one| one.source == source.id && one.use_for_password_management);
         let mut places: Vec<Place> = seen.map(|one| Place::Named(one.name.clone())).collect();
-        match source.id {
-            SourceId::IDENTITY_NOW => places.insert(0, Place::Here),
-            _ if places.is_empty() => places.push(Place::Named(source.name.clone())),
-            _ => {}
+        // Where somebody signs in with another source's password, the built-in one's is asked for nowhere.
+        if places.is_empty() && !source.is_built_in() {
+            places.push(Place::Named(source.name.clone()));
+        }
+        if source.id == here {
+            places.insert(0, Place::Here);
         }
         (source.id, places)
     };
@@ -101,11 +110,12 @@ struct Owns {
     applications: Vec<Application>,
     accounts: Vec<Account>,
     changed: HashMap<AccountId, DateTime<Utc>>,
+    here: SourceId,
 }
 
 impl Owns {
     fn passwords(&self, groups: &[SyncGroup]) -> Vec<OwnPassword> {
-        let names = names(&self.sources, &self.applications);
+        let names = names(&self.sources, &self.applications, self.here);
         let mut passwords = Vec::new();
         for group in groups {
             let members = |source: &&Source| group.sources.contains(&source.id);
@@ -116,7 +126,7 @@ impl Owns {
         for source in self.sources.iter().filter(alone) {
             let seen = |one: &&Application| one.source == source.id && one.use_for_password_management;
             let shared_by = match self.applications.iter().filter(seen).count() {
-                0 if source.id != SourceId::IDENTITY_NOW => continue,
+                0 if source.id != self.here => continue,
                 0 | 1 => SharedBy::Nothing,
                 _ => SharedBy::Source(source.name.clone()),
             };
@@ -143,8 +153,7 @@ impl Owns {
             sources.iter().map(|source| (*source, on(source))).filter(|(_, accounts)| !accounts.is_empty()).collect();
         // Only the named account of the named source gets the password, but each of every other member: so it is one with a
         // single account, where there is one. That people sign in with here is.
-        let named =
-            |(source, accounts): &&(&Source, Vec<&Account>)| (source.id != SourceId::IDENTITY_NOW, accounts.len());
+        let named = |(source, accounts): &&(&Source, Vec<&Account>)| (source.id != self.here, accounts.len());
         let (source, accounts) = held.iter().min_by_key(named)?;
         let mut places: Vec<Place> = held.iter().flat_map(|(source, _)| names[&source.id].clone()).collect();
         places.sort();
@@ -241,6 +250,7 @@ mod tests {
                 (AccountId(Uuid::from_u128(3)), DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
             ]),
             sources: sources.to_vec(),
+            here: here.id,
         };
         let group = SyncGroup {
             id: SyncGroupId(Uuid::nil()),
@@ -275,6 +285,7 @@ mod tests {
             sources: sources.to_vec(),
             applications: owns.applications.clone(),
             changed: HashMap::new(),
+            here: here.id,
         };
         let wide = SyncGroup { sources: vec![hr.id, directory.id, mail.id], ..group.clone() };
         let passwords = apart.passwords(std::slice::from_ref(&wide));
@@ -288,5 +299,11 @@ mod tests {
         let source = |name: &str| SharedBy::Source(name.to_owned());
         assert_eq!(of, [&source("HR"), &source("Mail"), &SharedBy::Nothing]);
         assert_eq!(alone[2].places, [Place::Here]);
+
+        // Who signs in with the directory's password has it here, and the built-in one's nowhere.
+        let with_directory = Owns { here: directory.id, ..owns };
+        let places = with_directory.passwords(&[]).into_iter().map(|password| (password.source, password.places));
+        let here: Vec<_> = places.filter(|(_, places)| places.contains(&Place::Here)).collect();
+        assert_eq!(here, [(directory.id, vec![Place::Here, Place::Named("Directory".to_owned())])]);
     }
 }

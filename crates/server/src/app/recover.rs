@@ -42,6 +42,8 @@ pub struct Open {
     pub identity: IdentityId,
     /// The name that they sign in with.
     pub alias: String,
+    /// Where the password is that they sign in with.
+    pub source: SourceId,
     /// Where it stands.
     pub stage: Stage,
 }
@@ -104,9 +106,7 @@ async fn shown(
             Verdict::Dead
         }
     };
-    // With another source's password nobody signs in here yet.
-    let usable = |person: &Identity| enabled && stored.is_some() && person.sign_in_source == SourceId::IDENTITY_NOW;
-    let usable = person.filter(usable);
+    let usable = person.filter(|_| enabled && stored.is_some());
     let Some(person) = usable.filter(|_| verdict == Verdict::Accepted) else {
         let whose = stored.is_some().then_some(id);
         let event = passed(Action::DigitTokenVerificationFailed, Actor::Nobody, whose, now);
@@ -136,7 +136,8 @@ pub async fn find(app: &App, token: &str) -> Result<Option<Open>, Error> {
                 held = held.refused(id);
                 recovery::set_stage(tx, &hash, held.stage).await?;
             }
-            Ok::<_, Error>(Some(Open { identity: person.id, alias: person.alias, stage: held.stage }))
+            let (identity, alias, source) = (person.id, person.alias, person.sign_in_source);
+            Ok::<_, Error>(Some(Open { identity, alias, source, stage: held.stage }))
         })
     });
     written.await
@@ -174,7 +175,7 @@ pub async fn show_second_factor(app: &App, token: &str, second: Second) -> Resul
 
 /// The rules for the new password.
 pub async fn rules_of(app: &App, open: &Open) -> Result<Vec<Violation>, Error> {
-    rules(app, &Caller::with_code(open.identity).permit(Operation::SetPassword)?, SourceId::IDENTITY_NOW).await
+    rules(app, &Caller::with_code(open.identity).permit(Operation::SetPassword)?, open.source).await
 }
 
 /// Sets the new password.
@@ -186,12 +187,12 @@ pub async fn set_new_password(app: &App, open: &Open, token: &str, password: &Pa
         return Err(Error::Outdated);
     }
     let permit = Caller::with_code(open.identity).permit(Operation::SetPassword)?;
-    let broken = broken_rules(app, &permit, SourceId::IDENTITY_NOW, None, password).await?;
+    let broken = broken_rules(app, &permit, open.source, None, password).await?;
     if !broken.is_empty() {
         return Ok(Recovered::Broken(broken));
     }
     let within = Some(Within::Recovery(digest(app, token)));
-    Ok(match set_with_code(app, open.identity, SourceId::IDENTITY_NOW, password, within).await? {
+    Ok(match set_with_code(app, open.identity, open.source, password, within).await? {
         Set::Everywhere => Recovered::Done,
         Set::Refused(reasons) => Recovered::Refused(reasons),
         Set::Partly(reasons) => Recovered::Partly(reasons),

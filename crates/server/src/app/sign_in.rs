@@ -1,25 +1,32 @@
-//! Signing a person in: with the password of the built-in source, and with their second factor if they have one; or with a
-//! passkey.
+//! Signing a person in: with the password of the source that keeps it (the built-in one, or another that has `AUTHENTICATE`),
+//! and with their second factor if they have one; or with a passkey.
 //!
 //! Whoever is refused learns nothing: not whether there is such a person, whether they are disabled, locked out or must change
 //! their password first, or whether the password was right all the same. The same work is done for all of them, and the try
 //! is counted before the password is looked at, so that many at once are no more than many one after another.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use lockstep_connectors::{AccountRef, Failure, FailureKind, RefusalKind, SignIn as Answer};
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::id::{IdentityId, SessionId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
 use lockstep_core::session::{Origin, Session};
 use lockstep_core::sign_in::{TRIES, Tries};
+use lockstep_core::source::Feature;
 use lockstep_store::sign_in_password::SignInPassword;
-use lockstep_store::{Tx, aggregation, audit, history, identity, session, sign_in_password};
+use lockstep_store::{
+    Tx, account, aggregation, audit, history, identity, session, sign_in_password, source, source_sign_in,
+};
 use lockstep_vault::hash::{HashPurpose, PasswordHash, Salt};
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 
 use super::passkey::Assertion;
 use super::second_factor::{self, Second};
 use super::{App, Error, passed, passkey};
+use crate::worker::Unusable;
 
 /// A person who has shown a moment ago who they are.
 pub struct SignedIn {
@@ -37,6 +44,8 @@ pub struct SignedIn {
 enum Shown {
     /// The built-in source's password of this hash, which is still the stored one or the proof is worth nothing.
     Password(Vec<u8>),
+    /// The password of an account on the source with which the person signs in, and still does.
+    OfSource(SourceId),
     /// A passkey, which asks for nothing besides: the device has verified its person itself.
     Passkey(Assertion),
 }
@@ -80,45 +89,104 @@ pub enum Purpose {
 /// What a try found before the password is looked at.
 struct Attempt {
     person: Option<Identity>,
-    stored: Option<SignInPassword>,
-    salt: Option<Salt>,
+    keeper: Option<Keeper>,
     /// How many tries in a row this makes; none where nobody is let in for now.
     tries: Option<i64>,
+    /// Whether there are sources that are asked.
+    asks_sources: bool,
 }
 
+/// Who knows whether a password is a person's.
+enum Keeper {
+    /// The built-in source.
+    Here { stored: SignInPassword, salt: Option<Salt> },
+    /// The source with which they sign in, about this account.
+    Source { id: SourceId, account: AccountRef },
+}
+
+/// Where sources are asked, an answer comes at the end of one of these after it was asked for, so that its time does not tell
+/// whether one was.
+const GRAIN: Duration = Duration::from_millis(250);
+
 /// Tries a password. None: not let in.
+///
+/// # Errors
+/// [`Error::Unavailable`] when it is a source's and the source cannot be asked now; then it counts for nothing.
 pub async fn sign_in(app: &App, alias: &str, password: Password, purpose: Purpose) -> Result<Option<SignedIn>, Error> {
-    let now = app.clock.utc();
+    let (now, begun) = (app.clock.utc(), app.clock.monotonic());
     // What can be no login name is nobody's.
     let sought = if alias.chars().any(char::is_control) { String::new() } else { alias.to_owned() };
-    let begun = app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { attempt(tx, &sought, now).await }));
-    let attempt: Attempt = begun.await.map_err(Error::Store)?;
-    let hash = attempt.stored.as_ref().and_then(|stored| PasswordHash::from_bytes(&stored.hash).ok());
-    let known = hash.zip(attempt.salt).filter(|_| attempt.tries.is_some());
-    let vault = app.vault.clone();
-    let right = app.compute(move || match known {
-        Some((hash, salt)) => vault.passwords().verify(&password, &salt, &hash),
+    let attempting = app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { attempt(tx, &sought, now).await }));
+    let attempt: Attempt = attempting.await.map_err(Error::Store)?;
+    let answer = judge(app, &attempt, password, purpose).await;
+    if attempt.asks_sources {
+        let past = app.clock.monotonic().saturating_sub(begun).as_micros() % GRAIN.as_micros();
+        tokio::time::sleep(GRAIN - Duration::from_micros(past as u64)).await;
+    }
+    answer
+}
+
+async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpose) -> Result<Option<SignedIn>, Error> {
+    let known = match (&attempt.keeper, attempt.tries) {
+        (Some(Keeper::Here { stored, salt }), Some(_)) => PasswordHash::from_bytes(&stored.hash).ok().zip(*salt),
+        _ => None,
+    };
+    let (vault, tried) = (app.vault.clone(), password.clone());
+    let right_here = app.compute(move || match known {
+        Some((hash, salt)) => vault.passwords().verify(&tried, &salt, &hash),
         None => {
-            vault.passwords().spend(&password);
+            vault.passwords().spend(&tried);
             false
         }
     });
-    let right = right.await.map_err(|_| Error::Lacking("what computes hashes"))?;
-
-    // Only the built-in source's password signs in here, and only those whose password it is.
-    let usable = |person: &Identity| person.enabled && person.sign_in_source == SourceId::IDENTITY_NOW;
-    match (&attempt.person, &attempt.stored) {
-        (Some(person), Some(stored))
-            if right && usable(person) && (!stored.must_change || purpose != Purpose::Client) =>
-        {
-            let (identity, must_change) = (person.id, stored.must_change);
-            let shown = Shown::Password(stored.hash.clone());
-            Ok(Some(SignedIn { identity, must_change, shown, second: None }))
+    let right_here = right_here.await.map_err(|_| Error::Lacking("what computes hashes"))?;
+    let let_in = match (&attempt.person, &attempt.keeper) {
+        (Some(person), Some(Keeper::Here { stored, .. })) => {
+            let let_in = right_here && person.enabled && (!stored.must_change || purpose != Purpose::Client);
+            let_in.then(|| (person.id, stored.must_change, Shown::Password(stored.hash.clone())))
         }
-        _ => {
-            refuse(app, &attempt, purpose).await?;
+        (Some(person), Some(Keeper::Source { id, account })) if attempt.tries.is_some() && person.enabled => {
+            let right = ask(app, person.id, *id, account, &password).await?;
+            right.then_some((person.id, false, Shown::OfSource(*id)))
+        }
+        _ => None,
+    };
+    match let_in {
+        Some((identity, must_change, shown)) => Ok(Some(SignedIn { identity, must_change, shown, second: None })),
+        None => {
+            refuse(app, attempt, purpose).await?;
             Ok(None)
         }
+    }
+}
+
+/// Asks a source whether the password is that of an account. What it does not say for certain is no wrong try.
+async fn ask(
+    app: &App,
+    whose: IdentityId,
+    source: SourceId,
+    account: &AccountRef,
+    password: &Password,
+) -> Result<bool, Error> {
+    let failure = match app.sources.sign_in(source, account, password).await {
+        Ok(Answer::Right) => return Ok(true),
+        Ok(Answer::Wrong) => return Ok(false),
+        Ok(Answer::Unable(failure)) => Unusable::from(failure),
+        Ok(Answer::Unsupported) => {
+            let text = "its settings do not let anybody sign in with its passwords".to_owned();
+            Unusable::from(Failure { kind: FailureKind::Refused(RefusalKind::Unsupported), detail: text })
+        }
+        Err(error) => error.into(),
+    };
+    let error = format!("{failure:#}");
+    tracing::warn!(error, source.id = %source, identity.id = %whose, "a source did not say whether a password is right");
+    let take_back =
+        app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { source_sign_in::take_back(tx, whose).await }));
+    take_back.await.map_err(Error::Store)?;
+    match failure {
+        // It knows the account, and lets nobody in with whatever password.
+        Unusable::Failed(Failure { kind: FailureKind::Refused(_), .. }) => Ok(false),
+        _ => Err(Error::Unavailable("the system that knows the password cannot be asked now".to_owned())),
     }
 }
 
@@ -175,14 +243,14 @@ pub struct Halfway {
     /// Who.
     pub identity: IdentityId,
     half: SessionId,
-    stored: SignInPassword,
+    must_change: bool,
+    shown: Shown,
 }
 
 impl Halfway {
     /// All the way, with their second factor. Whether it is right is asked when it is used up.
     pub fn with(self, second: Second) -> SignedIn {
-        let Self { identity, half, stored } = self;
-        let (must_change, shown) = (stored.must_change, Shown::Password(stored.hash));
+        let Self { identity, half, must_change, shown } = self;
         SignedIn { identity, must_change, shown, second: Some(Besides { half, second }) }
     }
 }
@@ -196,9 +264,16 @@ pub async fn halfway(app: &App, token: &str, purpose: Purpose) -> Result<Option<
             let found = found.filter(|found| found.enabled && found.session.half_open && found.session.lives(now));
             let Some(found) = found else { return Ok(None) };
             let (identity, half) = (found.session.identity, found.session.id);
+            let source = identity::get(tx, identity).await?.sign_in_source;
+            if source != SourceId::IDENTITY_NOW {
+                return Ok(Some(Halfway { identity, half, must_change: false, shown: Shown::OfSource(source) }));
+            }
             let stored = sign_in_password::find(tx, identity).await?;
             let stored = stored.filter(|stored| !stored.must_change || purpose != Purpose::Client);
-            Ok(stored.map(|stored| Halfway { identity, half, stored }))
+            Ok(stored.map(|SignInPassword { must_change, hash, .. }| {
+                let shown = Shown::Password(hash);
+                Halfway { identity, half, must_change, shown }
+            }))
         })
     });
     read.await.map_err(Error::Store)
@@ -215,12 +290,7 @@ pub(super) async fn confirm(
     now: DateTime<Utc>,
 ) -> Result<Option<Entered<()>>, Error> {
     let identity = signed_in.identity;
-    let stands = match &signed_in.shown {
-        Shown::Password(hash) => sign_in_password::forgive(tx, identity, hash).await?,
-        Shown::Passkey(_) => true,
-    };
-    aggregation::hold_people(tx, &[identity]).await?;
-    if !stands || identity::is_enabled(tx, identity).await? != Some(true) {
+    if !still_stands(tx, signed_in).await? {
         return Ok(None);
     }
     match (&signed_in.shown, second_factor::is_asked_for(tx, identity).await?, &signed_in.second) {
@@ -256,6 +326,24 @@ pub(super) async fn confirm(
     Ok(Some(Entered::In(())))
 }
 
+/// Holds a person, and sees that what they have shown still lets them in. The wrong tries before it are forgotten.
+async fn still_stands(tx: &mut Tx<'_>, signed_in: &SignedIn) -> Result<bool, Error> {
+    let identity = signed_in.identity;
+    // Before the person, as everybody who changes a password holds them.
+    let stands = match &signed_in.shown {
+        Shown::Password(hash) => sign_in_password::forgive(tx, identity, hash).await?,
+        Shown::OfSource(_) | Shown::Passkey(_) => true,
+    };
+    aggregation::hold_people(tx, &[identity]).await?;
+    let person = identity::find(tx, identity).await?.filter(|person| person.enabled);
+    let Some(person) = person.filter(|_| stands) else { return Ok(false) };
+    if let Shown::OfSource(source) = &signed_in.shown {
+        source_sign_in::forgive(tx, identity).await?;
+        return Ok(person.sign_in_source == *source);
+    }
+    Ok(true)
+}
+
 /// The session that a sign-in begins.
 pub(super) fn session_of(signed_in: &SignedIn, now: DateTime<Utc>) -> Session {
     let session = Session::begin(SessionId(draw_id_at(now)), signed_in.identity, now);
@@ -264,11 +352,8 @@ pub(super) fn session_of(signed_in: &SignedIn, now: DateTime<Utc>) -> Session {
 
 /// The same where the person was signed in already, and has shown once more who they are.
 pub(super) async fn prove(tx: &mut Tx<'_>, signed_in: &SignedIn, now: DateTime<Utc>) -> Result<bool, Error> {
-    let stands = match &signed_in.shown {
-        Shown::Password(hash) => sign_in_password::forgive(tx, signed_in.identity, hash).await?,
-        // Whoever has a passkey shows it as their second factor.
-        Shown::Passkey(_) => false,
-    };
+    // Whoever has a passkey shows it as their second factor.
+    let stands = !matches!(signed_in.shown, Shown::Passkey(_)) && still_stands(tx, signed_in).await?;
     if stands {
         audited(tx, Action::UserStepUpAuth, signed_in.identity, now).await?;
     }
@@ -303,6 +388,15 @@ async fn not_let_in(app: &App, whose: Option<IdentityId>, purpose: Purpose) -> R
 
 async fn attempt(tx: &mut Tx<'_>, alias: &str, now: DateTime<Utc>) -> Result<Attempt, lockstep_store::Error> {
     let person = identity::find_by_alias(tx, alias).await?;
+    let asks_sources = source::authenticates(tx).await?;
+    if let Some(person) = person.as_ref().filter(|person| person.sign_in_source != SourceId::IDENTITY_NOW) {
+        let keeper = keeper(tx, person).await?;
+        let tries = source_sign_in::hold(tx, person.id).await?.one_more(now);
+        if let Some(tries) = tries {
+            source_sign_in::tried(tx, person.id, tries, now).await?;
+        }
+        return Ok(Attempt { person: Some(person.clone()), keeper, tries, asks_sources });
+    }
     let id = person.as_ref().map_or(IdentityId(uuid::Uuid::nil()), |person| person.id);
     let stored = sign_in_password::hold(tx, id).await?.filter(|_| person.is_some());
     let salt = history::find_salt(tx, id).await?.and_then(|salt| salt.try_into().ok()).map(Salt);
@@ -313,12 +407,32 @@ async fn attempt(tx: &mut Tx<'_>, alias: &str, now: DateTime<Utc>) -> Result<Att
         Some(tries) => sign_in_password::tried(tx, id, tries, now).await?,
         None => sign_in_password::tried_at_nobodys(tx, now).await?,
     }
-    Ok(Attempt { person, stored, salt, tries })
+    let keeper = stored.map(|stored| Keeper::Here { stored, salt });
+    Ok(Attempt { person, keeper, tries, asks_sources })
+}
+
+/// The account with whose password a person signs in: that of their name on the source, or the only one they have there. None
+/// where the source signs nobody in.
+async fn keeper(tx: &mut Tx<'_>, person: &Identity) -> Result<Option<Keeper>, lockstep_store::Error> {
+    let source = source::find(tx, person.sign_in_source).await?;
+    let Some(source) = source.filter(|source| source.features.contains(&Feature::Authenticate)) else {
+        return Ok(None);
+    };
+    let mut there = account::list_of(tx, person.id).await?;
+    there.retain(|account| account.source == source.id && !account.vanished);
+    let named = there.iter().position(|account| account.name.eq_ignore_ascii_case(&person.alias));
+    let account = match (named, there.len()) {
+        (Some(named), _) => there.swap_remove(named),
+        (None, 1) => there.swap_remove(0),
+        _ => return Ok(None),
+    };
+    let account = AccountRef { native_id: account.native_id, name: account.name };
+    Ok(Some(Keeper::Source { id: source.id, account }))
 }
 
 async fn refuse(app: &App, attempt: &Attempt, purpose: Purpose) -> Result<(), Error> {
     let now = app.clock.utc();
-    let locked = attempt.stored.is_some() && attempt.tries.is_none();
+    let locked = attempt.keeper.is_some() && attempt.tries.is_none();
     let action = match purpose {
         Purpose::Proof => Action::UserStepUpAuthFailure,
         _ if locked => Action::AuthenticationLocked,

@@ -15,6 +15,7 @@ use super::sign_in::{Credentials, asked as second_asked, signed_in, wrong};
 use super::{Tried, Web, session};
 use crate::api::client_address::ClientAddress;
 use crate::api::error::Error;
+use crate::app::Error as AppError;
 use crate::app::authorise::{self, Asked, Authorisation, NotAuthorised};
 use crate::app::sign_in::{Entered, Purpose};
 
@@ -73,7 +74,13 @@ pub(super) async fn submit(
             None => Ok(None),
         }
     };
-    let code = match web.attempt(address, trying).await? {
+    let tried = match web.attempt(address, trying).await {
+        Err(AppError::Unavailable(_)) => {
+            return again(StatusCode::SERVICE_UNAVAILABLE, half, Some("source-away")).await;
+        }
+        tried => tried?,
+    };
+    let code = match tried {
         Tried::TooMany => return again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")).await,
         Tried::Wrong => {
             let (half, why) = wrong(&web, half).await?;

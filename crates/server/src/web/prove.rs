@@ -70,7 +70,13 @@ pub(super) async fn submit(
                 None => Ok(None),
             }
         };
-        match web.attempt(address, trying).await? {
+        let tried = match web.attempt(address, trying).await {
+            Err(Error::Unavailable(_)) => {
+                return form(&web, &headers, StatusCode::SERVICE_UNAVAILABLE, &open, to, Some("source-away")).await;
+            }
+            tried => tried?,
+        };
+        match tried {
             Tried::TooMany => again(&open, StatusCode::TOO_MANY_REQUESTS, "too-many").await,
             Tried::Wrong => again(&open, StatusCode::BAD_REQUEST, wrong).await,
             Tried::Right(token) => Ok(session::keep(session::go_to(to), &token)),

@@ -69,6 +69,7 @@ pub(super) async fn submit(
         Ok(Tried::Right(Entered::Halfway(half))) => again(StatusCode::OK, half.expose(), None).await,
         // A session begins with a token that nobody had before.
         Ok(Tried::Right(Entered::In(token))) => session::keep(form::forget(session::go_to(to)), &token),
+        Err(Error::Unavailable(_)) => again(StatusCode::SERVICE_UNAVAILABLE, half, Some("source-away")).await,
         Err(error) => failed(&web, &headers, &error),
     }
 }

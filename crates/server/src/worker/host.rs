@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use lockstep_core::change::{Change, ChangeState, LaneRows, Now, SignIn};
+use lockstep_core::change::{Change, ChangeState, LaneEvent, LaneRows, Now, SignIn};
 use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId, SourceId};
 use lockstep_core::node::Round;
 use lockstep_engine::{Call, Gate, Health, Host, Judged, Newer, Step, Unfinished, Unusable, Written};
@@ -126,6 +126,7 @@ impl Host for App {
         failpoint!(self, SettleBeforeCommit if settles);
         let now = self.clock.utc();
         let events = event::events(&step, now);
+        let elsewhere = changed_elsewhere(&step);
         let Step { hold, identity: whose, delta, first_applied, sign_in_passwords, .. } = step;
         let committed = self.store.write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
@@ -136,6 +137,9 @@ impl Host for App {
                     let password =
                         SignInPassword { hash, changed_at: now, must_change: false, failures: 0, failed_at: None };
                     sign_in_password::put(tx, whose, &password).await?;
+                    identity::end_tokens(tx, whose, Some(*change), now).await?;
+                }
+                for change in &elsewhere {
                     identity::end_tokens(tx, whose, Some(*change), now).await?;
                 }
                 for entry in first_applied.iter().filter_map(|payload| payload.history.as_ref()) {
@@ -223,6 +227,17 @@ impl Host for App {
         self.metrics.settled(state.wire());
         tracing::info!(change.id = %change, change.state = state.wire(), "a change is final");
     }
+}
+
+/// The changes with which the password that the person signs in with here is now another, on a source other than the built-in one.
+fn changed_elsewhere(step: &Step<App>) -> Vec<ChangeId> {
+    let applied = step.delta.events.iter().filter_map(|event| match event {
+        LaneEvent::FirstApplied(key) | LaneEvent::Applied(key) => Some(key),
+        LaneEvent::NotApplied(_) | LaneEvent::Settled(..) => None,
+    });
+    let targets = applied.filter_map(|key| step.delta.targets.iter().find(|target| target.key == *key));
+    let elsewhere = targets.filter(|target| target.sign_in && target.source != SourceId::IDENTITY_NOW);
+    elsewhere.map(|target| target.key.change).collect()
 }
 
 /// Whether accounts begin to be written with this step.

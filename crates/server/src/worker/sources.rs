@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lockstep_connectors::{AccountRef, ConfigError, Connector, Failure, LockState, Report, Secrets};
+use lockstep_connectors::{AccountRef, ConfigError, Connector, Failure, LockState, Report, Secrets, SignIn};
 use lockstep_core::id::SourceId;
+use lockstep_core::password::Password;
 use lockstep_core::source::Source;
 use lockstep_engine::Gate;
 use lockstep_store::{Store, Tx, source, source_secret};
@@ -138,6 +139,19 @@ impl Sources {
     /// What stands in the way.
     pub async fn test(&self, id: SourceId) -> Result<Report, Unusable> {
         Ok(self.current(id).await?.connector.test().await?)
+    }
+
+    /// Asks the source whether a password is that of an account.
+    ///
+    /// # Errors
+    /// When the source cannot be used at all.
+    pub async fn sign_in(
+        &self,
+        id: SourceId,
+        account: &AccountRef,
+        password: &Password,
+    ) -> Result<SignIn, SourcesError> {
+        Ok(self.current(id).await?.connector.sign_in(account, password).await)
     }
 
     /// Whether the source holds an account locked after wrong passwords.

@@ -3,6 +3,7 @@
 mod brand;
 mod change;
 mod forged;
+mod of_source;
 mod passkey;
 mod people;
 mod reset;

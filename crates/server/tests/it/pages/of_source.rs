@@ -1,0 +1,180 @@
+//! People who sign in with the password of a source: it is asked, and nobody else; while it is away, nobody's try counts.
+
+use std::collections::BTreeSet;
+
+use lockstep_core::client::ClientKind;
+use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::identity::Identity;
+use lockstep_core::org_config::PasswordOrgConfig;
+use lockstep_core::scope::UserLevel;
+use lockstep_core::sign_in::TRIES;
+use lockstep_core::source::{Feature, Source};
+use lockstep_store::{identity, org_config, source};
+use serde_json::{Value, json};
+
+use super::{NEW, PASSWORD, start};
+use crate::browser::{Browser, Page};
+use crate::harness::{Answer, FIRST_PASSWORD, Harness};
+use crate::sign_in::Portal;
+
+const SESSION: &str = "__Host-lockstep-session";
+
+/// A server where Abby signs in with Billing's password, and Bea with the built-in one.
+async fn with_billing() -> Harness {
+    let harness = start().await;
+    change_source(&harness, |source| _ = source.features.insert(Feature::Authenticate)).await;
+    signs_in_with(&harness, harness.world.abby, harness.world.billing).await;
+    harness
+}
+
+async fn change_source(harness: &Harness, change: fn(&mut Source)) {
+    let (billing, now) = (harness.world.billing, harness.app.clock.utc());
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut row = source::find(tx, billing).await?.expect("Billing");
+                change(&mut row);
+                source::put(tx, &row, now).await
+            })
+        })
+        .await;
+}
+
+async fn signs_in_with(harness: &Harness, whom: IdentityId, source: SourceId) {
+    let now = harness.app.clock.utc();
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let person = identity::get(tx, whom).await?;
+                identity::put(tx, &Identity { sign_in_source: source, ..person }, now).await
+            })
+        })
+        .await;
+}
+
+async fn attempt(browser: &mut Browser<'_>, alias: &str, password: &str) -> Page {
+    let page = browser.visit("/sign-in").await;
+    browser.submit(&page, "/sign-in", &[("user_name", alias), ("password", password)]).await
+}
+
+#[tokio::test]
+async fn the_source_knows_the_password_and_the_built_in_one_is_nobodys() {
+    let harness = with_billing().await;
+    let mut browser = Browser::new(&harness);
+    let refused = attempt(&mut browser, "Abby.Smith", PASSWORD).await;
+    assert_eq!((refused.status, browser.cookies.contains_key(SESSION)), (400, false), "{}", refused.text);
+    assert_eq!(attempt(&mut browser, "abby.smith", FIRST_PASSWORD).await.sent_to(), "/passwords");
+    assert_eq!(attempt(&mut Browser::new(&harness), "Bea.Jones", PASSWORD).await.sent_to(), "/passwords");
+    let refused = attempt(&mut Browser::new(&harness), "Bea.Jones", FIRST_PASSWORD).await;
+    assert_eq!(refused.status, 400, "what Billing knows of Bea is not what she signs in with");
+    for action in ["AUTHENTICATION-100", "AUTHENTICATION-240"] {
+        assert!(harness.audited().await.contains(&action.to_owned()), "{action}");
+    }
+
+    // Showing once more who one is, and at a client.
+    harness.outdate_proofs().await;
+    let to = browser.visit("/security/totp").await.sent_to();
+    let page = browser.visit(&to).await;
+    assert_eq!(browser.submit(&page, "/prove", &[("current", PASSWORD)]).await.status, 400);
+    assert_eq!(browser.submit(&page, "/prove", &[("current", FIRST_PASSWORD)]).await.sent_to(), "/security/totp");
+    let portal = Portal::make(&harness, ClientKind::Confidential).await;
+    let mut elsewhere = Browser::new(&harness);
+    let page = elsewhere.open(&portal.asks()).await;
+    let filled = [("user_name", "Abby.Smith"), ("password", FIRST_PASSWORD)];
+    assert!(elsewhere.submit(&page, "/oauth/authorize", &filled).await.returned("code").is_some());
+
+    // Nobody signs in with a source that is not for that any more, or that is no longer theirs.
+    change_source(&harness, |source| source.features = BTreeSet::from([Feature::Password])).await;
+    assert_eq!(attempt(&mut Browser::new(&harness), "Abby.Smith", FIRST_PASSWORD).await.status, 400);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_passwords_lock_and_a_source_that_is_away_is_told_and_counts_for_nothing() {
+    let harness = with_billing().await;
+    change_source(&harness, |source| source.config["url"] = json!("sqlite:/nowhere/at-all.db")).await;
+    let mut browser = Browser::new(&harness);
+    for _ in 0..=TRIES {
+        let told = attempt(&mut browser, "Abby.Smith", FIRST_PASSWORD).await;
+        assert_eq!(told.status, 503, "{}", told.text);
+        assert!(told.alert().is_some_and(|why| why.contains("cannot be asked at the moment")), "{}", told.text);
+    }
+    let refused = attempt(&mut browser, "Nobody", FIRST_PASSWORD).await;
+    assert_eq!(refused.status, 400);
+    // As it was: from the harness's own folder.
+    let (billing, url) = (harness.world.billing, format!("sqlite:{}", harness.file("billing.db").display()));
+    let now = harness.app.clock.utc();
+    harness
+        .write(move |tx| {
+            let url = url.clone();
+            Box::pin(async move {
+                let mut row = source::find(tx, billing).await?.expect("Billing");
+                row.config["url"] = Value::String(url);
+                source::put(tx, &row, now).await
+            })
+        })
+        .await;
+    assert_eq!(attempt(&mut browser, "Abby.Smith", FIRST_PASSWORD).await.sent_to(), "/passwords");
+
+    let mut browser = Browser::new(&harness);
+    for _ in 0..TRIES {
+        assert_eq!(attempt(&mut browser, "Abby.Smith", "wrong").await.status, 400);
+    }
+    assert_eq!(attempt(&mut browser, "Abby.Smith", FIRST_PASSWORD).await.status, 400, "locked");
+    assert!(harness.audited().await.contains(&"AUTHENTICATION-245".to_owned()));
+    // The help desk sees it, and lets her in.
+    let (bea, now) = (harness.world.bea, harness.app.clock.utc());
+    let level = BTreeSet::from([UserLevel::HelpDesk]);
+    harness
+        .write(move |tx| {
+            let level = level.clone();
+            Box::pin(async move { identity::set_levels(tx, bea, &level, now).await })
+        })
+        .await;
+    let mut desk = Browser::new(&harness);
+    let place = format!("/people/{}", harness.world.abby);
+    let page = desk.come_in("Bea.Jones", PASSWORD, &place).await;
+    assert!(page.text.contains("Locked"), "{}", page.text);
+    desk.submit(&page, &format!("{place}/unlock"), &[]).await.sent_to();
+    assert_eq!(attempt(&mut browser, "Abby.Smith", FIRST_PASSWORD).await.sent_to(), "/passwords");
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_password_of_the_source_is_the_one_here_and_ends_the_other_sessions() {
+    let harness = with_billing().await;
+    let (mut abby, mut elsewhere) = (Browser::new(&harness), Browser::new(&harness));
+    for browser in [&mut abby, &mut elsewhere] {
+        browser.come_in("Abby.Smith", FIRST_PASSWORD, "/passwords").await;
+    }
+    let page = abby.visit("/passwords").await;
+    assert!(page.text.contains("Everyday") && page.text.contains("Signing in here"), "{}", page.text);
+    let billing = harness.world.billing;
+    let asked = abby.change(billing, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    harness.settled().await;
+    assert_eq!(abby.visit(&asked).await.status, 200, "it was asked for in this session");
+    elsewhere.visit("/passwords").await.sent_to();
+    assert_eq!(attempt(&mut elsewhere, "Abby.Smith", FIRST_PASSWORD).await.status, 400);
+    assert_eq!(attempt(&mut elsewhere, "Abby.Smith", NEW).await.sent_to(), "/passwords");
+
+    // Forgotten, it is set anew where it is.
+    let now = harness.app.clock.utc();
+    let config = PasswordOrgConfig { digit_token_enabled: true, ..Default::default() };
+    harness.write(move |tx| Box::pin(async move { org_config::put(tx, &config, now).await })).await;
+    let token = harness.client_token("idn:password-digit-token:create").await;
+    let post = harness.http.post(harness.url("/v2024/generate-password-reset-token/digit"));
+    let post =
+        post.bearer_auth(token).header("X-SailPoint-Experimental", "true").json(&json!({ "userId": "Abby.Smith" }));
+    let drawn = Answer::of(post).await.with_status(200);
+    let code = drawn["digitToken"].as_str().expect("digits");
+    let mut browser = Browser::new(&harness);
+    let page = browser.visit("/passwordreset").await;
+    let page = browser.submit(&page, "/passwordreset", &[("user_name", "Abby.Smith"), ("code", code)]).await;
+    let filled = [("new_password", "Another-Good-Password-77"), ("repeated", "Another-Good-Password-77")];
+    let done = browser.submit(&page, "/passwordreset", &filled).await;
+    assert!(done.text.contains("Your password is set"), "{}", done.text);
+    abby.visit("/passwords").await.sent_to();
+    let came = attempt(&mut Browser::new(&harness), "Abby.Smith", "Another-Good-Password-77").await;
+    assert_eq!(came.sent_to(), "/passwords");
+    harness.stop().await;
+}
