@@ -236,7 +236,7 @@ impl Database {
             return;
         }
         match intent.kind {
-            IntentKind::Disable => {}
+            IntentKind::Disable | IntentKind::Retry => {}
             IntentKind::Give { account, to } => {
                 *self.hands.entry(account).or_default() += 1;
                 systems.give(identity, account, to);

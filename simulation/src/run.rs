@@ -147,7 +147,7 @@ async fn person(world: World, who: usize) {
     }
 }
 
-/// Disables people, gives accounts away and buries some, now and then.
+/// Disables people, gives accounts away, buries some and has things tried at once, now and then.
 async fn administrator(world: World) {
     for _ in 0..world.draw(0..8).saturating_sub(4) {
         tokio::time::sleep(Duration::from_millis(world.draw(0..30_000))).await;
@@ -163,8 +163,9 @@ async fn administrator(world: World) {
                 0 => return,
                 len => accounts[state.rng.random_range(0..len)],
             };
-            let kind = match state.rng.random_range(0..4) {
+            let kind = match state.rng.random_range(0..6) {
                 0 => IntentKind::Disable,
+                4 | 5 => IntentKind::Retry,
                 1 => IntentKind::Bury { account },
                 _ => IntentKind::Give { account, to: (heir != person.id).then_some(heir) },
             };

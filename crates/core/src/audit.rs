@@ -236,6 +236,8 @@ actions! {
     TokenReuse = "TOKEN_REUSE_DETECTED",
     /// A client ended a token.
     TokenRevoked = "TOKEN_REVOKED",
+    /// Somebody had what is to be tried again later tried at once.
+    DeliveryRetried = "DELIVERY_RETRIED",
     /// A person signed out of the pages.
     SignedOut = "SIGNED_OUT",
     /// A person set a second factor up.
@@ -318,7 +320,7 @@ mod tests {
              USER_LEVELS_UPDATED APPLICATION_CREATED APPLICATION_UPDATED APPLICATION_DELETED SOURCE_CREATED \
              SOURCE_UPDATED SOURCE_DELETED ACCOUNT_LINKED ACCOUNT_ENABLED ACCOUNT_DISABLED API_CLIENT_UPDATED \
              PERSONAL_ACCESS_TOKEN_UPDATED PERSONAL_ACCESS_TOKEN_DELETED SIGN_IN_TOKEN_ISSUE TOKEN_REUSE_DETECTED \
-             TOKEN_REVOKED SIGNED_OUT SECOND_FACTOR_ADDED SECOND_FACTOR_REMOVED \
+             TOKEN_REVOKED DELIVERY_RETRIED SIGNED_OUT SECOND_FACTOR_ADDED SECOND_FACTOR_REMOVED \
              RECOVERY_CODES_RENEWED RECOVERY_CODE_USED ENROLMENT_CREATED DATABASE_RESTORED";
         let expected: BTreeSet<&str> = contract.split_whitespace().chain(own.split_whitespace()).collect();
         assert_eq!(Action::ALL.iter().map(|action| action.as_str()).collect::<BTreeSet<_>>(), expected);

@@ -279,3 +279,7 @@ passkey-used = Zuletzt benutzt am { $date }
 recovery-code = Wiederherstellungscode
 recovery-code-about = Einer von denen, die Sie aufbewahrt haben, falls Ihr Passkey nicht hier ist.
 source-away = Das System, das Ihr Passwort kennt, kann gerade nicht gefragt werden. Das war kein falscher Versuch; kommen Sie in einer Weile wieder.
+deliveries = Was noch einmal versucht wird
+deliveries-about = Diese Konten haben ihr neues Passwort noch nicht. Jedes wird von selbst noch einmal versucht; wenn Sie wissen, dass das System wieder da ist, müssen Sie nicht warten.
+delivery-retry = Jetzt versuchen
+delivery-until = Wird bis { $date } versucht.

@@ -279,3 +279,7 @@ passkey-used = Last used on { $date }
 recovery-code = Recovery code
 recovery-code-about = One of those that you have kept, if your passkey is not here.
 source-away = The system that knows your password cannot be asked at the moment. This was no wrong try; come back in a while.
+deliveries = What is tried again
+deliveries-about = These accounts have not got their new password yet. Each is tried again by itself; if you know that the system is back, you need not wait.
+delivery-retry = Try now
+delivery-until = Tried until { $date }.

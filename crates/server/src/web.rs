@@ -139,6 +139,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/people/{id}/changes/{change}", get(people::watch))
         .route("/people/{id}/code", post(people::draw))
         .route("/people/{id}/unlock", post(people::unlock))
+        .route("/people/{id}/retry", post(people::retry))
         .route("/people/{id}/sessions", post(people::end_sessions))
         .route("/people/{id}/second-factor", post(people::remove_second_factor))
         // For people who have a code from an administrator, or from the help desk.

@@ -129,6 +129,63 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, limit: u32) -> Resul
     rows.into_iter().map(Change::try_from).collect()
 }
 
+/// What is tried again, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// Whose password it is.
+    pub identity: IdentityId,
+    /// What they are called.
+    pub display_name: String,
+    /// In the course of which change.
+    pub change: ChangeId,
+    /// Where.
+    pub source: SourceId,
+    /// Why it was not done so far.
+    pub reason: Option<String>,
+    /// When the change was asked for.
+    pub asked_at: DateTime<Utc>,
+    /// Until when it is tried.
+    pub expires_at: DateTime<Utc>,
+}
+
+row! {
+    struct FailingRow {
+        identity: Uuid,
+        display_name: String,
+        change: Uuid,
+        source: Uuid,
+        reason: Option<String>,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    }
+}
+
+/// What is tried again, of everybody, the oldest change first, at most `limit`.
+pub async fn failing(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Failing>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as FailingRow,
+        "list what is tried again",
+        "SELECT change.identity, identity.display_name, target.change, target.source, target.reason, change.created_at,
+             change.expires_at
+         FROM change JOIN target ON target.bucket = change.bucket AND target.change = change.id
+             JOIN identity ON identity.id = change.identity
+         WHERE change.settled_at IS NULL AND target.state = 'retrying'
+         ORDER BY change.created_at, change.id, target.account LIMIT $1",
+        i64::from(limit)
+    )?;
+    let failing = rows.into_iter().map(|row| Failing {
+        identity: IdentityId(row.identity),
+        display_name: row.display_name,
+        change: ChangeId(row.change),
+        source: SourceId(row.source),
+        reason: row.reason,
+        asked_at: row.created_at,
+        expires_at: row.expires_at,
+    });
+    Ok(failing.collect())
+}
+
 /// When each account of an identity last got a password, as far as the changes that did it are still known.
 pub async fn last_applied(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<(AccountId, DateTime<Utc>)>> {
     let rows = fetch!(

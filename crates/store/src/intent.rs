@@ -17,7 +17,7 @@ use crate::tx::{Tx, execute, fetch, row};
 pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent, now: DateTime<Utc>) -> Result<()> {
     let heir = match intent.kind {
         IntentKind::Give { to, .. } => to,
-        IntentKind::Disable | IntentKind::Bury { .. } => None,
+        IntentKind::Disable | IntentKind::Bury { .. } | IntentKind::Retry => None,
     };
     execute!(
         tx,
@@ -35,11 +35,12 @@ pub async fn put(tx: &mut Tx<'_>, identity: IdentityId, intent: Intent, now: Dat
     )?;
     match intent.kind {
         IntentKind::Disable => crate::identity::end_tokens(tx, identity, None, now).await,
-        IntentKind::Give { .. } | IntentKind::Bury { .. } => Ok(()),
+        IntentKind::Give { .. } | IntentKind::Bury { .. } | IntentKind::Retry => Ok(()),
     }
 }
 
-/// Takes back what is to become of an account of `identity`, or, without one, that it is disabled.
+/// Takes back what is to become of an account of `identity`, or, without one, that it is disabled (and, which does no harm, that
+/// something is tried at once).
 pub async fn withdraw(tx: &mut Tx<'_>, identity: IdentityId, account: Option<AccountId>) -> Result<()> {
     execute!(
         tx,
@@ -124,7 +125,7 @@ pub(crate) async fn carry_out(tx: &mut Tx<'_>, identity: IdentityId, intent: Int
         return Ok(());
     }
     match intent.kind {
-        IntentKind::Disable => {}
+        IntentKind::Disable | IntentKind::Retry => {}
         IntentKind::Give { account, to } => {
             execute!(
                 tx,
@@ -162,6 +163,7 @@ fn kind_name(kind: IntentKind) -> &'static str {
         IntentKind::Disable => "disable",
         IntentKind::Give { .. } => "give",
         IntentKind::Bury { .. } => "bury",
+        IntentKind::Retry => "retry",
     }
 }
 
@@ -171,6 +173,7 @@ impl TryFrom<IntentRow> for Intent {
     fn try_from(row: IntentRow) -> Result<Self> {
         let kind = match (row.kind.as_str(), row.account.map(AccountId)) {
             ("disable", None) => IntentKind::Disable,
+            ("retry", None) => IntentKind::Retry,
             ("give", Some(account)) => IntentKind::Give { account, to: row.heir.map(IdentityId) },
             ("bury", Some(account)) => IntentKind::Bury { account },
             _ => return Err(Error::Corrupt { what: "the kind of an intent", value: row.kind }),

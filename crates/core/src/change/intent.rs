@@ -33,20 +33,22 @@ pub enum IntentKind {
         /// Which account.
         account: AccountId,
     },
+    /// Somebody knows that what was in the way is not any more: what is to be tried again later is tried at once.
+    Retry,
 }
 
 impl IntentKind {
-    /// The one account it concerns; none where it is every account of the identity.
+    /// The one account it concerns; none where it is the identity.
     pub fn account(self) -> Option<AccountId> {
         match self {
-            Self::Disable => None,
+            Self::Disable | Self::Retry => None,
             Self::Give { account, .. } | Self::Bury { account } => Some(account),
         }
     }
 
-    /// Whether it concerns `account`.
-    pub fn concerns(self, account: AccountId) -> bool {
-        self.account().is_none_or(|own| own == account)
+    /// Whether nothing more is to be delivered to `account`.
+    pub fn ends(self, account: AccountId) -> bool {
+        self != Self::Retry && self.account().is_none_or(|own| own == account)
     }
 
     /// Why something was not delivered.
@@ -55,6 +57,7 @@ impl IntentKind {
             Self::Disable => "the identity was disabled",
             Self::Give { .. } => "the account does not belong to this identity any more",
             Self::Bury { .. } => "the account is gone from its source",
+            Self::Retry => "it is tried again",
         }
     }
 }

@@ -240,7 +240,10 @@ impl Lane {
                     self.refuse(seq, vec![kind.reason().to_owned()], now);
                 }
             }
-            for key in self.keys(|target| kind.concerns(target.key.account) && waits(target.state)) {
+            if kind == IntentKind::Retry {
+                self.hurry(now);
+            }
+            for key in self.keys(|target| kind.ends(target.key.account) && waits(target.state)) {
                 self.update(key, |delivery| delivery.target.reason = Some(kind.reason().to_owned()));
                 self.end(key, TargetState::Expired, now);
             }
@@ -250,10 +253,24 @@ impl Lane {
         self.delta.intents_done.extend::<Vec<_>>(done);
     }
 
+    /// Makes every write due that only waits for its next try. What waits for a doubt to end goes on waiting: its answer would
+    /// mean no more than the one before, and a sign-in with a password that may be wrong counts towards a lock.
+    fn hurry(&mut self, now: Now) {
+        let doubts = &self.doubts;
+        let waits = |delivery: &&mut Delivery| {
+            delivery.target.state == TargetState::Retrying
+                && delivery.step == Step::Write
+                && doubts.iter().all(|doubt| doubt.account != delivery.target.key.account)
+        };
+        for delivery in self.targets.iter_mut().filter(waits) {
+            delivery.due = delivery.due.min(now.mono);
+        }
+    }
+
     /// Whether nothing is under way, nor can land any more, where the intent concerns. A judgement that is being made may
     /// have looked at the account already.
     fn is_clear(&self, Intent { kind, .. }: Intent) -> bool {
-        let unfinished = |target: &Target| kind.concerns(target.key.account) && !target.state.is_final();
+        let unfinished = |target: &Target| kind.ends(target.key.account) && !target.state.is_final();
         let may_land = kind.account().is_some_and(|own| self.doubts.iter().any(|doubt| doubt.account == own));
         self.judging.is_none() && !may_land && !self.targets.iter().any(|delivery| unfinished(&delivery.target))
     }

@@ -6,13 +6,18 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use lockstep_core::audit::Action;
+use lockstep_core::change::{Intent, IntentKind};
 use lockstep_core::filter::Query;
 use lockstep_core::filter::collections::IDENTITIES;
-use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::id::{IdentityId, IntentId, SourceId};
 use lockstep_core::scope::UserLevel;
 use lockstep_core::sign_in::Tries;
+use lockstep_store::change::{self, Failing};
 use lockstep_store::listing::{self, ListedIdentity, Start};
-use lockstep_store::{Tx, account, aggregation, identity, second_factor, sign_in_password, source, source_sign_in};
+use lockstep_store::{
+    Tx, account, aggregation, identity, intent, second_factor, sign_in_password, source, source_sign_in,
+};
+use lockstep_vault::secret::draw_id;
 
 use super::own_change::{ListedChange, changes_of};
 use super::record::{About, record};
@@ -136,6 +141,42 @@ pub async fn unlock(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Er
 async fn unlock_password(tx: &mut Tx<'_>, id: IdentityId) -> Result<(), lockstep_store::Error> {
     sign_in_password::unlock(tx, id).await?;
     source_sign_in::forgive(tx, id).await
+}
+
+/// What is tried again, and what its source is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailingDelivery {
+    /// What.
+    pub failing: Failing,
+    /// Where.
+    pub source: String,
+}
+
+/// What is tried again, the oldest first.
+pub async fn failing(app: &App, _: &Permit) -> Result<Vec<FailingDelivery>, Error> {
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let sources = source::list(tx).await?;
+            let name = |id| sources.iter().find(|source| source.id == id).map(|source| source.name.clone());
+            let named =
+                |failing: Failing| FailingDelivery { source: name(failing.source).unwrap_or_default(), failing };
+            Ok(change::failing(tx, FOUND).await?.into_iter().map(named).collect())
+        })
+    });
+    read.await.map_err(Error::Store)
+}
+
+/// Has what is to be tried again for somebody tried at once.
+pub async fn retry(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
+    act(app, permit, id, Action::DeliveryRetried, |tx, id, now| {
+        Box::pin(async move {
+            let intent = Intent { id: IntentId(draw_id()), kind: IntentKind::Retry };
+            intent::put(tx, id, intent, now).await.map(|()| true)
+        })
+    })
+    .await?;
+    app.waker.wake(id);
+    Ok(())
 }
 
 /// Signs somebody out everywhere, of the pages and at clients, those too who are halfway in.

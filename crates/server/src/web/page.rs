@@ -231,6 +231,21 @@ pub(super) struct PeoplePage<'a> {
     pub(super) people: Vec<ShownPerson>,
     /// How many are shown at most, where there may be more.
     pub(super) more: Option<String>,
+    /// What is tried again.
+    pub(super) failing: Vec<ShownDelivery>,
+}
+
+/// What is tried again somewhere for somebody.
+pub(super) struct ShownDelivery {
+    pub(super) form_token: String,
+    /// What has it tried at once, and which change it is of.
+    pub(super) retry: String,
+    pub(super) change: String,
+    pub(super) link: String,
+    pub(super) name: String,
+    pub(super) source: String,
+    pub(super) reason: String,
+    pub(super) until: String,
 }
 
 /// Somebody in the list.

@@ -10,11 +10,11 @@ use lockstep_core::scope::UserLevel;
 use lockstep_store::org_config;
 
 use super::form::{self, FormCookie};
-use super::page::{CodePage, Leave, PeoplePage, PersonPage, ShownPerson, page, then};
+use super::page::{CodePage, Leave, PeoplePage, PersonPage, ShownDelivery, ShownPerson, page, then};
 use super::sign_in::PEOPLE;
 use super::{Web, changes, failed, session};
 use crate::app::generate_digit_token::{Request, generate_digit_token};
-use crate::app::help::{self, FOUND, Helped};
+use crate::app::help::{self, FOUND, FailingDelivery, Helped};
 use crate::app::own_change::change_of;
 use crate::app::session::OpenSession;
 use crate::app::{Error, identity};
@@ -37,8 +37,28 @@ pub(super) async fn find(State(web): State<Web>, headers: HeaderMap, RawQuery(qu
         let people = help::search(&web.app, &leave(&open, Operation::ListIdentities)?, &sought).await?;
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
+        let own = open.session.id.to_string();
+        let failing = help::failing(&web.app, &leave(&open, Operation::GetPasswordChangeStatus)?).await?;
+        let failing = failing.into_iter().map(|FailingDelivery { failing, source }| {
+            let place = address_of(failing.identity);
+            ShownDelivery {
+                form_token: cookie.token(&web.app, &session::about(&own, &[&place])),
+                retry: format!("{place}/retry"),
+                change: failing.change.to_string(),
+                link: format!("{place}/changes/{}", failing.change),
+                name: failing.display_name,
+                source,
+                reason: failing.reason.unwrap_or_default(),
+                until: text.with(
+                    "delivery-until",
+                    "date",
+                    &failing.expires_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+                ),
+            }
+        });
         let shown = PeoplePage {
             text,
+            failing: failing.collect(),
             visitor: session::visitor(&web, &cookie, &open),
             sought: sought.trim(),
             more: (people.len() == FOUND as usize).then(|| text.counted("people-more", "count", i64::from(FOUND))),
@@ -128,6 +148,16 @@ pub(super) async fn unlock(
 ) -> Response {
     act(&web, &headers, &id, &body, Operation::UnlockAccount, async |_, permit, id| {
         help::unlock(&web.app, permit, id).await.map(|()| None)
+    })
+    .await
+}
+
+/// Has what is tried again for a person tried at once, and leads to what becomes of it.
+pub(super) async fn retry(State(web): State<Web>, headers: HeaderMap, Path(id): Path<String>, body: Bytes) -> Response {
+    act(&web, &headers, &id, &body, Operation::UnlockAccount, async |_, permit, id| {
+        help::retry(&web.app, permit, id).await?;
+        let change: Result<ChangeId, _> = form::Fields::of(&body).get("change").parse();
+        Ok(change.ok().map(|change| session::go_to(&format!("{}/changes/{change}", address_of(id)))))
     })
     .await
 }

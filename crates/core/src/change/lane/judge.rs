@@ -83,7 +83,7 @@ impl Lane {
         if change.expires_at <= now.utc {
             return self.refuse(seq, vec![TOO_LATE.to_owned()], now);
         }
-        let taken = self.intents.iter().find(|intent| intent.kind.concerns(change.account));
+        let taken = self.intents.iter().find(|intent| intent.kind.ends(change.account));
         if let Some(Intent { kind, .. }) = taken.copied() {
             return self.refuse(seq, vec![kind.reason().to_owned()], now);
         }
@@ -111,7 +111,7 @@ impl Lane {
     }
 
     fn deliver_to(&mut self, seq: i64, id: ChangeId, mut targets: Vec<NewTarget>, now: Now) {
-        targets.retain(|target| !self.intents.iter().any(|intent| intent.kind.concerns(target.account)));
+        targets.retain(|target| !self.intents.iter().any(|intent| intent.kind.ends(target.account)));
         self.mark(seq, |change| change.state = ChangeState::Judged);
         let held_back = targets.iter().any(|target| target.sign_in);
         for new in targets {

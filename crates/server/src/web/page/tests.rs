@@ -105,6 +105,16 @@ fn pages(text: &Language) -> Vec<String> {
                 is_enabled: false,
             }],
             more: Some(NASTY.to_owned()),
+            failing: vec![ShownDelivery {
+                form_token: NASTY.to_owned(),
+                retry: NASTY.to_owned(),
+                change: NASTY.to_owned(),
+                link: NASTY.to_owned(),
+                name: NASTY.to_owned(),
+                source: NASTY.to_owned(),
+                reason: NASTY.to_owned(),
+                until: NASTY.to_owned(),
+            }],
         }
         .render(),
         PersonPage {

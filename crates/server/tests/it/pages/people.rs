@@ -170,3 +170,38 @@ async fn nobody_is_helped_by_whom_they_should_not_be() {
     assert!(harness.audited().await.contains(&"SECOND_FACTOR_REMOVED".to_owned()));
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn what_fails_is_listed_with_its_reason_and_tried_at_once_for_whoever_asks() {
+    let harness = with_help(UserLevel::HelpDesk).await;
+    let (bea, billing) = (harness.world.bea, harness.world.billing);
+    application(&harness, "Invoices", billing).await;
+    // The table is away for a while.
+    let (table, away) = (harness.file("billing.db"), harness.file("away.db"));
+    std::fs::rename(&table, &away).expect("moved");
+    let mut theirs = Browser::new(&harness);
+    theirs.come_in("Bea.Jones", PASSWORD, "/passwords").await;
+    let asked = theirs.change(billing, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    let id = asked.rsplit('/').next().expect("an id").to_owned();
+    let mut desk = Browser::new(&harness);
+    desk.come_in("Abby.Smith", PASSWORD, "/people").await;
+    let retry = format!("/people/{bea}/retry");
+    let page = loop {
+        let page = desk.visit("/people").await;
+        if page.text.contains(&retry) {
+            break page;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert!(page.text.contains("Billing") && page.text.contains("Bea Jones"), "{}", page.text);
+    std::fs::rename(&away, &table).expect("moved back");
+    let watched = desk.submit(&page, &retry, &[]).await.sent_to();
+    assert_eq!(watched, format!("/people/{bea}/changes/{id}"));
+    harness.settled().await;
+    assert!(desk.visit(&watched).await.text.contains("The password is changed"));
+    assert!(!desk.visit("/people").await.text.contains(&retry));
+    assert!(harness.audited().await.contains(&"DELIVERY_RETRIED".to_owned()));
+    // Whoever helps nobody sees nothing of it.
+    assert_eq!(theirs.visit("/people").await.status, 404);
+    harness.stop().await;
+}

@@ -1,4 +1,4 @@
-//! Disabling identities, giving accounts away, burying them.
+//! Disabling identities, giving accounts away, burying them, and having it tried at once.
 
 use super::*;
 use crate::id::IntentId;
@@ -163,4 +163,50 @@ fn an_intent_is_taken_in_once() {
     lane.intend(vec![give(1)]);
     lane.sweep(at(0));
     assert_eq!(lane.take_delta().intents_done, [give(1)]);
+}
+
+#[test]
+fn what_waits_for_its_next_try_is_tried_at_once_when_somebody_says_so() {
+    let mut lane = lane(&[(&[1, 2], None)]);
+    let retry = intent(IntentKind::Retry);
+    let attempt = begin(&mut lane, 1, at(0));
+    begin(&mut lane, 2, at(0));
+    lane.settle(attempt.key, Outcome::Unavailable("busy".into()), at(1), u32::MAX);
+    assert!(lane.ready(at(1)).is_empty(), "it waits");
+    lane.intend(vec![retry]);
+    lane.sweep(at(1));
+    assert_eq!(lane.take_delta().intents_done, [retry], "whatever else is under way");
+    let again = begin(&mut lane, 1, at(1));
+    assert_eq!((again.key, again.step), (attempt.key, Step::Write));
+    // Once: the next failure waits as before.
+    lane.settle(again.key, Outcome::Unavailable("busy".into()), at(2), u32::MAX);
+    lane.sweep(at(2));
+    assert!(lane.ready(at(2)).is_empty());
+    assert_eq!(lane.target(again.key).expect("unfinished").attempts, 2);
+}
+
+/// A lost write may still land: what is written meanwhile could be overwritten by it, and a refusal could be its doing.
+#[test]
+fn what_waits_for_a_doubt_to_end_goes_on_waiting() {
+    let mut lane = lane(&[(&[1], None)]);
+    let first = begin(&mut lane, 1, at(0));
+    lane.settle(first.key, Outcome::Unknown("no answer".into()), at(1), u32::MAX);
+    let due = lane.wake(at(1));
+    lane.intend(vec![intent(IntentKind::Retry)]);
+    lane.sweep(at(1));
+    assert!(lane.ready(at(1)).is_empty());
+    assert_eq!(lane.wake(at(1)), due);
+}
+
+#[test]
+fn a_retry_ends_nothing_and_refuses_nobody() {
+    let mut lane = lane(&[(&[1], Some(1))]);
+    lane.intend(vec![intent(IntentKind::Retry)]);
+    lane.add(change(2, at(0)));
+    let judging = lane.begin_judging().expect("unjudged");
+    lane.judged(judging.id, Judgement::Passed(targets(&[1, 2], None)), at(1));
+    lane.sweep(at(1));
+    let delta = lane.take_delta();
+    assert!(delta.changes.iter().all(|change| !change.state.is_final()), "{delta:?}");
+    assert!(delta.targets.iter().all(|target| !target.state.is_final()), "{delta:?}");
 }

@@ -53,6 +53,8 @@ enum Happening {
     Pass {
         seconds: u8,
     },
+    /// Somebody has what waits tried at once.
+    Hurry,
     /// The owner dies. `cut` decides what becomes of the calls that were under way.
     Die {
         cut: u8,
@@ -65,6 +67,7 @@ fn happening() -> impl Strategy<Value = Happening> {
             .prop_map(|(accounts, sign_in, password)| Happening::Accept { accounts, sign_in, password }),
         8 => (any::<u8>(), any::<u8>(), 0u8..58).prop_map(|(which, fate, delay)| Happening::Answer { which, fate, delay }),
         4 => (1u8..90).prop_map(|seconds| Happening::Pass { seconds }),
+        1 => Just(Happening::Hurry),
         1 => any::<u8>().prop_map(|cut| Happening::Die { cut }),
     ]
 }
@@ -152,6 +155,10 @@ impl World {
             }
             Happening::Answer { .. } => {}
             Happening::Pass { seconds } => self.now += u64::from(*seconds),
+            Happening::Hurry => {
+                let id = crate::id::IntentId(Uuid::from_u128(9));
+                self.lane.intend(vec![Intent { id, kind: IntentKind::Retry }]);
+            }
             Happening::Die { cut } => {
                 // Calls that were under way are cut. A write may have been sent, and then lands within the grace; a
                 // sign-in may have been made.
