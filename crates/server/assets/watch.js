@@ -1,4 +1,5 @@
-// Brings the page of a change up to date while it goes on. Where there is no script, the page reloads itself.
+// Brings the page of a change up to date while it goes on, as often as the server sends it, or where that fails every second. Where
+// there is no script, the page reloads itself.
 "use strict";
 const watched = document.getElementById("watched");
 
@@ -16,20 +17,36 @@ function takeOver(fresh) {
   });
 }
 
+function show(text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  document.title = page.title;
+  takeOver(page.getElementById("watched"));
+}
+
+const isRunning = () => watched.dataset.state === "running";
+
 async function look() {
   try {
     const answer = await fetch(location.pathname, { cache: "no-store", redirect: "manual" });
-    if (!answer.ok) {
-      // Signed out meanwhile, most likely: the page itself says so.
-      if (answer.type === "opaqueredirect") location.reload();
-    } else {
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      document.title = page.title;
-      takeOver(page.getElementById("watched"));
-    }
+    if (answer.ok) show(await answer.text());
+    // Signed out meanwhile, most likely: the page itself says so.
+    else if (answer.type === "opaqueredirect") location.reload();
   } catch {
     // The server is away for a moment; the change goes on.
   }
-  if (watched.dataset.state === "running") setTimeout(look, 1000);
+  if (isRunning()) setTimeout(look, 1000);
 }
-if (watched.dataset.state === "running") setTimeout(look, 1000);
+
+function listen() {
+  const events = new EventSource(`${location.pathname}/events`);
+  events.addEventListener("message", ({ data }) => {
+    show(data);
+    if (!isRunning()) events.close();
+  });
+  events.addEventListener("error", () => {
+    // A browser asks again by itself after an answer that ended, and not after one that was refused.
+    if (events.readyState === EventSource.CLOSED) look();
+  });
+}
+
+if (isRunning()) listen();

@@ -29,6 +29,7 @@ use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 
 use self::brand::Brand;
 use self::text::Languages;
@@ -40,6 +41,9 @@ const TRIES: u32 = 20;
 
 /// The same for this machine, which a reverse proxy is on: all people come from there.
 const TRIES_HERE: u32 = 600;
+
+/// How many pages about changes are sent at once as they become others. The rest ask by themselves.
+const WATCHERS: usize = 500;
 
 /// The most bytes of a form: its texts are short.
 const LARGEST_FORM: usize = 64 * 1024;
@@ -54,6 +58,8 @@ struct Shared {
     brand: Brand,
     elsewhere: Failures,
     here: Failures,
+    /// Places for those who watch a change.
+    watching: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Web {
@@ -109,7 +115,8 @@ impl Web {
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
     let brand = Brand::of(&app.config.organisation);
     let languages = Languages::new(&brand);
-    let shared = Shared { app, languages, brand, elsewhere: Failures::new(TRIES), here: Failures::new(TRIES_HERE) };
+    let (elsewhere, here) = (Failures::new(TRIES), Failures::new(TRIES_HERE));
+    let shared = Shared { app, languages, brand, elsewhere, here, watching: Arc::new(Semaphore::new(WATCHERS)) };
     Router::new()
         // For people whom a client sends.
         .route("/oauth/authorize", get(authorize::show).post(authorize::submit))
@@ -124,6 +131,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/passwords/{source}/suggest", post(passwords::suggest))
         .route("/passwords/changes", get(changes::list))
         .route("/passwords/changes/{id}", get(changes::watch))
+        .route("/passwords/changes/{id}/events", get(changes::events))
         .route("/prove", get(prove::show).post(prove::submit))
         .route("/security", get(security::show))
         .route("/security/totp", get(security::totp).post(security::begin_totp))
@@ -137,6 +145,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/people", get(people::find))
         .route("/people/{id}", get(people::show))
         .route("/people/{id}/changes/{change}", get(people::watch))
+        .route("/people/{id}/changes/{change}/events", get(people::events))
         .route("/people/{id}/code", post(people::draw))
         .route("/people/{id}/unlock", post(people::unlock))
         .route("/people/{id}/retry", post(people::retry))

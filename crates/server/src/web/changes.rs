@@ -1,15 +1,27 @@
 //! `/passwords/changes`: a person sees their latest changes, and watches where one arrives.
+//!
+//! A page about a change that goes on is kept up to date by events that the server sends (`…/events`): the whole page, whenever it
+//! is another one. Where that fails the page asks by itself, and where there is no script it reloads.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
 use chrono::SecondsFormat;
+use futures_util::stream;
 use lockstep_core::change::{ChangeState, TargetState};
 use lockstep_core::id::ChangeId;
 use lockstep_core::operation::Operation;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::form::FormCookie;
-use super::page::{Leave, OwnChangePage, OwnChangesPage, ShownChange, ShownLine, Visitor, page};
+use super::page::{Leave, OwnChangePage, OwnChangesPage, ShownChange, ShownLine, Visitor, page, rendered};
 use super::passwords::{address_of, shown, sign_in_first};
 use super::session;
 use super::sign_in::HOME;
@@ -42,19 +54,114 @@ pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response
 
 /// What becomes of a change.
 pub(super) async fn watch(State(web): State<Web>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let shown = async {
+    once(own(web, headers, id)).await
+}
+
+/// The same as often as it is another.
+pub(super) async fn events(State(web): State<Web>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    watched(&web.clone(), move || own(web.clone(), headers.clone(), id.clone())).await
+}
+
+/// A page about a change, as it is at a moment.
+pub(super) enum Told {
+    /// The page, and whether the change goes on.
+    Page { html: String, is_running: bool, cookie: FormCookie },
+    /// There is none to be seen.
+    Elsewhere(Response),
+}
+
+impl Told {
+    /// A page.
+    pub(super) fn page(cookie: FormCookie, shown: &OwnChangePage<'_>) -> Result<Self, Error> {
+        let html = shown.render().map_err(|_| Error::Lacking("a page"))?;
+        Ok(Self::Page { html, is_running: shown.is_running, cookie })
+    }
+}
+
+async fn own(web: Web, headers: HeaderMap, id: String) -> Told {
+    let told = async {
         let id: ChangeId = id.parse().map_err(|_| Error::NotFound("password change"))?;
         let address = format!("{CHANGES}/{id}");
         // The page asks again and again by itself.
-        let Some(open) = session::look(&web, &headers).await? else { return Ok(sign_in_first(&address)) };
+        let Some(open) = session::look(&web, &headers).await? else {
+            return Ok(Told::Elsewhere(sign_in_first(&address)));
+        };
         let permit = session::permit(&open, Operation::GetPasswordChangeStatus)?;
         let change = change_of(&web.app, &permit, open.session.identity, id).await?;
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
-        let shown = told(text, session::visitor(&web, &cookie, &open), &change, Some(address_of(change.source)), HOME);
-        Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave { form: "", script: shown.is_running })))
+        let visitor = session::visitor(&web, &cookie, &open);
+        Told::page(cookie, &told(text, visitor, &change, Some(address_of(change.source)), HOME))
     };
-    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+    told.await.unwrap_or_else(|error| Told::Elsewhere(failed(&web, &headers, &error)))
+}
+
+/// The page itself.
+pub(super) async fn once(told: impl Future<Output = Told>) -> Response {
+    match told.await {
+        Told::Page { html, is_running, cookie } => {
+            cookie.keep(rendered(StatusCode::OK, html, &Leave { form: "", script: is_running }))
+        }
+        Told::Elsewhere(page) => page,
+    }
+}
+
+/// How often is looked whether the page is another.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// How long one answer goes on; the browser asks for the next by itself. A server that is to stop waits no longer for it.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// How long the browser waits before it asks for the next.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// Sends the page as often as it is another, until the change is over. Where it may not be seen, or too many watch already, the
+/// browser is told so, and the page asks by itself.
+pub(super) async fn watched<T, F>(web: &Web, told: T) -> Response
+where
+    T: Fn() -> F + Send + 'static,
+    F: Future<Output = Told> + Send + 'static,
+{
+    let Ok(place) = Arc::clone(&web.watching).try_acquire_owned() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    if let Told::Elsewhere(page) = told().await {
+        return page;
+    }
+    let watching =
+        Watching { told, sent: String::new(), until: Instant::now() + LONGEST, is_over: false, _place: place };
+    let pages = stream::unfold(watching, async |mut watching| {
+        let page = watching.next().await?;
+        Some((Ok::<_, Infallible>(Event::default().retry(AGAIN_AFTER).data(page)), watching))
+    });
+    Sse::new(pages).into_response()
+}
+
+/// Somebody who watches a change.
+struct Watching<T> {
+    told: T,
+    /// The page that they have.
+    sent: String,
+    until: Instant,
+    is_over: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<T: Fn() -> F, F: Future<Output = Told>> Watching<T> {
+    /// The next page that is another. None when there is no more to come, or not in this answer.
+    async fn next(&mut self) -> Option<String> {
+        while !self.is_over && Instant::now() < self.until {
+            // Looked at anew each time: whoever is signed out meanwhile sees nothing more.
+            let Told::Page { html, is_running, .. } = (self.told)().await else { return None };
+            self.is_over = !is_running;
+            if html != self.sent {
+                self.sent.clone_from(&html);
+                return Some(html);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        None
+    }
 }
 
 /// A change as it is listed, where `place` is what the page about it stands behind.

@@ -408,9 +408,14 @@ pub(super) struct Leave<'a> {
 
 /// The page with this status.
 pub(super) fn page(status: StatusCode, page: &impl Template, leave: &Leave<'_>) -> Response {
-    let Ok(body) = page.render() else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
+    match page.render() {
+        Ok(body) => rendered(status, body, leave),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// A page that is made already.
+pub(super) fn rendered(status: StatusCode, body: String, leave: &Leave<'_>) -> Response {
     let scripts = if leave.script { " script-src 'self'; connect-src 'self';" } else { "" };
     let policy = format!(
         "default-src 'none'; style-src 'self'; img-src 'self';{scripts} form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'",

@@ -9,6 +9,7 @@ use lockstep_core::operation::Operation;
 use lockstep_core::scope::UserLevel;
 use lockstep_store::org_config;
 
+use super::changes::Told;
 use super::form::{self, FormCookie};
 use super::page::{CodePage, Leave, PeoplePage, PersonPage, ShownDelivery, ShownPerson, page, then};
 use super::sign_in::PEOPLE;
@@ -99,24 +100,37 @@ pub(super) async fn watch(
     headers: HeaderMap,
     Path((id, change)): Path<(String, String)>,
 ) -> Response {
-    let shown = async {
+    changes::once(theirs(web, headers, id, change)).await
+}
+
+/// The same as often as it is another.
+pub(super) async fn events(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    Path((id, change)): Path<(String, String)>,
+) -> Response {
+    changes::watched(&web.clone(), move || theirs(web.clone(), headers.clone(), id.clone(), change.clone())).await
+}
+
+async fn theirs(web: Web, headers: HeaderMap, id: String, change: String) -> Told {
+    let told = async {
         let (id, place) = named(&id)?;
         let change: ChangeId = change.parse().map_err(|_| Error::NotFound("password change"))?;
         // The page asks again and again by itself.
         let Some(open) = session::look(&web, &headers).await? else {
-            return Ok(session::go_to(&format!("/sign-in?to={place}/changes/{change}")));
+            return Ok(Told::Elsewhere(session::go_to(&format!("/sign-in?to={place}/changes/{change}"))));
         };
         if open.session.must_change {
-            return Ok(session::go_to(PEOPLE));
+            return Ok(Told::Elsewhere(session::go_to(PEOPLE)));
         }
         let permit = leave(&open, Operation::GetPasswordChangeStatus)?;
         let change = change_of(&web.app, &permit, id, change).await?;
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
-        let shown = changes::told(text, session::visitor(&web, &cookie, &open), &change, None, &place);
-        Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave { form: "", script: shown.is_running })))
+        let visitor = session::visitor(&web, &cookie, &open);
+        Told::page(cookie, &changes::told(text, visitor, &change, None, &place))
     };
-    shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
+    told.await.unwrap_or_else(|error| Told::Elsewhere(failed(&web, &headers, &error)))
 }
 
 /// Draws a code that is read to the person.

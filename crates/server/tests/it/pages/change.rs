@@ -1,11 +1,13 @@
 //! Seeing one's passwords, changing one, and watching where it arrives.
 
+use std::time::Duration;
+
 use lockstep_store::account;
 use serde_json::{Value, json};
 
 use super::{NEW, PASSWORD, application, start};
 use crate::browser::Browser;
-use crate::harness::FIRST_PASSWORD;
+use crate::harness::{FIRST_PASSWORD, Harness};
 use crate::sign_in::set_password;
 
 #[tokio::test]
@@ -280,4 +282,49 @@ async fn the_pages_speak_the_language_of_the_browser() {
     let page = german.send().await.expect("an answer").text().await.expect("a page");
     assert!(page.contains("<html lang=\"de\" dir=\"ltr\">") && page.contains("Anmelden"), "{page}");
     harness.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_of_a_change_is_sent_as_often_as_it_is_another_and_to_its_person_only() {
+    let harness = start().await;
+    let billing = harness.world.billing;
+    application(&harness, "Invoices", billing).await;
+    let (table, away) = (harness.file("billing.db"), harness.file("away.db"));
+    std::fs::rename(&table, &away).expect("moved");
+    let mut abby = Browser::new(&harness);
+    abby.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    let watched = abby.change(billing, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    let comes_back = async {
+        while !abby_waits(&harness).await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // Longer than between two looks.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        std::fs::rename(&away, &table).expect("moved back");
+    };
+    let events = format!("{watched}/events");
+    let (sent, ()) = tokio::join!(abby.visit(&events), comes_back);
+    assert_eq!((sent.status, &sent.headers["content-type"]), (200, &"text/event-stream".parse().expect("a value")));
+    assert_eq!(sent.headers["cache-control"], "no-store");
+    let pages: Vec<&str> = sent.text.split("\n\n").filter(|event| event.contains("data: <!doctype html>")).collect();
+    assert!(pages.len() >= 2, "{}", sent.text);
+    assert!(pages.iter().any(|page| page.contains("tried again")), "{}", sent.text);
+    assert!(pages.last().is_some_and(|page| page.contains("Your password is changed")), "{}", sent.text);
+    for pair in pages.windows(2) {
+        assert_ne!(pair[0], pair[1], "nothing is sent twice");
+    }
+    // What is over is sent once; nobody else sees it; whoever is signed out is sent to where they sign in.
+    let again = abby.visit(&events).await;
+    assert_eq!(again.text.matches("data: <!doctype html>").count(), 1);
+    let mut bea = Browser::new(&harness);
+    bea.come_in("Bea.Jones", PASSWORD, "/passwords").await;
+    assert_eq!(bea.visit(&events).await.status, 404);
+    Browser::new(&harness).visit(&events).await.sent_to();
+    harness.stop().await;
+}
+
+/// Whether something is tried again.
+async fn abby_waits(harness: &Harness) -> bool {
+    let failing = harness.read(|tx| Box::pin(lockstep_store::change::failing(tx, 1))).await;
+    !failing.is_empty()
 }
