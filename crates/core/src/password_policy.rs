@@ -15,6 +15,7 @@ mod lookalike;
 pub mod rules;
 pub mod validate;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
@@ -120,6 +121,20 @@ pub struct PasswordPolicy {
 }
 
 impl PasswordPolicy {
+    /// When a password that was set then is to be changed; none where passwords do not expire.
+    pub fn expires_at(&self, changed_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if !self.enable_passwd_expiration {
+            return None;
+        }
+        TimeDelta::try_days(self.password_expiration).and_then(|life| changed_at.checked_add_signed(life))
+    }
+
+    /// Whether a person is to be reminded of a password that expires then.
+    pub fn reminds_of(&self, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let before = self.first_expiration_reminder.and_then(TimeDelta::try_days);
+        before.and_then(|before| expires_at.checked_sub_signed(before)).is_some_and(|from| from <= now)
+    }
+
     /// Whether a person shows a second factor before a change. Nobody is known to be on a network or in a country that would do
     /// without it.
     pub fn asks_for_second_factor(&self) -> bool {
@@ -216,6 +231,26 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn a_password_expires_after_so_many_days_and_somebody_is_told_before() {
+        let set = DateTime::UNIX_EPOCH;
+        let day = TimeDelta::days;
+        let mut policy = PasswordPolicy { password_expiration: 90, ..PasswordPolicy::unrestricted() };
+        assert_eq!(policy.expires_at(set), None);
+        policy.enable_passwd_expiration = true;
+        let expires = policy.expires_at(set).expect("an end");
+        assert_eq!(expires, set + day(90));
+        assert!(!policy.reminds_of(expires, set + day(89)));
+        policy.first_expiration_reminder = Some(14);
+        assert!(!policy.reminds_of(expires, set + day(75)) && policy.reminds_of(expires, set + day(76)));
+        for nonsense in [i64::MAX, i64::MIN] {
+            policy.password_expiration = nonsense;
+            policy.first_expiration_reminder = Some(nonsense);
+            assert_eq!(policy.expires_at(set), None);
+            assert!(!policy.reminds_of(expires, set));
+        }
+    }
 
     #[test]
     fn a_field_that_is_left_out_or_null_is_off() {

@@ -283,3 +283,5 @@ deliveries = Was noch einmal versucht wird
 deliveries-about = Diese Konten haben ihr neues Passwort noch nicht. Jedes wird von selbst noch einmal versucht; wenn Sie wissen, dass das System wieder da ist, müssen Sie nicht warten.
 delivery-retry = Jetzt versuchen
 delivery-until = Wird bis { $date } versucht.
+expires = Zu ändern bis { $date }
+expired = War zu ändern bis { $date }

@@ -283,3 +283,5 @@ deliveries = What is tried again
 deliveries-about = These accounts have not got their new password yet. Each is tried again by itself; if you know that the system is back, you need not wait.
 delivery-retry = Try now
 delivery-until = Tried until { $date }.
+expires = To be changed by { $date }
+expired = Was to be changed by { $date }

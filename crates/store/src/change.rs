@@ -186,22 +186,6 @@ pub async fn failing(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Failing>> {
     Ok(failing.collect())
 }
 
-/// When each account of an identity last got a password, as far as the changes that did it are still known.
-pub async fn last_applied(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<(AccountId, DateTime<Utc>)>> {
-    let rows = fetch!(
-        tx,
-        fetch_all as (Uuid, DateTime<Utc>),
-        "find when accounts last got a password",
-        "SELECT target.account, max(target.settled_at) FROM change
-         JOIN target ON target.change = change.id AND target.bucket = change.bucket
-         WHERE change.bucket = $1 AND change.identity = $2 AND target.state = 'applied'
-         GROUP BY target.account",
-        identity.bucket().number(),
-        identity.0
-    )?;
-    Ok(rows.into_iter().map(|(account, at)| (AccountId(account), at)).collect())
-}
-
 /// Up to `limit` final changes that were accepted and ended before `before` and that nobody needs any more, in whichever
 /// bucket, in the order of their ids; only such as come after `after`. Fewer than `limit` say that there are no more.
 ///

@@ -21,7 +21,7 @@ pub enum Holder {
 }
 
 impl Holder {
-    fn id(self) -> Uuid {
+    pub(crate) fn id(self) -> Uuid {
         match self {
             Self::SyncGroup(group) => group.0,
             Self::Source(source) => source.0,

@@ -38,6 +38,7 @@ pub mod node;
 pub mod org_config;
 pub mod passkey;
 pub mod password_policy;
+pub mod password_set;
 pub mod personal_access_token;
 mod postgres;
 pub mod recovery;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use lockstep_core::id::{ChangeId, IdentityId, SessionId};
+use lockstep_core::id::{ChangeId, IdentityId, SessionId, SourceId};
 use lockstep_core::scope::UserLevel;
 use lockstep_core::session::{Origin, Session};
 use sqlx::types::Json;
@@ -41,6 +41,8 @@ pub struct Standing {
     pub display_name: String,
     /// The name that they sign in with.
     pub alias: String,
+    /// With whose password they sign in.
+    pub sign_in_source: SourceId,
     /// Whether they are asked for a second factor.
     pub has_second_factor: bool,
 }
@@ -79,7 +81,7 @@ pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>>
         "find a session",
         "SELECT session.id, session.identity, session.created_at, session.used_at, session.proved_at, session.ended_at,
              session.half_open, session.must_change, identity.enabled, identity.levels, identity.display_name,
-             identity.alias, EXISTS (SELECT 1 FROM totp WHERE totp.identity = session.identity
+             identity.alias, identity.sign_in_source, EXISTS (SELECT 1 FROM totp WHERE totp.identity = session.identity
                  AND totp.confirmed_at IS NOT NULL)
              OR EXISTS (SELECT 1 FROM passkey WHERE passkey.identity = session.identity) AS has_second_factor
          FROM session JOIN identity ON identity.id = session.identity WHERE session.token = $1",
@@ -276,6 +278,7 @@ row! {
         levels: Json<BTreeSet<UserLevel>>,
         display_name: String,
         alias: String,
+        sign_in_source: Uuid,
         has_second_factor: bool,
     }
 }
@@ -305,6 +308,7 @@ impl From<StandingRow> for Standing {
             levels,
             display_name: row.display_name,
             alias: row.alias,
+            sign_in_source: SourceId(row.sign_in_source),
             has_second_factor,
         }
     }

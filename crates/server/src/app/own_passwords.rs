@@ -10,10 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use lockstep_core::account::Account;
 use lockstep_core::application::Application;
-use lockstep_core::id::{AccountId, IdentityId, SourceId};
+use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::identity::Identity;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
-use lockstep_store::{Tx, account, application, change, identity, source, sync_group};
+use lockstep_store::{Tx, account, application, identity, password_set, source, sync_group};
+use uuid::Uuid;
 
 use super::{App, Error};
 use crate::auth::Permit;
@@ -29,8 +31,21 @@ pub struct OwnPassword {
     pub places: Vec<Place>,
     /// The person's accounts on that source, in the order of their names. Where there are several, one is chosen.
     pub accounts: Vec<OwnAccount>,
-    /// When it was last set by Lockstep, as far as that is known.
+    /// When Lockstep last set it.
     pub changed_at: Option<DateTime<Utc>>,
+    /// When it is to be changed, where the policy says so.
+    pub expiry: Option<Expiry>,
+}
+
+/// When a password is to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whether it is over.
+    pub is_over: bool,
+    /// Whether it is time to say so.
+    pub is_near: bool,
 }
 
 /// What shares a password.
@@ -64,14 +79,54 @@ pub struct OwnAccount {
 
 /// The passwords of whoever has the permit: groups first, then sources, then single applications.
 pub async fn own_passwords(app: &App, permit: &Permit) -> Result<Vec<OwnPassword>, Error> {
-    let person = permit.person()?;
-    app.store.read(move |tx: &mut Tx<'_>| Box::pin(load(tx, person))).await
+    let (person, now, within) = (permit.person()?, app.clock.utc(), app.clone());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let mut passwords = load(tx, person).await?;
+            let person = identity::get(tx, person).await?;
+            for password in &mut passwords {
+                let Some(changed_at) = password.changed_at else { continue };
+                password.expiry = expiry(&within, tx, &person, password.source, changed_at, now).await?;
+            }
+            Ok(passwords)
+        })
+    });
+    read.await
+}
+
+/// When the password that a person has on a source is to be changed, which was set then.
+pub(super) async fn expiry(
+    app: &App,
+    tx: &mut Tx<'_>,
+    person: &Identity,
+    source: SourceId,
+    changed_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<Expiry>, Error> {
+    let configuration = app.configuration.read(tx).await?;
+    let Some(source) = configuration.source(tx, source).await? else { return Ok(None) };
+    let policy = configuration.policy_on(tx, &source, person).await?;
+    let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
+    let of = |at| Expiry { at, is_over: at <= now, is_near: policy.reminds_of(at, now) };
+    Ok(policy.expires_at(changed_at).map(of))
+}
+
+/// When the password of a person on a source was last set by Lockstep: as a member of its group, or alone.
+pub(super) async fn changed_at(
+    tx: &mut Tx<'_>,
+    person: IdentityId,
+    source: SourceId,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let group = sync_group::find_of(tx, source).await?.map(|group| group.id.0);
+    let changed = password_set::list_of(tx, person).await?.into_iter();
+    let own = changed.filter(|(holder, _)| *holder == source.0 || Some(*holder) == group);
+    Ok(own.map(|(_, at)| at).max())
 }
 
 /// What there is to know, in one state of the database.
 pub(super) async fn load(tx: &mut Tx<'_>, person: IdentityId) -> Result<Vec<OwnPassword>, Error> {
     let accounts = account::list_of(tx, person).await?;
-    let changed: HashMap<AccountId, DateTime<Utc>> = change::last_applied(tx, person).await?.into_iter().collect();
+    let changed = password_set::list_of(tx, person).await?.into_iter().collect();
     let owns = Owns {
         sources: source::list(tx).await?.into_iter().filter(Source::takes_passwords).collect(),
         applications: application::list(tx).await?,
@@ -109,7 +164,8 @@ struct Owns {
     sources: Vec<Source>,
     applications: Vec<Application>,
     accounts: Vec<Account>,
-    changed: HashMap<AccountId, DateTime<Utc>>,
+    /// By what has the password: a group, or a source that is in none.
+    changed: HashMap<Uuid, DateTime<Utc>>,
     here: SourceId,
 }
 
@@ -120,7 +176,12 @@ impl Owns {
         for group in groups {
             let members = |source: &&Source| group.sources.contains(&source.id);
             let members: Vec<&Source> = self.sources.iter().filter(members).collect();
-            passwords.extend(self.password(&members, SharedBy::Group(group.name.clone()), &names));
+            let password = self.password(&members, SharedBy::Group(group.name.clone()), &names);
+            let changed_in_group = self.changed.get(&group.id.0).copied();
+            passwords.extend(
+                password
+                    .map(|password| OwnPassword { changed_at: password.changed_at.max(changed_in_group), ..password }),
+            );
         }
         let alone = |source: &&Source| !groups.iter().any(|group| group.sources.contains(&source.id));
         for source in self.sources.iter().filter(alone) {
@@ -157,18 +218,18 @@ impl Owns {
         let (source, accounts) = held.iter().min_by_key(named)?;
         let mut places: Vec<Place> = held.iter().flat_map(|(source, _)| names[&source.id].clone()).collect();
         places.sort();
-        let dates = held.iter().flat_map(|(_, accounts)| accounts).filter_map(|account| self.changed.get(&account.id));
+        // Before they were in a group, if they were not.
+        let changed_at = held.iter().filter_map(|(source, _)| self.changed.get(&source.id.0)).max().copied();
         let own = |account: &&Account| OwnAccount { native_id: account.native_id.clone(), name: account.name.clone() };
         let accounts = accounts.iter().map(own).collect();
-        Some(OwnPassword { source: source.id, shared_by, places, accounts, changed_at: dates.max().copied() })
+        Some(OwnPassword { source: source.id, shared_by, places, accounts, changed_at, expiry: None })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use lockstep_core::id::{ApplicationId, PasswordPolicyId, SyncGroupId};
+    use lockstep_core::id::{AccountId, ApplicationId, PasswordPolicyId, SyncGroupId};
     use lockstep_core::source::Feature;
-    use uuid::Uuid;
 
     use super::*;
 
@@ -246,8 +307,8 @@ mod tests {
                 account(6, hidden, "x"),
             ],
             changed: HashMap::from([
-                (AccountId(Uuid::from_u128(1)), DateTime::UNIX_EPOCH),
-                (AccountId(Uuid::from_u128(3)), DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
+                (directory.id.0, DateTime::UNIX_EPOCH),
+                (Uuid::nil(), DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
             ]),
             sources: sources.to_vec(),
             here: here.id,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lockstep_core::audit::Action;
-use lockstep_core::id::{IdentityId, SessionId};
+use lockstep_core::id::{IdentityId, SessionId, SourceId};
 use lockstep_core::scope::UserLevel;
 use lockstep_core::session::{LONGEST, Origin, Session};
 use lockstep_store::session::{self, Renewal};
@@ -27,6 +27,8 @@ pub struct OpenSession {
     pub display_name: String,
     /// The name that they sign in with.
     pub alias: String,
+    /// With whose password they sign in.
+    pub sign_in_source: SourceId,
     /// Whether they show a second factor when they are asked who they are, and not the password.
     pub has_second_factor: bool,
     /// The hash of the token that their browser has.
@@ -85,6 +87,7 @@ pub async fn look(app: &App, token: &str) -> Result<Option<OpenSession>, Error> 
         levels: found.levels,
         display_name: found.display_name,
         alias: found.alias,
+        sign_in_source: found.sign_in_source,
         has_second_factor: found.has_second_factor,
         held: hash,
     }))

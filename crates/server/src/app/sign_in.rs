@@ -25,7 +25,7 @@ use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 
 use super::passkey::Assertion;
 use super::second_factor::{self, Second};
-use super::{App, Error, passed, passkey};
+use super::{App, Error, own_passwords, passed, passkey};
 use crate::worker::Unusable;
 
 /// A person who has shown a moment ago who they are.
@@ -141,23 +141,44 @@ async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpos
     });
     let right_here = right_here.await.map_err(|_| Error::Lacking("what computes hashes"))?;
     let let_in = match (&attempt.person, &attempt.keeper) {
-        (Some(person), Some(Keeper::Here { stored, .. })) => {
-            let let_in = right_here && person.enabled && (!stored.must_change || purpose != Purpose::Client);
-            let_in.then(|| (person.id, stored.must_change, Shown::Password(stored.hash.clone())))
+        (Some(person), Some(Keeper::Here { stored, .. })) if right_here && person.enabled => {
+            Some((person, stored.must_change, Shown::Password(stored.hash.clone())))
         }
         (Some(person), Some(Keeper::Source { id, account })) if attempt.tries.is_some() && person.enabled => {
             let right = ask(app, person.id, *id, account, &password).await?;
-            right.then_some((person.id, false, Shown::OfSource(*id)))
+            right.then_some((person, false, Shown::OfSource(*id)))
         }
         _ => None,
     };
-    match let_in {
-        Some((identity, must_change, shown)) => Ok(Some(SignedIn { identity, must_change, shown, second: None })),
-        None => {
-            refuse(app, attempt, purpose).await?;
-            Ok(None)
-        }
+    let Some((person, must_change, shown)) = let_in else {
+        refuse(app, attempt, Action::AuthenticationFailed, purpose).await?;
+        return Ok(None);
+    };
+    let must_change = must_change || has_expired(app, person.clone()).await?;
+    if must_change && purpose == Purpose::Client {
+        refuse(app, attempt, Action::AuthenticationExpired, purpose).await?;
+        return Ok(None);
     }
+    Ok(Some(SignedIn { identity: person.id, must_change, shown, second: None }))
+}
+
+/// Whether the password that a person signs in with was set longer ago than the policy for it allows. What a source thinks of
+/// that is another matter, and what Lockstep never set does not expire here.
+async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
+    let (now, within) = (app.clock.utc(), app.clone());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let source = person.sign_in_source;
+            let mut changed_at = own_passwords::changed_at(tx, person.id, source).await?;
+            if changed_at.is_none() && source == SourceId::IDENTITY_NOW {
+                changed_at = sign_in_password::find(tx, person.id).await?.map(|stored| stored.changed_at);
+            }
+            let Some(changed_at) = changed_at else { return Ok(false) };
+            let expiry = own_passwords::expiry(&within, tx, &person, source, changed_at, now).await?;
+            Ok::<_, Error>(expiry.is_some_and(|expiry| expiry.is_over))
+        })
+    });
+    read.await
 }
 
 /// Asks a source whether the password is that of an account. What it does not say for certain is no wrong try.
@@ -202,37 +223,37 @@ pub async fn with_passkey(
         Some(assertion) => person(app, assertion.identity).await?,
         None => None,
     };
-    let let_in = known.filter(|known| known.enabled && (!known.must_change() || purpose != Purpose::Client));
-    match (assertion, let_in) {
-        (Some(assertion), Some(known)) => {
-            let (identity, must_change) = (assertion.identity, known.must_change());
+    match (assertion, known.filter(|known| known.person.enabled)) {
+        (Some(assertion), Some(Known { person, must_change })) => {
+            let must_change = must_change || has_expired(app, person).await?;
+            if must_change && purpose == Purpose::Client {
+                not_let_in(app, Some(assertion.identity), Action::AuthenticationExpired).await?;
+                return Ok(None);
+            }
+            let identity = assertion.identity;
             Ok(Some(SignedIn { identity, must_change, shown: Shown::Passkey(assertion), second: None }))
         }
         (assertion, _) => {
-            not_let_in(app, assertion.map(|assertion| assertion.identity), purpose).await?;
+            not_let_in(app, assertion.map(|assertion| assertion.identity), Action::AuthenticationFailed).await?;
             Ok(None)
         }
     }
 }
 
-/// Somebody who may come in, as they are now.
+/// Somebody as they are now, and whether an administrator wants their built-in password changed.
 struct Known {
-    enabled: bool,
-    stored: Option<SignInPassword>,
-}
-
-impl Known {
-    fn must_change(&self) -> bool {
-        self.stored.as_ref().is_some_and(|stored| stored.must_change)
-    }
+    person: Identity,
+    must_change: bool,
 }
 
 async fn person(app: &App, identity: IdentityId) -> Result<Option<Known>, Error> {
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let enabled = identity::is_enabled(tx, identity).await?;
+            let Some(person) = identity::find(tx, identity).await? else { return Ok(None) };
             let stored = sign_in_password::find(tx, identity).await?;
-            Ok(enabled.map(|enabled| Known { enabled, stored }))
+            let must_change =
+                person.sign_in_source == SourceId::IDENTITY_NOW && stored.is_some_and(|stored| stored.must_change);
+            Ok(Some(Known { person, must_change }))
         })
     });
     read.await.map_err(Error::Store)
@@ -263,17 +284,17 @@ pub async fn halfway(app: &App, token: &str, purpose: Purpose) -> Result<Option<
             let found = session::standing(tx, &hash).await?;
             let found = found.filter(|found| found.enabled && found.session.half_open && found.session.lives(now));
             let Some(found) = found else { return Ok(None) };
-            let (identity, half) = (found.session.identity, found.session.id);
+            let Session { identity, id: half, must_change, .. } = found.session;
+            if must_change && purpose == Purpose::Client {
+                return Ok(None);
+            }
             let source = identity::get(tx, identity).await?.sign_in_source;
             if source != SourceId::IDENTITY_NOW {
-                return Ok(Some(Halfway { identity, half, must_change: false, shown: Shown::OfSource(source) }));
+                return Ok(Some(Halfway { identity, half, must_change, shown: Shown::OfSource(source) }));
             }
             let stored = sign_in_password::find(tx, identity).await?;
-            let stored = stored.filter(|stored| !stored.must_change || purpose != Purpose::Client);
-            Ok(stored.map(|SignInPassword { must_change, hash, .. }| {
-                let shown = Shown::Password(hash);
-                Halfway { identity, half, must_change, shown }
-            }))
+            let shown = stored.map(|stored| Shown::Password(stored.hash));
+            Ok(shown.map(|shown| Halfway { identity, half, must_change, shown }))
         })
     });
     read.await.map_err(Error::Store)
@@ -372,13 +393,9 @@ pub(super) async fn audited(
 }
 
 /// Writes down that somebody was not let in who did not show a password.
-async fn not_let_in(app: &App, whose: Option<IdentityId>, purpose: Purpose) -> Result<(), Error> {
-    let action = match purpose {
-        Purpose::Proof => Action::UserStepUpAuthFailure,
-        _ => Action::AuthenticationFailed,
-    };
+async fn not_let_in(app: &App, whose: Option<IdentityId>, why: Action) -> Result<(), Error> {
     let now = app.clock.utc();
-    let refused = Event { outcome: Outcome::Failed, ..passed(action, Actor::Nobody, whose, now) };
+    let refused = Event { outcome: Outcome::Failed, ..passed(why, Actor::Nobody, whose, now) };
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let refused = refused.clone();
         Box::pin(async move { audit::append(tx, draw_id_at(now), &refused).await })
@@ -430,13 +447,13 @@ async fn keeper(tx: &mut Tx<'_>, person: &Identity) -> Result<Option<Keeper>, lo
     Ok(Some(Keeper::Source { id: source.id, account }))
 }
 
-async fn refuse(app: &App, attempt: &Attempt, purpose: Purpose) -> Result<(), Error> {
+async fn refuse(app: &App, attempt: &Attempt, why: Action, purpose: Purpose) -> Result<(), Error> {
     let now = app.clock.utc();
     let locked = attempt.keeper.is_some() && attempt.tries.is_none();
     let action = match purpose {
         Purpose::Proof => Action::UserStepUpAuthFailure,
         _ if locked => Action::AuthenticationLocked,
-        _ => Action::AuthenticationFailed,
+        _ => why,
     };
     let identity = attempt.person.as_ref().map(|person| person.id);
     let refused = Event { outcome: Outcome::Failed, ..passed(action, Actor::Nobody, identity, now) };

@@ -144,9 +144,17 @@ pub(super) struct Card {
     /// Where it is asked for, unless its name says that.
     pub(super) places: Vec<String>,
     pub(super) changed: String,
+    pub(super) expiry: Option<ShownExpiry>,
     pub(super) link: String,
     /// What its link is called for those who do not see what it stands beside.
     pub(super) label: String,
+}
+
+/// When a password is to be changed.
+pub(super) struct ShownExpiry {
+    pub(super) text: String,
+    /// Whether it is time to do it.
+    pub(super) is_near: bool,
 }
 
 /// Changing a password.

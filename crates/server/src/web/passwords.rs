@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use lockstep_core::id::SourceId;
 use lockstep_core::operation::Operation;
 use lockstep_core::password::Password;
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use super::changes::CHANGES;
 use super::form::{self, FormCookie};
-use super::page::{Card, ChangePage, Leave, PasswordsPage, Section, ShownRule, page, then};
+use super::page::{Card, ChangePage, Leave, PasswordsPage, Section, ShownExpiry, ShownRule, page, then};
 use super::session;
 use super::sign_in::{HOME, SECURITY};
 use super::text::Language;
@@ -261,7 +262,13 @@ fn card(text: &Language, password: &OwnPassword) -> Card {
         Some(at) => text.with("last-changed", "date", &at.format("%Y-%m-%d").to_string()),
         None => text.text("never-changed"),
     };
+    let on = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
+    let expiry = password.expiry.map(|expiry| ShownExpiry {
+        text: text.with(if expiry.is_over { "expired" } else { "expires" }, "date", &on(expiry.at)),
+        is_near: expiry.is_near || expiry.is_over,
+    });
     Card {
+        expiry,
         initial: name.chars().next().map(|first| first.to_uppercase().to_string()).unwrap_or_default(),
         label: text.with("change-password-of", "name", &name),
         link: address_of(password.source),

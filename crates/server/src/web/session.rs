@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use lockstep_core::id::SourceId;
 use lockstep_core::operation::Operation;
 use lockstep_core::session::Origin;
 use lockstep_vault::secret::Secret;
@@ -64,7 +63,7 @@ pub(super) fn permit(open: &OpenSession, operation: Operation) -> Result<Permit,
 /// whoever must change their password is sent to where they do.
 pub(super) async fn enter(web: &Web, headers: &HeaderMap, to: &str) -> Result<Result<OpenSession, Response>, Error> {
     let Some(open) = find(web, headers).await? else { return Ok(Err(go_to(&format!("/sign-in?to={to}")))) };
-    let change = address_of(SourceId::IDENTITY_NOW);
+    let change = address_of(open.sign_in_source);
     // Where the policy asks for a second factor they get one first.
     let leads_there = to == change || to.starts_with(CHANGES) || to.starts_with(SECURITY);
     Ok(match open.session.must_change && !leads_there {

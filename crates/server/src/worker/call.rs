@@ -29,6 +29,9 @@ pub struct Payload {
     pub(super) fingerprint: Fingerprint,
     /// What the history will hold of it, where there is one.
     pub(super) history: Option<Entry>,
+    /// What has it from now on; none where it is the one before, as far as that is known: it does not become younger by being
+    /// sent again.
+    pub(super) renews: Option<Holder>,
 }
 
 /// An entry of the password history.
@@ -70,7 +73,8 @@ pub(super) async fn payload(app: &App, change: &Change) -> anyhow::Result<Payloa
     let password = password.context("the payload of a judged change is invalid")?;
     let history = facts.entry(app, change, &password).await?;
     let fingerprint = app.vault.fingerprint(&password);
-    Ok(Payload { password, fingerprint, history })
+    let renews = facts.renews(&history);
+    Ok(Payload { password, fingerprint, history, renews })
 }
 
 /// Opens what the client encrypted. Nothing means that it is no password, for whatever reason.

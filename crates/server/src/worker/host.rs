@@ -10,7 +10,7 @@ use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId, SourceI
 use lockstep_core::node::Round;
 use lockstep_engine::{Call, Gate, Health, Host, Judged, Newer, Step, Unfinished, Unusable, Written};
 use lockstep_store::sign_in_password::{self, SignInPassword};
-use lockstep_store::{Tx, audit, bucket, history, identity, intent, lane, node, restore_mark};
+use lockstep_store::{Tx, audit, bucket, history, identity, intent, lane, node, password_set, restore_mark};
 use lockstep_vault::hash::{Fingerprint, PasswordHash};
 use lockstep_vault::secret::{draw_bytes, draw_id, draw_id_at};
 
@@ -144,6 +144,9 @@ impl Host for App {
                 }
                 for entry in first_applied.iter().filter_map(|payload| payload.history.as_ref()) {
                     history::push(tx, whose, entry.holder, &entry.hash.to_bytes(), entry.keep, now).await?;
+                }
+                for holder in first_applied.iter().filter_map(|payload| payload.renews) {
+                    password_set::put(tx, whose, holder, now).await?;
                 }
                 for event in &events {
                     audit::append(tx, draw_id_at(event.at), event).await?;

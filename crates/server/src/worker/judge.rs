@@ -125,7 +125,8 @@ impl Facts {
             (Err(_), None) => None,
         };
         let fingerprint = app.vault.fingerprint(&password);
-        Ok(Judged::Passed { targets, payload: Arc::new(Payload { password, fingerprint, history }) })
+        let renews = self.renews(&history);
+        Ok(Judged::Passed { targets, payload: Arc::new(Payload { password, fingerprint, history, renews }) })
     }
 
     /// Every rule that the password breaks for any account that would get it.
@@ -156,6 +157,12 @@ impl Facts {
     /// How many passwords of this holder may not come back.
     fn keep(&self) -> u32 {
         self.policy.as_ref().map_or(0, |policy| u32::try_from(policy.history).unwrap_or(0))
+    }
+
+    /// What has another password with this entry of the history.
+    pub(super) fn renews(&self, entry: &Option<Entry>) -> Option<Holder> {
+        // Without a history nobody knows whether it is another.
+        (self.keep() == 0 || entry.is_some()).then_some(self.holder)
     }
 
     /// What the history will hold of this password, whether or not it would pass now: for a change that passed.

@@ -23,6 +23,7 @@ fn pages(text: &Language) -> Vec<String> {
         name: NASTY.to_owned(),
         places: nasty(),
         changed: NASTY.to_owned(),
+        expiry: Some(ShownExpiry { text: NASTY.to_owned(), is_near: true }),
         link: "/passwords/1".to_owned(),
         label: NASTY.to_owned(),
     };

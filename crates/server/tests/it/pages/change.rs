@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use lockstep_store::account;
+use chrono::TimeDelta;
+use lockstep_core::client::ClientKind;
+use lockstep_core::id::SourceId;
+use lockstep_core::password_policy::PasswordPolicy;
+use lockstep_store::history::Holder;
+use lockstep_store::sign_in_password::{self, SignInPassword};
+use lockstep_store::{account, password_policy, password_set};
 use serde_json::{Value, json};
 
 use super::{NEW, PASSWORD, application, start};
 use crate::browser::Browser;
 use crate::harness::{FIRST_PASSWORD, Harness};
-use crate::sign_in::set_password;
+use crate::sign_in::{Portal, set_password};
 
 #[tokio::test]
 async fn a_person_sees_what_shares_a_password_and_nothing_of_others() {
@@ -272,6 +278,58 @@ async fn whoever_must_change_their_password_does_nothing_else() {
     harness.settled().await;
     assert!(browser.visit(&watched).await.text.contains("Your password is changed"));
     assert_eq!(browser.visit("/passwords").await.status, 200, "now everything is there");
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn an_expired_password_is_told_and_leads_to_a_new_one() {
+    let harness = start().await;
+    let (abby, now) = (harness.world.abby, harness.app.clock.utc());
+    let policy = PasswordPolicy {
+        enable_passwd_expiration: true,
+        password_expiration: 30,
+        first_expiration_reminder: Some(7),
+        ..PasswordPolicy::default()
+    };
+    harness.write(move |tx| Box::pin(async move { password_policy::put(tx, &policy, now).await })).await;
+    let set_before = async |days: i64| {
+        harness
+            .write(move |tx| {
+                Box::pin(async move {
+                    let stored = sign_in_password::find(tx, abby).await?.expect("a password");
+                    let changed_at = now - TimeDelta::days(days);
+                    let entry = Holder::Source(SourceId::IDENTITY_NOW);
+                    password_set::put(tx, abby, entry, changed_at).await?;
+                    sign_in_password::put(tx, abby, &SignInPassword { changed_at, ..stored }).await
+                })
+            })
+            .await;
+    };
+    for (days, is_near) in [(10, false), (25, true)] {
+        set_before(days).await;
+        let page = Browser::new(&harness).come_in("Abby.Smith", PASSWORD, "/passwords").await;
+        let on = (now + TimeDelta::days(30 - days)).format("%Y-%m-%d").to_string();
+        assert!(page.text.contains("To be changed by") && page.text.contains(&on), "{}", page.text);
+        assert_eq!(page.text.contains("class=\"due\""), is_near, "{}", page.text);
+    }
+    set_before(31).await;
+    let portal = Portal::make(&harness, ClientKind::Confidential).await;
+    let mut elsewhere = Browser::new(&harness);
+    let page = elsewhere.open(&portal.asks()).await;
+    let filled = [("user_name", "Abby.Smith"), ("password", PASSWORD)];
+    assert_eq!(elsewhere.submit(&page, "/oauth/authorize", &filled).await.returned("code"), None);
+    assert!(harness.audited().await.contains(&"AUTHENTICATION-246".to_owned()));
+
+    let mut browser = Browser::new(&harness);
+    let own = format!("/passwords/{}", SourceId::IDENTITY_NOW);
+    let page = browser.visit("/sign-in").await;
+    let came = browser.submit(&page, "/sign-in", &filled).await.sent_to();
+    assert_eq!(browser.visit(&came).await.sent_to(), own);
+    let form = browser.visit(&own).await;
+    browser.submit(&form, &own, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    harness.settled().await;
+    let page = browser.visit("/passwords").await;
+    assert!(page.status == 200 && page.text.contains("To be changed by"), "{}", page.text);
     harness.stop().await;
 }
 
