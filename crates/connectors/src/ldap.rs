@@ -220,11 +220,11 @@ impl Connector for Ldap {
         match self.locked_since(dn).await {
             Ok(None) => SignIn::Wrong,
             Err(Failure { kind: FailureKind::Refused(RefusalKind::AccountNotFound), .. }) => SignIn::Wrong,
-            Ok(Some(_)) => SignIn::Unable(Failure::refused(
+            Ok(Some(_)) => SignIn::NotAccepted(Failure::refused(
                 RefusalKind::PolicyOther,
                 "the account is locked in the directory, which proves nothing about the password",
             )),
-            Err(failure) => SignIn::Unable(failure),
+            Err(failure) => SignIn::NotAccepted(failure),
         }
     }
 

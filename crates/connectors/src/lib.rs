@@ -142,8 +142,10 @@ pub enum SignIn {
     Right,
     /// The system said unequivocally that the password is not the account's.
     Wrong,
-    /// Nothing was proven: the system could not be asked, or answered something that holds for right and wrong
-    /// passwords alike (the account is locked or disabled).
+    /// The system was asked and did not accept the password, which does not prove that it is wrong: it may answer so of right
+    /// and wrong passwords alike (the account is locked or disabled).
+    NotAccepted(Failure),
+    /// The system could not be asked.
     Unable(Failure),
     /// This source is not set up for sign-in, and never will answer.
     Unsupported,

@@ -274,6 +274,10 @@ impl Connector for Sql {
         match self.compare(statement, &values, password).await {
             Ok(true) => SignIn::Right,
             Ok(false) => SignIn::Wrong,
+            // What compares the password in the database may find nobody for a wrong one.
+            Err(failure @ Failure { kind: FailureKind::Refused(RefusalKind::AccountNotFound), .. }) => {
+                SignIn::NotAccepted(failure)
+            }
             Err(failure) => SignIn::Unable(failure),
         }
     }

@@ -50,7 +50,9 @@ button.addEventListener("click", async () => {
   } catch {
     // Whoever changed their mind, or has none here.
     told.textContent = button.dataset.failed;
-  } finally {
     button.disabled = false;
+    button.focus();
   }
 });
+// A page that a browser brings back as it was left: what was signed on it is used up.
+window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());

@@ -285,3 +285,4 @@ delivery-retry = Jetzt versuchen
 delivery-until = Wird bis { $date } versucht.
 expires = Zu ändern bis { $date }
 expired = War zu ändern bis { $date }
+wrong-passkey = Dieser Passkey ist hier nicht bekannt, oder diese Seite stand zu lange offen. Versuchen Sie es noch einmal.

@@ -285,3 +285,4 @@ delivery-retry = Try now
 delivery-until = Tried until { $date }.
 expires = To be changed by { $date }
 expired = Was to be changed by { $date }
+wrong-passkey = That passkey is not known here, or this page stood open for too long. Try once more.

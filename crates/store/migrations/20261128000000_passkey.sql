@@ -1,6 +1,8 @@
 -- Cold: passkeys. Since they are second factors too, the secret of the codes by the clock has a table of its own; what is left of
 -- second_factor are the wrong codes of a person, whichever kind they were.
 
+-- Nobody confirms one between the copy and the end of what was copied.
+/*postgres LOCK TABLE second_factor IN ACCESS EXCLUSIVE MODE;*/
 CREATE TABLE totp (
     identity UUID NOT NULL,
     -- Sealed: what the codes are computed from.
@@ -40,5 +42,7 @@ CREATE INDEX passkey_identity_index ON passkey (identity);
 -- What a passkey was asked to sign, once it has: each is good once.
 CREATE TABLE spent_challenge (
     challenge UUID NOT NULL,
+    -- Whether every challenge before it counts as spent, too: after a restore nobody knows.
+    all_before BOOLEAN NOT NULL,
     CONSTRAINT spent_challenge_challenge_key PRIMARY KEY (challenge)
 );

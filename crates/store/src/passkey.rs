@@ -118,10 +118,23 @@ pub async fn spend(tx: &mut Tx<'_>, challenge: Uuid) -> Result<bool> {
     let spent = execute!(
         tx,
         "use a challenge up",
-        "INSERT INTO spent_challenge (challenge) VALUES ($1) ON CONFLICT (challenge) DO NOTHING",
+        "INSERT INTO spent_challenge (challenge, all_before) SELECT $1, FALSE
+         WHERE NOT EXISTS (SELECT 1 FROM spent_challenge WHERE all_before AND challenge >= $1)
+         ON CONFLICT (challenge) DO NOTHING",
         challenge
     )?;
     Ok(spent == 1)
+}
+
+/// Uses up every challenge before this one.
+pub async fn spend_all_before(tx: &mut Tx<'_>, challenge: Uuid) -> Result<()> {
+    execute!(
+        tx,
+        "use challenges up",
+        "INSERT INTO spent_challenge (challenge, all_before) VALUES ($1, TRUE)",
+        challenge
+    )?;
+    Ok(())
 }
 
 /// Forgets the challenges before this one: their time is over.

@@ -148,7 +148,7 @@ pub async fn unlock(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
     Ok(())
 }
 
-/// Forgets the codes by the clock, and with the last second factor the recovery codes. Gives whether they were asked for.
+/// Forgets the codes by the clock, and with the last second factor the recovery codes and the wrong codes. Gives whether they were asked for.
 pub async fn remove_totp(tx: &mut Tx<'_>, identity: IdentityId) -> Result<bool> {
     hold(tx, identity).await?;
     let removed = execute!(
@@ -182,7 +182,10 @@ pub async fn remove_all(tx: &mut Tx<'_>, identity: IdentityId) -> Result<bool> {
 async fn after_removal(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
     match find(tx, identity).await?.is_asked_for() {
         true => Ok(()),
-        false => put_recovery_codes(tx, identity, &[]).await,
+        false => {
+            put_recovery_codes(tx, identity, &[]).await?;
+            unlock(tx, identity).await
+        }
     }
 }
 

@@ -197,7 +197,8 @@ pub async fn authenticates(tx: &mut Tx<'_>) -> Result<bool> {
         tx,
         fetch_one as (i64,),
         "look whether sources sign people in",
-        r#"SELECT count(*) FROM source WHERE CAST(features AS TEXT) LIKE '%"AUTHENTICATE"%'"#
+        r#"SELECT count(*) FROM source WHERE id <> $1 AND CAST(features AS TEXT) LIKE '%"AUTHENTICATE"%'"#,
+        SourceId::IDENTITY_NOW.0
     )?;
     Ok(count > 0)
 }

@@ -5,12 +5,10 @@
 //! Who asks which authenticator, that a challenge works once and that a counter never goes back are whoever stores them's
 //! business.
 
-use std::fmt;
-
 use passki::{
     AttestationConveyancePreference, AuthenticationCredential, AuthenticationOptions, AuthenticationState, ClientData,
-    Passki, RegistrationCredential, RegistrationOptions, RegistrationState, ResidentKeyRequirement, StoredPasskey,
-    UserVerificationRequirement,
+    Passki, PasskiError, RegistrationCredential, RegistrationOptions, RegistrationState, ResidentKeyRequirement,
+    StoredPasskey, UserVerificationRequirement,
 };
 use serde_json::json;
 
@@ -42,16 +40,37 @@ pub struct Holder<'a> {
     pub display_name: &'a str,
 }
 
-/// What an authenticator sent is not right. Why is for the log alone.
-#[derive(Debug, thiserror::Error)]
-#[error("not a passkey of this server: {0}")]
-pub struct NotRight(String);
+/// What an authenticator sent is not right. Why is for the log alone, in words of ours: what was sent may say anything.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no passkey of this server: {0}")]
+pub struct NotRight(&'static str);
 
-impl NotRight {
-    fn because(why: impl fmt::Display) -> Self {
-        Self(why.to_string())
+impl From<PasskiError> for NotRight {
+    fn from(error: PasskiError) -> Self {
+        Self(match error {
+            PasskiError::ChallengeMismatch => "something else was signed",
+            PasskiError::OriginMismatch { .. } => "it is for pages elsewhere",
+            PasskiError::CrossOriginNotAllowed => "the page stands in somebody else's",
+            PasskiError::RpIdHashMismatch => "it is for another server",
+            PasskiError::UserNotPresent | PasskiError::UserVerificationRequired => "its person was not verified",
+            PasskiError::CounterRegression => "it has counted backwards, so there are two of it",
+            PasskiError::SignatureVerificationFailed => "another key has signed",
+            _ => "it cannot be read",
+        })
     }
 }
+
+impl From<serde_json::Error> for NotRight {
+    fn from(_: serde_json::Error) -> Self {
+        Self("it cannot be read")
+    }
+}
+
+/// The longest credential id that the specification allows.
+const LONGEST_CREDENTIAL: usize = 1023;
+
+/// Keys whose signatures can be verified: Ed25519, ECDSA on P-256 and P-384, RSA (RFC 9053, RFC 8812).
+const ALGORITHMS: [i32; 5] = [-8, -7, -35, -257, -258];
 
 /// What an authenticator sent to show who somebody is. Nothing of it is verified yet.
 pub struct Shown {
@@ -86,9 +105,9 @@ impl RelyingParty {
         options.user_verification = UserVerificationRequirement::Required;
         options.exclude_credentials = Some(&known);
         let asked = self.0.start_passkey_registration(holder.handle, holder.name, holder.display_name, options);
-        let (mut asked, _) = asked.map_err(NotRight::because)?;
+        let (mut asked, _) = asked?;
         asked.challenge = Passki::base64_encode(challenge);
-        serde_json::to_string(&asked).map_err(NotRight::because)
+        Ok(serde_json::to_string(&asked)?)
     }
 
     /// What a page asks of an authenticator that is to show who somebody is: with one of these passkeys, or where there are none
@@ -102,9 +121,9 @@ impl RelyingParty {
         options.timeout = PATIENCE;
         options.user_verification = UserVerificationRequirement::Required;
         let asked = self.0.start_passkey_authentication(&known, options);
-        let (mut asked, _) = asked.map_err(NotRight::because)?;
+        let (mut asked, _) = asked?;
         asked.challenge = Passki::base64_encode(challenge);
-        serde_json::to_string(&asked).map_err(NotRight::because)
+        Ok(serde_json::to_string(&asked)?)
     }
 
     /// The new passkey that was made over [`Made::challenge`].
@@ -114,10 +133,13 @@ impl RelyingParty {
     pub fn verify_made(&self, made: &Made) -> Result<PublicKey, NotRight> {
         let nobody = json!({ "id": "", "name": "", "displayName": "" });
         let state = json!({ "challenge": made.challenge, "user": nobody, "user_verification": "required" });
-        let state: RegistrationState = serde_json::from_value(state).map_err(NotRight::because)?;
-        let made = self.0.finish_passkey_registration(&made.credential, &state).map_err(NotRight::because)?;
+        let state: RegistrationState = serde_json::from_value(state)?;
+        let made = self.0.finish_passkey_registration(&made.credential, &state)?;
         let (credential, counter) = (made.credential_id.clone(), i64::from(made.counter));
-        Ok(PublicKey { credential, key: serde_json::to_value(&made).map_err(NotRight::because)?, counter })
+        if credential.len() > LONGEST_CREDENTIAL || !ALGORITHMS.contains(&made.algorithm) {
+            return Err(NotRight("its name is too long, or its signatures cannot be verified"));
+        }
+        Ok(PublicKey { credential, key: serde_json::to_value(&made)?, counter })
     }
 
     /// How often the passkey has signed, now that it has over [`Shown::challenge`].
@@ -131,9 +153,9 @@ impl RelyingParty {
             "allowed_credentials": [passkey.credential],
             "user_verification": "required",
         });
-        let state: AuthenticationState = serde_json::from_value(state).map_err(NotRight::because)?;
+        let state: AuthenticationState = serde_json::from_value(state)?;
         let right = self.0.finish_passkey_authentication(&shown.credential, &state, &stored(passkey)?);
-        right.map(|right| i64::from(right.counter)).map_err(NotRight::because)
+        Ok(i64::from(right?.counter))
     }
 }
 
@@ -182,7 +204,7 @@ fn challenge(client_data: &str) -> Option<Vec<u8>> {
 }
 
 fn stored(passkey: &PublicKey) -> Result<StoredPasskey, NotRight> {
-    let mut stored: StoredPasskey = serde_json::from_value(passkey.key.clone()).map_err(NotRight::because)?;
-    stored.counter = u32::try_from(passkey.counter).map_err(NotRight::because)?;
+    let mut stored: StoredPasskey = serde_json::from_value(passkey.key.clone())?;
+    stored.counter = u32::try_from(passkey.counter).map_err(|_| NotRight("its stored counter is none"))?;
     Ok(stored)
 }

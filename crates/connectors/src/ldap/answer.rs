@@ -54,15 +54,16 @@ impl Answer {
     /// Expired, or to be changed: the directory says so only after it has compared the password (draft-behera
     /// section 7.1), so the password was right. Locked proves nothing.
     pub(super) fn sign_in(&self, secrets: &[&str]) -> SignIn {
-        let unable =
-            |words: &str| SignIn::Unable(Failure::refused(RefusalKind::PolicyOther, self.sentence(words, secrets)));
+        let refused = |words: &str| Failure::refused(RefusalKind::PolicyOther, self.sentence(words, secrets));
         match (self.code, self.policy_error()) {
             (0, _) | (_, Some(PolicyError::PasswordExpired | PolicyError::ChangeAfterReset)) => SignIn::Right,
-            (_, Some(PolicyError::AccountLocked)) => unable("the account is locked in the directory"),
+            (_, Some(PolicyError::AccountLocked)) => {
+                SignIn::NotAccepted(refused("the account is locked in the directory"))
+            }
             (INVALID_CREDENTIALS, None) => SignIn::Wrong,
             _ => match self.failure(secrets) {
                 Failure { kind: FailureKind::Busy, detail } => SignIn::Unable(Failure::busy(detail)),
-                failure => SignIn::Unable(Failure {
+                failure => SignIn::NotAccepted(Failure {
                     detail: format!("a sign-in proves nothing here: {}", failure.detail),
                     ..failure
                 }),
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(answer(49, "", Some(PolicyError::PasswordExpired)).sign_in(&[]), SignIn::Right);
         assert_eq!(answer(49, "", None).sign_in(&[]), SignIn::Wrong);
         for (code, error) in [(49, Some(PolicyError::AccountLocked)), (19, None), (53, None), (48, None), (50, None)] {
-            assert!(matches!(answer(code, "", error).sign_in(&[]), SignIn::Unable(_)), "{code} {error:?}");
+            assert!(matches!(answer(code, "", error).sign_in(&[]), SignIn::NotAccepted(_)), "{code} {error:?}");
         }
         let SignIn::Unable(busy) = answer(51, "", None).sign_in(&[]) else { panic!("busy proves nothing") };
         assert_eq!(busy.kind, FailureKind::Busy);
@@ -239,7 +240,7 @@ mod tests {
             panic!("refused")
         };
         assert_eq!(refusal.detail, "the directory's policy refuses the new password (LDAP result 19)");
-        let SignIn::Unable(failure) = answer(53, "bad value Hunter2!", None).sign_in(&["Hunter2!"]) else {
+        let SignIn::NotAccepted(failure) = answer(53, "bad value Hunter2!", None).sign_in(&["Hunter2!"]) else {
             panic!("proves nothing")
         };
         assert!(!failure.detail.contains("Hunter2!"), "{failure}");

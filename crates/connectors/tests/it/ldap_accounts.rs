@@ -241,7 +241,7 @@ async fn a_disabled_account_signs_in_no_more_until_it_is_enabled() {
         assert_eq!(connector.set_enabled(&account, false).await, Ok(()));
         assert_eq!(enabled().await, Some(false));
         assert!(!signs_in(&dn, &new), "by another implementation");
-        assert!(matches!(connector.sign_in(&account, &new).await, SignIn::Unable(_)));
+        assert!(matches!(connector.sign_in(&account, &new).await, SignIn::NotAccepted(_)));
     }
     assert_eq!(connector.lock_state(&account).await, Ok(LockState::Open), "disabled is not locked");
     assert_eq!(connector.unlock(&account).await, Ok(()));

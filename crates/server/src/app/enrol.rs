@@ -72,7 +72,7 @@ pub fn link(app: &App, code: &Secret) -> Secret {
 /// Sets the password of whoever has the code.
 pub async fn enrol(app: &App, code: &Secret, password: &Password) -> Result<Enrolled, Error> {
     let Some(identity) = find(app, code).await? else { return Ok(Enrolled::WrongCode) };
-    Ok(match set_with_code(app, identity, SourceId::IDENTITY_NOW, password, None).await? {
+    Ok(match set_with_code(app, identity, SourceId::IDENTITY_NOW, None, password, None).await? {
         Set::Everywhere => Enrolled::Done,
         Set::Refused(reasons) | Set::Partly(reasons) => Enrolled::Refused(reasons),
         Set::Unfinished => Enrolled::Unfinished,
@@ -111,11 +111,12 @@ pub(super) async fn set_with_code(
     app: &App,
     identity: IdentityId,
     source: SourceId,
+    account: Option<String>,
     password: &Password,
     within: Option<Within>,
 ) -> Result<Set, Error> {
     let permit = Caller::with_code(identity).permit(Operation::SetPassword)?;
-    let Some(accepted) = encrypt_and_set(app, &permit, source, None, password, within).await? else {
+    let Some(accepted) = encrypt_and_set(app, &permit, source, account, password, within).await? else {
         return Ok(Set::Refused(vec!["the password is too long".to_owned()]));
     };
     match await_change(app, accepted.id, PATIENCE).await? {

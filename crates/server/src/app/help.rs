@@ -138,7 +138,7 @@ pub async fn unlock(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Er
 }
 
 /// Forgets the wrong passwords, whoever keeps the right one.
-async fn unlock_password(tx: &mut Tx<'_>, id: IdentityId) -> Result<(), lockstep_store::Error> {
+pub(super) async fn unlock_password(tx: &mut Tx<'_>, id: IdentityId) -> Result<(), lockstep_store::Error> {
     sign_in_password::unlock(tx, id).await?;
     source_sign_in::forgive(tx, id).await
 }

@@ -22,8 +22,8 @@ use crate::config::Config;
 /// How long after its page was made a challenge is good: whoever opens a page need not come to it at once.
 const LIFE: TimeDelta = TimeDelta::hours(1);
 
-/// How much later than here another node's calendar may be.
-const AHEAD: TimeDelta = TimeDelta::minutes(1);
+/// How far the calendars of two nodes may be apart.
+const APART: TimeDelta = TimeDelta::minutes(15);
 
 /// How many passkeys a person may have.
 const MOST: usize = 20;
@@ -60,14 +60,13 @@ pub fn ask_anybody(app: &App, form_token: &str) -> Option<String> {
     app.passkeys.as_ref()?.ask_to_show(&challenge(app, form_token), &[]).ok()
 }
 
-/// What it asks of those that this person has; none where there are none.
-pub async fn ask(app: &App, whose: IdentityId, form_token: &str) -> Result<Option<String>, Error> {
-    let Some(party) = &app.passkeys else { return Ok(None) };
-    let known: Vec<PublicKey> = list(app, whose).await?.into_iter().map(public).collect();
-    Ok(match known.is_empty() {
+/// What it asks of these; none where there are none.
+pub fn ask(app: &App, known: Vec<Passkey>, form_token: &str) -> Option<String> {
+    let known: Vec<PublicKey> = known.into_iter().map(public).collect();
+    match known.is_empty() {
         true => None,
-        false => party.ask_to_show(&challenge(app, form_token), &known).ok(),
-    })
+        false => app.passkeys.as_ref()?.ask_to_show(&challenge(app, form_token), &known).ok(),
+    }
 }
 
 /// What it asks of a device that is to have a passkey of the person who is signed in.
@@ -85,26 +84,29 @@ pub async fn list(app: &App, whose: IdentityId) -> Result<Vec<Passkey>, Error> {
     read.await.map_err(Error::Store)
 }
 
-/// Verifies what a page with this form token sends on of a passkey; none where it is not right.
-pub async fn check(app: &App, response: &str, form_token: &str) -> Result<Option<Assertion>, Error> {
-    let (Some(party), Some(shown)) = (&app.passkeys, Shown::read(response)) else { return Ok(None) };
-    let Some(challenge) = own_challenge(app, shown.challenge(), form_token) else { return Ok(None) };
+/// Verifies what a page with this form token sends on of a passkey. Where it is not right: whose passkey it says it is, if anybody's.
+pub async fn check(
+    app: &App,
+    response: &str,
+    form_token: &str,
+) -> Result<Result<Assertion, Option<IdentityId>>, Error> {
+    let (Some(party), Some(shown)) = (&app.passkeys, Shown::read(response)) else { return Ok(Err(None)) };
     let credential = shown.credential().to_vec();
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         let credential = credential.clone();
         Box::pin(async move { passkey::find(tx, &credential).await })
     });
-    let Some(known) = read.await.map_err(Error::Store)? else { return Ok(None) };
-    if shown.handle().is_some_and(|handle| handle != known.identity.0.as_bytes()) {
-        return Ok(None);
-    }
+    let Some(known) = read.await.map_err(Error::Store)? else { return Ok(Err(None)) };
     let (identity, passkey) = (known.identity, known.id);
+    let challenge = own_challenge(app, shown.challenge(), form_token);
+    let is_theirs = shown.handle().is_none_or(|handle| handle == identity.0.as_bytes());
+    let Some(challenge) = challenge.filter(|_| is_theirs) else { return Ok(Err(Some(identity))) };
     match party.verify_shown(&shown, &public(known)) {
-        Ok(counter) => Ok(Some(Assertion { identity, passkey, counter, challenge })),
+        Ok(counter) => Ok(Ok(Assertion { identity, passkey, counter, challenge })),
         Err(error) => {
             let error: &dyn std::error::Error = &error;
             tracing::info!(error, identity.id = %identity, "a passkey was refused");
-            Ok(None)
+            Ok(Err(Some(identity)))
         }
     }
 }
@@ -175,7 +177,8 @@ pub async fn remove(app: &App, open: &OpenSession, id: PasskeyId) -> Result<(), 
 
 /// Forgets the challenges that are too old to come back.
 pub(crate) async fn forget_spent(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<(), lockstep_store::Error> {
-    passkey::forget_spent(tx, first_id_of(now - LIFE - AHEAD)).await
+    // One node may have made it, another looks whether it is spent, and a third forgets.
+    passkey::forget_spent(tx, first_id_of(now - LIFE - APART - APART)).await
 }
 
 /// The first id there can be of a moment.
@@ -202,7 +205,7 @@ fn own_challenge(app: &App, bytes: &[u8], form_token: &str) -> Option<Uuid> {
 
 /// Whether a challenge of ours is young enough.
 fn is_good(id: Uuid, now: DateTime<Utc>) -> bool {
-    first_id_of(now - LIFE) <= id && id <= first_id_of(now + AHEAD)
+    first_id_of(now - LIFE) <= id && id <= first_id_of(now + APART)
 }
 
 fn digest(app: &App, id: Uuid, form_token: &str) -> [u8; 32] {
@@ -230,13 +233,13 @@ mod tests {
             (TimeDelta::zero(), true),
             (LIFE - TimeDelta::seconds(1), true),
             (LIFE + TimeDelta::seconds(1), false),
-            (TimeDelta::seconds(1) - AHEAD, true),
-            (-AHEAD - TimeDelta::seconds(1), false),
+            (TimeDelta::seconds(1) - APART, true),
+            (-APART - TimeDelta::seconds(1), false),
         ] {
             let id = draw_id_at(now - made);
             assert_eq!(is_good(id, now), good, "{made}");
-            // What is good on this node or on one whose calendar is behind is not forgotten.
-            assert!(!is_good(id, now - AHEAD) || id >= first_id_of(now - LIFE - AHEAD), "{made}");
+            // What is good on a node whose calendar is behind is not forgotten by one whose is ahead.
+            assert!(!is_good(id, now - APART) || id >= first_id_of(now - LIFE - APART - APART), "{made}");
         }
     }
 

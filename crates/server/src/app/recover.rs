@@ -17,7 +17,7 @@ use lockstep_core::operation::Operation;
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::rules::Violation;
 use lockstep_core::recovery::{Recovery, Stage};
-use lockstep_store::{Tx, aggregation, audit, change, digit_token, identity, recovery};
+use lockstep_store::{Tx, aggregation, audit, change, digit_token, identity, recovery, source};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ use super::enrol::{Set, set_with_code};
 use super::generate_digit_token::hashed;
 use super::second_factor::{self, Second};
 use super::set_password::Within;
-use super::sign_in::audited;
+use super::sign_in::{audited, keeper};
 use super::{App, Error, passed};
 use crate::auth::Caller;
 
@@ -44,6 +44,8 @@ pub struct Open {
     pub alias: String,
     /// Where the password is that they sign in with.
     pub source: SourceId,
+    /// Whose it is there; none where they have one account only.
+    account: Option<String>,
     /// Where it stands.
     pub stage: Stage,
 }
@@ -106,7 +108,11 @@ async fn shown(
             Verdict::Dead
         }
     };
-    let usable = person.filter(|_| enabled && stored.is_some());
+    let takes_one = match &person {
+        Some(person) if person.sign_in_source != SourceId::IDENTITY_NOW => takes_passwords(tx, person).await?,
+        _ => true,
+    };
+    let usable = person.filter(|_| enabled && stored.is_some() && takes_one);
     let Some(person) = usable.filter(|_| verdict == Verdict::Accepted) else {
         let whose = stored.is_some().then_some(id);
         let event = passed(Action::DigitTokenVerificationFailed, Actor::Nobody, whose, now);
@@ -117,6 +123,12 @@ async fn shown(
     recovery::insert(tx, token, person.id, Recovery::begin(has_second_factor, now)).await?;
     audited(tx, Action::DigitTokenVerificationPassed, person.id, now).await?;
     Ok(true)
+}
+
+/// Whether the password with which somebody signs in at a source can be set there.
+async fn takes_passwords(tx: &mut Tx<'_>, person: &Identity) -> Result<bool, Error> {
+    let source = source::find(tx, person.sign_in_source).await?;
+    Ok(source.is_some_and(|source| source.takes_passwords()) && keeper(tx, person).await?.is_some())
 }
 
 /// The recovery that a page brings back; none where it is over. A change that came to nothing is none: another password may
@@ -136,8 +148,9 @@ pub async fn find(app: &App, token: &str) -> Result<Option<Open>, Error> {
                 held = held.refused(id);
                 recovery::set_stage(tx, &hash, held.stage).await?;
             }
+            let account = keeper(tx, &person).await?.map(|account| account.native_id);
             let (identity, alias, source) = (person.id, person.alias, person.sign_in_source);
-            Ok::<_, Error>(Some(Open { identity, alias, source, stage: held.stage }))
+            Ok::<_, Error>(Some(Open { identity, alias, source, account, stage: held.stage }))
         })
     });
     written.await
@@ -187,12 +200,12 @@ pub async fn set_new_password(app: &App, open: &Open, token: &str, password: &Pa
         return Err(Error::Outdated);
     }
     let permit = Caller::with_code(open.identity).permit(Operation::SetPassword)?;
-    let broken = broken_rules(app, &permit, open.source, None, password).await?;
+    let broken = broken_rules(app, &permit, open.source, open.account.as_deref(), password).await?;
     if !broken.is_empty() {
         return Ok(Recovered::Broken(broken));
     }
     let within = Some(Within::Recovery(digest(app, token)));
-    Ok(match set_with_code(app, open.identity, open.source, password, within).await? {
+    Ok(match set_with_code(app, open.identity, open.source, open.account.clone(), password, within).await? {
         Set::Everywhere => Recovered::Done,
         Set::Refused(reasons) => Recovered::Refused(reasons),
         Set::Partly(reasons) => Recovered::Partly(reasons),

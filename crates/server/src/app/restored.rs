@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use lockstep_core::audit::{Action, Actor, Detail, Event, Outcome};
 use lockstep_core::change::{LaneEvent, end_restored};
 use lockstep_core::id::{Bucket, IdentityId};
-use lockstep_store::{Tx, audit, bucket, digit_token, identity, lane, node, restore_mark, transport_key};
+use lockstep_store::{Tx, audit, bucket, digit_token, identity, lane, node, passkey, restore_mark, transport_key};
 use lockstep_vault::secret::draw_id_at;
 
 use super::restore_mark::somebody_lives;
@@ -47,6 +47,7 @@ pub async fn restored(app: &App, waiting: impl FnOnce(Duration)) -> Result<Ended
         Box::pin(async move {
             // What was captured after the copy was made, and what was revoked since, must not count again.
             identity::end_all_tokens(tx, now).await?;
+            passkey::spend_all_before(tx, draw_id_at(now)).await?;
             node::remove_all(tx).await?;
             transport_key::destroy_all(tx, now).await
         })

@@ -48,13 +48,6 @@ pub enum Second {
     Nothing,
 }
 
-impl OwnSecondFactor {
-    /// Whether the person is asked for it.
-    pub fn is_asked_for(&self) -> bool {
-        self.codes_since.is_some() || !self.passkeys.is_empty()
-    }
-}
-
 /// What a person has.
 pub async fn own(app: &App, identity: IdentityId) -> Result<OwnSecondFactor, Error> {
     let read = app.store.read(move |tx: &mut Tx<'_>| {
@@ -286,7 +279,12 @@ pub(super) async fn show_again(
     Ok(right)
 }
 
-async fn refused(tx: &mut Tx<'_>, action: Action, identity: IdentityId, now: DateTime<Utc>) -> Result<(), Error> {
+pub(super) async fn refused(
+    tx: &mut Tx<'_>,
+    action: Action,
+    identity: IdentityId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     let event = Event { outcome: Outcome::Failed, ..passed(action, Actor::Nobody, Some(identity), now) };
     Ok(audit::append(tx, draw_id_at(now), &event).await?)
 }

@@ -96,7 +96,7 @@ pub async fn look(app: &App, token: &str) -> Result<Option<OpenSession>, Error> 
 /// With what a person shows once more who they are.
 pub enum Proof {
     /// The sign-in password: whoever has no second factor.
-    Password(SignedIn),
+    Password(Box<SignedIn>),
     /// The second factor: whoever has one.
     Second(Second),
 }
@@ -114,7 +114,11 @@ pub async fn prove(app: &App, open: &mut OpenSession, proof: Proof) -> Result<Op
         let (proof, within) = (proof.clone(), within.clone());
         Box::pin(async move {
             let stands = match (second_factor::is_asked_for(tx, identity).await?, &*proof) {
-                (true, Proof::Second(second)) => second_factor::show_again(&within, tx, identity, second, now).await?,
+                (true, Proof::Second(second)) => {
+                    // As everybody who holds a person and their sessions.
+                    aggregation::hold_people(tx, &[identity]).await?;
+                    second_factor::show_again(&within, tx, identity, second, now).await?
+                }
                 (false, Proof::Password(signed_in)) if signed_in.identity == identity => {
                     sign_in::prove(tx, signed_in, now).await?
                 }

@@ -8,7 +8,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lockstep_connectors::{AccountRef, Failure, FailureKind, RefusalKind, SignIn as Answer};
+use lockstep_connectors::{AccountRef, SignIn as Answer};
+use lockstep_core::account::Account;
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::id::{IdentityId, SessionId, SourceId};
 use lockstep_core::identity::Identity;
@@ -26,7 +27,6 @@ use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 use super::passkey::Assertion;
 use super::second_factor::{self, Second};
 use super::{App, Error, own_passwords, passed, passkey};
-use crate::worker::Unusable;
 
 /// A person who has shown a moment ago who they are.
 pub struct SignedIn {
@@ -44,8 +44,8 @@ pub struct SignedIn {
 enum Shown {
     /// The built-in source's password of this hash, which is still the stored one or the proof is worth nothing.
     Password(Vec<u8>),
-    /// The password of an account on the source with which the person signs in, and still does.
-    OfSource(SourceId),
+    /// The password of this account, which is still the one that the person signs in with, and was not changed since.
+    OfSource(Account, Option<DateTime<Utc>>),
     /// A passkey, which asks for nothing besides: the device has verified its person itself.
     Passkey(Assertion),
 }
@@ -100,8 +100,9 @@ struct Attempt {
 enum Keeper {
     /// The built-in source.
     Here { stored: SignInPassword, salt: Option<Salt> },
-    /// The source with which they sign in, about this account.
-    Source { id: SourceId, account: AccountRef },
+    /// The source of this account; and from when on the person's tokens count, which is later after every change of the
+    /// password.
+    Source(Account, Option<DateTime<Utc>>),
 }
 
 /// Where sources are asked, an answer comes at the end of one of these after it was asked for, so that its time does not tell
@@ -144,9 +145,11 @@ async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpos
         (Some(person), Some(Keeper::Here { stored, .. })) if right_here && person.enabled => {
             Some((person, stored.must_change, Shown::Password(stored.hash.clone())))
         }
-        (Some(person), Some(Keeper::Source { id, account })) if attempt.tries.is_some() && person.enabled => {
-            let right = ask(app, person.id, *id, account, &password).await?;
-            right.then_some((person, false, Shown::OfSource(*id)))
+        (Some(person), Some(Keeper::Source(account, since))) if attempt.tries.is_some() && person.enabled => {
+            // Whoever does not wait for the answer must not leave a try behind that was none.
+            let asking = tokio::spawn(ask(app.clone(), person.id, account.clone(), password));
+            let right = asking.await.map_err(|_| Error::Lacking("what asks a source"))??;
+            right.then(|| (person, false, Shown::OfSource(account.clone(), *since)))
         }
         _ => None,
     };
@@ -181,34 +184,22 @@ async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
     read.await
 }
 
-/// Asks a source whether the password is that of an account. What it does not say for certain is no wrong try.
-async fn ask(
-    app: &App,
-    whose: IdentityId,
-    source: SourceId,
-    account: &AccountRef,
-    password: &Password,
-) -> Result<bool, Error> {
-    let failure = match app.sources.sign_in(source, account, password).await {
+/// Asks the source of an account whether the password is its. What it did not compare is no wrong try.
+async fn ask(app: App, whose: IdentityId, account: Account, password: Password) -> Result<bool, Error> {
+    let (source, account) = (account.source, AccountRef { native_id: account.native_id, name: account.name });
+    let error = match app.sources.sign_in(source, &account, &password).await {
         Ok(Answer::Right) => return Ok(true),
-        Ok(Answer::Wrong) => return Ok(false),
-        Ok(Answer::Unable(failure)) => Unusable::from(failure),
-        Ok(Answer::Unsupported) => {
-            let text = "its settings do not let anybody sign in with its passwords".to_owned();
-            Unusable::from(Failure { kind: FailureKind::Refused(RefusalKind::Unsupported), detail: text })
-        }
-        Err(error) => error.into(),
+        // Not accepted counts, too: where a right password would have been, not to count the others is to let them be guessed.
+        Ok(Answer::Wrong | Answer::NotAccepted(_)) => return Ok(false),
+        Ok(Answer::Unable(failure)) => failure.to_string(),
+        Ok(Answer::Unsupported) => "its settings do not say how a password is tried".to_owned(),
+        Err(error) => error.to_string(),
     };
-    let error = format!("{failure:#}");
-    tracing::warn!(error, source.id = %source, identity.id = %whose, "a source did not say whether a password is right");
+    tracing::warn!(error, source.id = %source, identity.id = %whose, "a source could not be asked for a password");
     let take_back =
         app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { source_sign_in::take_back(tx, whose).await }));
     take_back.await.map_err(Error::Store)?;
-    match failure {
-        // It knows the account, and lets nobody in with whatever password.
-        Unusable::Failed(Failure { kind: FailureKind::Refused(_), .. }) => Ok(false),
-        _ => Err(Error::Unavailable("the system that knows the password cannot be asked now".to_owned())),
-    }
+    Err(Error::Unavailable("the system that knows the password cannot be asked now".to_owned()))
 }
 
 /// Whoever has shown a passkey, as a page with this form token sends it on. None: not let in.
@@ -218,26 +209,19 @@ pub async fn with_passkey(
     form_token: &str,
     purpose: Purpose,
 ) -> Result<Option<SignedIn>, Error> {
-    let assertion = passkey::check(app, response, form_token).await?;
-    let known = match &assertion {
-        Some(assertion) => person(app, assertion.identity).await?,
-        None => None,
+    let assertion = match passkey::check(app, response, form_token).await? {
+        Ok(assertion) => assertion,
+        Err(whose) => return not_let_in(app, whose, Action::AuthenticationFailed).await,
     };
-    match (assertion, known.filter(|known| known.person.enabled)) {
-        (Some(assertion), Some(Known { person, must_change })) => {
-            let must_change = must_change || has_expired(app, person).await?;
-            if must_change && purpose == Purpose::Client {
-                not_let_in(app, Some(assertion.identity), Action::AuthenticationExpired).await?;
-                return Ok(None);
-            }
-            let identity = assertion.identity;
-            Ok(Some(SignedIn { identity, must_change, shown: Shown::Passkey(assertion), second: None }))
-        }
-        (assertion, _) => {
-            not_let_in(app, assertion.map(|assertion| assertion.identity), Action::AuthenticationFailed).await?;
-            Ok(None)
-        }
+    let identity = assertion.identity;
+    let Some(Known { person, must_change }) = person(app, identity).await?.filter(|known| known.person.enabled) else {
+        return not_let_in(app, Some(identity), Action::AuthenticationFailed).await;
+    };
+    let must_change = must_change || has_expired(app, person).await?;
+    if must_change && purpose == Purpose::Client {
+        return not_let_in(app, Some(identity), Action::AuthenticationExpired).await;
     }
+    Ok(Some(SignedIn { identity, must_change, shown: Shown::Passkey(assertion), second: None }))
 }
 
 /// Somebody as they are now, and whether an administrator wants their built-in password changed.
@@ -250,6 +234,10 @@ async fn person(app: &App, identity: IdentityId) -> Result<Option<Known>, Error>
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let Some(person) = identity::find(tx, identity).await? else { return Ok(None) };
+            // A passkey is no way around a source that signs its person in no more.
+            if person.sign_in_source != SourceId::IDENTITY_NOW && keeper(tx, &person).await?.is_none() {
+                return Ok(None);
+            }
             let stored = sign_in_password::find(tx, identity).await?;
             let must_change =
                 person.sign_in_source == SourceId::IDENTITY_NOW && stored.is_some_and(|stored| stored.must_change);
@@ -288,9 +276,12 @@ pub async fn halfway(app: &App, token: &str, purpose: Purpose) -> Result<Option<
             if must_change && purpose == Purpose::Client {
                 return Ok(None);
             }
-            let source = identity::get(tx, identity).await?.sign_in_source;
-            if source != SourceId::IDENTITY_NOW {
-                return Ok(Some(Halfway { identity, half, must_change, shown: Shown::OfSource(source) }));
+            let person = identity::get(tx, identity).await?;
+            if person.sign_in_source != SourceId::IDENTITY_NOW {
+                // Whoever signs in with another since was signed out, half-open sessions too.
+                let since = identity::tokens_valid_from(tx, identity).await?;
+                let shown = keeper(tx, &person).await?.map(|account| Shown::OfSource(account, since));
+                return Ok(shown.map(|shown| Halfway { identity, half, must_change, shown }));
             }
             let stored = sign_in_password::find(tx, identity).await?;
             let shown = stored.map(|stored| Shown::Password(stored.hash));
@@ -311,16 +302,13 @@ pub(super) async fn confirm(
     now: DateTime<Utc>,
 ) -> Result<Option<Entered<()>>, Error> {
     let identity = signed_in.identity;
-    if !still_stands(tx, signed_in).await? {
+    if !still_stands(tx, signed_in, now).await? {
+        second_factor::refused(tx, Action::AuthenticationFailed, identity, now).await?;
         return Ok(None);
     }
     match (&signed_in.shown, second_factor::is_asked_for(tx, identity).await?, &signed_in.second) {
-        (Shown::Passkey(assertion), _, _) => {
-            if !passkey::count(tx, assertion, now).await? {
-                return Ok(None);
-            }
-        }
-        (_, false, None) => {}
+        // The device has verified its person.
+        (Shown::Passkey(_), _, _) | (_, false, None) => {}
         // It was taken away meanwhile.
         (_, false, Some(besides)) => {
             if !session::end(tx, besides.half, now).await? {
@@ -347,22 +335,26 @@ pub(super) async fn confirm(
     Ok(Some(Entered::In(())))
 }
 
-/// Holds a person, and sees that what they have shown still lets them in. The wrong tries before it are forgotten.
-async fn still_stands(tx: &mut Tx<'_>, signed_in: &SignedIn) -> Result<bool, Error> {
+/// Holds a person, and sees that what they have shown still lets them in; what is good once is used up. The wrong tries before it
+/// are forgotten.
+async fn still_stands(tx: &mut Tx<'_>, signed_in: &SignedIn, now: DateTime<Utc>) -> Result<bool, Error> {
     let identity = signed_in.identity;
     // Before the person, as everybody who changes a password holds them.
     let stands = match &signed_in.shown {
         Shown::Password(hash) => sign_in_password::forgive(tx, identity, hash).await?,
-        Shown::OfSource(_) | Shown::Passkey(_) => true,
+        Shown::OfSource(..) | Shown::Passkey(_) => true,
     };
     aggregation::hold_people(tx, &[identity]).await?;
     let person = identity::find(tx, identity).await?.filter(|person| person.enabled);
     let Some(person) = person.filter(|_| stands) else { return Ok(false) };
-    if let Shown::OfSource(source) = &signed_in.shown {
-        source_sign_in::forgive(tx, identity).await?;
-        return Ok(person.sign_in_source == *source);
-    }
-    Ok(true)
+    let (account, since) = match &signed_in.shown {
+        Shown::Password(_) => return Ok(true),
+        Shown::Passkey(assertion) => return passkey::count(tx, assertion, now).await,
+        Shown::OfSource(account, since) => (account, since),
+    };
+    source_sign_in::forgive(tx, identity).await?;
+    let is_theirs = keeper(tx, &person).await?.is_some_and(|own| own.id == account.id && own.source == account.source);
+    Ok(is_theirs && identity::tokens_valid_from(tx, identity).await? == *since)
 }
 
 /// The session that a sign-in begins.
@@ -373,8 +365,7 @@ pub(super) fn session_of(signed_in: &SignedIn, now: DateTime<Utc>) -> Session {
 
 /// The same where the person was signed in already, and has shown once more who they are.
 pub(super) async fn prove(tx: &mut Tx<'_>, signed_in: &SignedIn, now: DateTime<Utc>) -> Result<bool, Error> {
-    // Whoever has a passkey shows it as their second factor.
-    let stands = !matches!(signed_in.shown, Shown::Passkey(_)) && still_stands(tx, signed_in).await?;
+    let stands = still_stands(tx, signed_in, now).await?;
     if stands {
         audited(tx, Action::UserStepUpAuth, signed_in.identity, now).await?;
     }
@@ -393,21 +384,23 @@ pub(super) async fn audited(
 }
 
 /// Writes down that somebody was not let in who did not show a password.
-async fn not_let_in(app: &App, whose: Option<IdentityId>, why: Action) -> Result<(), Error> {
+async fn not_let_in(app: &App, whose: Option<IdentityId>, why: Action) -> Result<Option<SignedIn>, Error> {
     let now = app.clock.utc();
     let refused = Event { outcome: Outcome::Failed, ..passed(why, Actor::Nobody, whose, now) };
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let refused = refused.clone();
         Box::pin(async move { audit::append(tx, draw_id_at(now), &refused).await })
     });
-    written.await.map_err(Error::Store)
+    written.await.map_err(Error::Store)?;
+    Ok(None)
 }
 
 async fn attempt(tx: &mut Tx<'_>, alias: &str, now: DateTime<Utc>) -> Result<Attempt, lockstep_store::Error> {
     let person = identity::find_by_alias(tx, alias).await?;
     let asks_sources = source::authenticates(tx).await?;
     if let Some(person) = person.as_ref().filter(|person| person.sign_in_source != SourceId::IDENTITY_NOW) {
-        let keeper = keeper(tx, person).await?;
+        let since = identity::tokens_valid_from(tx, person.id).await?;
+        let keeper = keeper(tx, person).await?.map(|account| Keeper::Source(account, since));
         let tries = source_sign_in::hold(tx, person.id).await?.one_more(now);
         if let Some(tries) = tries {
             source_sign_in::tried(tx, person.id, tries, now).await?;
@@ -429,8 +422,11 @@ async fn attempt(tx: &mut Tx<'_>, alias: &str, now: DateTime<Utc>) -> Result<Att
 }
 
 /// The account with whose password a person signs in: that of their name on the source, or the only one they have there. None
-/// where the source signs nobody in.
-async fn keeper(tx: &mut Tx<'_>, person: &Identity) -> Result<Option<Keeper>, lockstep_store::Error> {
+/// where the source signs nobody in, and for the built-in one.
+pub(crate) async fn keeper(tx: &mut Tx<'_>, person: &Identity) -> Result<Option<Account>, lockstep_store::Error> {
+    if person.sign_in_source == SourceId::IDENTITY_NOW {
+        return Ok(None);
+    }
     let source = source::find(tx, person.sign_in_source).await?;
     let Some(source) = source.filter(|source| source.features.contains(&Feature::Authenticate)) else {
         return Ok(None);
@@ -438,13 +434,11 @@ async fn keeper(tx: &mut Tx<'_>, person: &Identity) -> Result<Option<Keeper>, lo
     let mut there = account::list_of(tx, person.id).await?;
     there.retain(|account| account.source == source.id && !account.vanished);
     let named = there.iter().position(|account| account.name.eq_ignore_ascii_case(&person.alias));
-    let account = match (named, there.len()) {
-        (Some(named), _) => there.swap_remove(named),
-        (None, 1) => there.swap_remove(0),
-        _ => return Ok(None),
-    };
-    let account = AccountRef { native_id: account.native_id, name: account.name };
-    Ok(Some(Keeper::Source { id: source.id, account }))
+    Ok(match (named, there.len()) {
+        (Some(named), _) => Some(there.swap_remove(named)),
+        (None, 1) => Some(there.swap_remove(0)),
+        _ => None,
+    })
 }
 
 async fn refuse(app: &App, attempt: &Attempt, why: Action, purpose: Purpose) -> Result<(), Error> {

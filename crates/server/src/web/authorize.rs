@@ -83,7 +83,7 @@ pub(super) async fn submit(
     let code = match tried {
         Tried::TooMany => return again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")).await,
         Tried::Wrong => {
-            let (half, why) = wrong(&web, half).await?;
+            let (half, why) = wrong(&web, &fields).await?;
             return again(StatusCode::BAD_REQUEST, half, Some(why)).await;
         }
         Tried::Right(Entered::Halfway(half)) => return again(StatusCode::OK, half.expose(), None).await,

@@ -56,13 +56,17 @@ pub(super) async fn submit(
         };
         let again =
             async |open: &OpenSession, status, refused| form(&web, &headers, status, open, to, Some(refused)).await;
-        let wrong = if open.has_second_factor { "wrong-second" } else { "wrong-password" };
+        let wrong = match (open.has_second_factor, fields.get("passkey")) {
+            (false, _) => "wrong-password",
+            (true, "") => "wrong-second",
+            (true, _) => "wrong-passkey",
+        };
         let trying = async {
             let proof = match open.has_second_factor {
                 true => Some(Proof::Second(second::brought(&web, &fields).await?)),
                 false => {
                     let tried = own_password(&web, &open.alias, fields.get("current"), Purpose::Proof);
-                    tried.await?.map(Proof::Password)
+                    tried.await?.map(|signed_in| Proof::Password(Box::new(signed_in)))
                 }
             };
             match proof {

@@ -57,7 +57,10 @@ pub(super) async fn submit(
                 };
                 let refused = match web.attempt(address, trying).await? {
                     Tried::TooMany => Refused::Said(StatusCode::TOO_MANY_REQUESTS, "too-many"),
-                    Tried::Wrong => Refused::Said(StatusCode::BAD_REQUEST, "wrong-second"),
+                    Tried::Wrong if fields.get("passkey").is_empty() => {
+                        Refused::Said(StatusCode::BAD_REQUEST, "wrong-second")
+                    }
+                    Tried::Wrong => Refused::Said(StatusCode::BAD_REQUEST, "wrong-passkey"),
                     Tried::Right(()) => Refused::Nothing,
                 };
                 next(&web, &headers, recovery, refused).await

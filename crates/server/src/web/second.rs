@@ -19,8 +19,9 @@ pub(super) struct Asked {
 
 /// What the form with this token asks of a person.
 pub(super) async fn asked(web: &Web, whose: IdentityId, form_token: &str) -> Result<Asked, Error> {
-    let has_codes = own(&web.app, whose).await?.codes_since.is_some();
-    Ok(Asked { passkey: passkey::ask(&web.app, whose, form_token).await?, has_codes })
+    let own = own(&web.app, whose).await?;
+    let passkey = passkey::ask(&web.app, own.passkeys, form_token);
+    Ok(Asked { passkey, has_codes: own.codes_since.is_some() })
 }
 
 /// What a form brings.

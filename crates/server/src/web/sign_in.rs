@@ -62,7 +62,7 @@ pub(super) async fn submit(
     };
     match web.attempt(address, trying).await {
         Ok(Tried::TooMany) => again(StatusCode::TOO_MANY_REQUESTS, half, Some("too-many")).await,
-        Ok(Tried::Wrong) => match wrong(&web, half).await {
+        Ok(Tried::Wrong) => match wrong(&web, &fields).await {
             Ok((half, why)) => again(StatusCode::BAD_REQUEST, half, Some(why)).await,
             Err(error) => failed(&web, &headers, &error),
         },
@@ -140,12 +140,13 @@ pub(super) struct Credentials<'a> {
 }
 
 /// Why somebody was not let in, and with what they go on: halfway in, or from the beginning.
-pub(super) async fn wrong<'a>(web: &Web, half: &'a str) -> Result<(&'a str, &'static str), Error> {
+pub(super) async fn wrong<'a>(web: &Web, fields: &'a Fields) -> Result<(&'a str, &'static str), Error> {
+    let (half, passkey) = (fields.get("half"), fields.get("passkey"));
     if half.is_empty() {
-        return Ok(("", "not-signed-in"));
+        return Ok(("", if passkey.is_empty() { "not-signed-in" } else { "wrong-passkey" }));
     }
     Ok(match halfway(&web.app, half, Purpose::Session).await? {
-        Some(_) => (half, "wrong-second"),
+        Some(_) => (half, if passkey.is_empty() { "wrong-second" } else { "wrong-passkey" }),
         None => ("", "half-over"),
     })
 }

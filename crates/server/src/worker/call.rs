@@ -223,7 +223,9 @@ pub(super) async fn sign_in(source: &InUse, call: &Call, payload: &Payload, pati
         Ok(Answer::Right) => (SignIn::Right, Health::Answered),
         Ok(Answer::Wrong) => (SignIn::Wrong, Health::Answered),
         // Proves nothing about the source either.
-        Ok(Answer::Unable(failure)) => (SignIn::Unable(failure.detail), Health::Unproven),
+        Ok(Answer::NotAccepted(failure) | Answer::Unable(failure)) => {
+            (SignIn::Unable(failure.detail), Health::Unproven)
+        }
         Ok(Answer::Unsupported) => (SignIn::Unable("nobody can sign in on this source".to_owned()), Health::Unproven),
         Err(_) => (SignIn::Unable("no answer in time".to_owned()), Health::Silent),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use lockstep_core::change::{Change, ChangeState, LaneEvent, LaneRows, Now, SignIn};
+use lockstep_core::change::{Change, ChangeState, LaneEvent, LaneRows, Now, SignIn, TargetKey};
 use lockstep_core::id::{AccountId, Bucket, ChangeId, IdentityId, NodeId, SourceId};
 use lockstep_core::node::Round;
 use lockstep_engine::{Call, Gate, Health, Host, Judged, Newer, Step, Unfinished, Unusable, Written};
@@ -17,7 +17,7 @@ use lockstep_vault::secret::{draw_bytes, draw_id, draw_id_at};
 use super::call::{self, Payload};
 use super::sources::{InUse, SourcesError};
 use super::{event, judge};
-use crate::app::{App, Role};
+use crate::app::{App, Role, sign_in};
 use crate::failpoint::failpoint;
 
 impl Host for App {
@@ -139,8 +139,15 @@ impl Host for App {
                     sign_in_password::put(tx, whose, &password).await?;
                     identity::end_tokens(tx, whose, Some(*change), now).await?;
                 }
-                for change in &elsewhere {
-                    identity::end_tokens(tx, whose, Some(*change), now).await?;
+                if !elsewhere.is_empty() {
+                    let person = identity::find(tx, whose).await?;
+                    let keeper = match &person {
+                        Some(person) => sign_in::keeper(tx, person).await?,
+                        None => None,
+                    };
+                    for key in elsewhere.iter().filter(|key| keeper.as_ref().is_some_and(|own| own.id == key.account)) {
+                        identity::end_tokens(tx, whose, Some(key.change), now).await?;
+                    }
                 }
                 for entry in first_applied.iter().filter_map(|payload| payload.history.as_ref()) {
                     history::push(tx, whose, entry.holder, &entry.hash.to_bytes(), entry.keep, now).await?;
@@ -232,15 +239,15 @@ impl Host for App {
     }
 }
 
-/// The changes with which the password that the person signs in with here is now another, on a source other than the built-in one.
-fn changed_elsewhere(step: &Step<App>) -> Vec<ChangeId> {
+/// What has another password now on the source with whose password the person signs in here, if that is not the built-in one.
+fn changed_elsewhere(step: &Step<App>) -> Vec<TargetKey> {
     let applied = step.delta.events.iter().filter_map(|event| match event {
         LaneEvent::FirstApplied(key) | LaneEvent::Applied(key) => Some(key),
         LaneEvent::NotApplied(_) | LaneEvent::Settled(..) => None,
     });
     let targets = applied.filter_map(|key| step.delta.targets.iter().find(|target| target.key == *key));
     let elsewhere = targets.filter(|target| target.sign_in && target.source != SourceId::IDENTITY_NOW);
-    elsewhere.map(|target| target.key.change).collect()
+    elsewhere.map(|target| target.key).collect()
 }
 
 /// Whether accounts begin to be written with this step.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lockstep_connectors::{AccountRef, ConfigError, Connector, Failure, LockState, Report, Secrets, SignIn};
+use lockstep_connectors::{
+    AccountRef, ConfigError, Connector, Failure, FailureKind, LockState, Report, Secrets, SignIn,
+};
 use lockstep_core::id::SourceId;
 use lockstep_core::password::Password;
 use lockstep_core::source::Source;
@@ -12,12 +14,19 @@ use lockstep_engine::Gate;
 use lockstep_store::{Store, Tx, source, source_secret};
 use lockstep_vault::Vault;
 use lockstep_vault::seal::{Binding, OpenError};
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 
 /// How long a source's row is believed by deliveries before it is read again.
 const BELIEVED: Duration = Duration::from_secs(2);
+
+/// How many people are asked about at a source at once.
+const SIGN_INS: usize = 64;
+
+/// How long a person waits for a source at most, whatever its own settings.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Every source that was needed so far.
 pub struct Sources {
@@ -43,6 +52,8 @@ pub struct InUse {
 
 struct Live {
     gate: Arc<Gate>,
+    /// Places for people who sign in. They wait for nobody's delivery, and nobody's delivery for them.
+    sign_ins: Arc<Semaphore>,
     read_at: Duration,
     built: Option<(i64, Arc<InUse>)>,
 }
@@ -151,7 +162,14 @@ impl Sources {
         account: &AccountRef,
         password: &Password,
     ) -> Result<SignIn, SourcesError> {
-        Ok(self.current(id).await?.connector.sign_in(account, password).await)
+        let source = self.current(id).await?;
+        let full = "too many people are signing in with this source's passwords";
+        let Ok(_place) = self.with(id, |live| Arc::clone(&live.sign_ins)).try_acquire_owned() else {
+            return Ok(SignIn::Unable(Failure { kind: FailureKind::Busy, detail: full.to_owned() }));
+        };
+        let late = "no answer in time";
+        let answer = tokio::time::timeout(PATIENCE, source.connector.sign_in(account, password)).await;
+        Ok(answer.unwrap_or_else(|_| SignIn::Unable(Failure { kind: FailureKind::Timeout, detail: late.to_owned() })))
     }
 
     /// Whether the source holds an account locked after wrong passwords.
@@ -218,7 +236,7 @@ impl Sources {
         act(live.entry(id).or_insert_with(|| {
             let clock = self.clock.clone();
             let gate = Gate::new(Arc::new(move || clock.monotonic()), Source::CONCURRENCY);
-            Live { gate, read_at: Duration::ZERO, built: None }
+            Live { gate, sign_ins: Arc::new(Semaphore::new(SIGN_INS)), read_at: Duration::ZERO, built: None }
         }))
     }
 }

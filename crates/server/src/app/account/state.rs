@@ -10,10 +10,11 @@ use lockstep_core::id::{AccountId, IdentityId, IntentId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::source::Feature;
 use lockstep_store::listing::ListedAccount;
-use lockstep_store::{Tx, aggregation, configuration, identity, intent, sign_in_password};
+use lockstep_store::{Tx, aggregation, configuration, identity, intent};
 use lockstep_vault::secret::draw_id;
 
 use super::{find, reference, sources};
+use crate::app::help::unlock_password;
 use crate::app::record::{About, record};
 use crate::app::{App, Error, level};
 use crate::auth::Permit;
@@ -27,7 +28,7 @@ pub async fn unlock(app: &App, permit: &Permit, id: AccountId) -> Result<(), Err
         let written = app.store.write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
                 level::reaches(tx, &permit, person).await?;
-                sign_in_password::unlock(tx, person).await?;
+                unlock_password(tx, person).await?;
                 Ok::<_, Error>(record(tx, &permit, Action::UserUnlock, about, now).await?)
             })
         });

@@ -22,7 +22,7 @@ use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{Result, Tx};
 use lockstep_store::{
     account, aggregation, application, client, dictionary, history, identity, intent, org_config, password_policy,
-    personal_access_token, sign_in_password, source, source_secret, sync_group,
+    password_set, personal_access_token, sign_in_password, source, source_secret, sync_group,
 };
 use lockstep_vault::secret::draw_id;
 use std::collections::BTreeSet;
@@ -118,7 +118,7 @@ async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
         Write::SourceSecret { source, name, sealed } => source_secret::put(tx, *source, name, sealed, now).await,
         Write::Group(group) => sync_group::put(tx, group, now).await,
         Write::Application(application) => application::put(tx, application, now).await,
-        Write::Identity(identity) => identity::put(tx, identity, now).await,
+        Write::Identity(identity) => person(tx, identity, now).await,
         Write::Levels(id, levels) => identity::set_levels(tx, *id, levels, now).await,
         Write::Account { account, native_key } => account::put(tx, account, native_key, now).await,
         Write::Intent(id, kind) => intent::put(tx, *id, Intent { id: IntentId(draw_id()), kind: *kind }, now).await,
@@ -141,6 +141,16 @@ async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
     }
 }
 
+/// Whoever signs in with another source's password from now on is signed out: the one before proves nothing any more.
+async fn person(tx: &mut Tx<'_>, person: &Identity, now: DateTime<Utc>) -> Result<()> {
+    let before = identity::find(tx, person.id).await?;
+    identity::put(tx, person, now).await?;
+    match before.is_some_and(|before| before.sign_in_source != person.sign_in_source) {
+        true => identity::end_tokens(tx, person.id, None, now).await,
+        false => Ok(()),
+    }
+}
+
 /// Stores the hash and makes it the newest of its history, as every later change of it does.
 async fn first_password(tx: &mut Tx<'_>, id: IdentityId, password: &FirstPassword, now: DateTime<Utc>) -> Result<()> {
     history::salt(tx, id, &password.salt).await?;
@@ -154,5 +164,6 @@ async fn first_password(tx: &mut Tx<'_>, id: IdentityId, password: &FirstPasswor
     sign_in_password::put(tx, id, &stored).await?;
     let group = sync_group::find_of(tx, SourceId::IDENTITY_NOW).await?;
     let holder = group.map_or(Holder::Source(SourceId::IDENTITY_NOW), |group| Holder::SyncGroup(group.id));
+    password_set::put(tx, id, holder, now).await?;
     history::push(tx, id, holder, &password.hash, 1, now).await
 }

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use lockstep::app::session;
+use lockstep::app::sign_in::{Purpose, sign_in};
+use lockstep_core::account::Account;
 use lockstep_core::client::ClientKind;
 use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::org_config::PasswordOrgConfig;
+use lockstep_core::password::Password;
 use lockstep_core::scope::UserLevel;
+use lockstep_core::session::Origin;
 use lockstep_core::sign_in::TRIES;
 use lockstep_core::source::{Feature, Source};
-use lockstep_store::{identity, org_config, source};
+use lockstep_store::{account, identity, org_config, source};
 use serde_json::{Value, json};
 
 use super::{NEW, PASSWORD, start};
@@ -140,6 +145,97 @@ async fn wrong_passwords_lock_and_a_source_that_is_away_is_told_and_counts_for_n
     harness.stop().await;
 }
 
+/// Judged, and then something else happens before it counts.
+#[tokio::test]
+async fn a_right_password_is_worth_nothing_once_it_or_what_it_is_for_was_changed() {
+    let harness = with_billing().await;
+    let (abby, billing, now) = (harness.world.abby, harness.world.billing, harness.app.clock.utc());
+    let judged = async || {
+        let password = Password::try_from(FIRST_PASSWORD).expect("a password");
+        sign_in(&harness.app, "Abby.Smith", password, Purpose::Session).await.expect("asked").expect("right")
+    };
+    let comes_in = async |signed_in| {
+        session::begin(&harness.app, signed_in, Origin::default()).await.expect("a database").is_some()
+    };
+    assert!(comes_in(judged().await).await);
+    let proof = judged().await;
+    harness.write(move |tx| Box::pin(async move { identity::end_tokens(tx, abby, None, now).await })).await;
+    assert!(!comes_in(proof).await, "the password was changed meanwhile");
+    assert!(comes_in(judged().await).await);
+    let proof = judged().await;
+    change_source(&harness, |source| _ = source.features.remove(&Feature::Authenticate)).await;
+    assert!(!comes_in(proof).await, "the source signs nobody in any more");
+    change_source(&harness, |source| _ = source.features.insert(Feature::Authenticate)).await;
+    let proof = judged().await;
+    signs_in_with(&harness, abby, SourceId::IDENTITY_NOW).await;
+    assert!(!comes_in(proof).await, "it is not what she signs in with");
+    signs_in_with(&harness, abby, billing).await;
+    let proof = judged().await;
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let own = account::list_of(tx, abby).await?.into_iter().find(|own| own.source == billing);
+                let gone = Account { vanished: true, ..own.expect("an account") };
+                account::put(tx, &gone, &gone.native_id, now).await
+            })
+        })
+        .await;
+    assert!(!comes_in(proof).await, "the account is gone");
+    harness.stop().await;
+}
+
+/// With two accounts there, the one of one's own name is the one.
+#[tokio::test]
+async fn of_two_accounts_the_one_that_is_called_like_the_person_signs_in_and_is_set_anew() {
+    let harness = with_billing().await;
+    let (abby, twins, now) = (harness.world.abby, harness.world.twins, harness.app.clock.utc());
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut row = source::find(tx, twins).await?.expect("Twins");
+                row.features.insert(Feature::Authenticate);
+                source::put(tx, &row, now).await
+            })
+        })
+        .await;
+    signs_in_with(&harness, abby, twins).await;
+    assert_eq!(attempt(&mut Browser::new(&harness), "Abby.Smith", FIRST_PASSWORD).await.status, 400, "which?");
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let own = account::list_of(tx, abby).await?.into_iter().find(|own| own.native_id == "abby2");
+                let named = Account { name: "ABBY.SMITH".to_owned(), ..own.expect("an account") };
+                account::put(tx, &named, &named.native_id, now).await
+            })
+        })
+        .await;
+    let mut signed_in = Browser::new(&harness);
+    signed_in.come_in("Abby.Smith", FIRST_PASSWORD, "/passwords").await;
+    let code = draw(&harness).await;
+    let mut browser = Browser::new(&harness);
+    let page = browser.visit("/passwordreset").await;
+    let page = browser.submit(&page, "/passwordreset", &[("user_name", "Abby.Smith"), ("code", &code)]).await;
+    let done = browser.submit(&page, "/passwordreset", &[("new_password", NEW), ("repeated", NEW)]).await;
+    assert!(done.text.contains("Your password is set"), "{}", done.text);
+    assert!(harness.signs_in("twins.db", "abby2", NEW).await);
+    assert!(harness.signs_in("twins.db", "abby1", FIRST_PASSWORD).await, "the other is left alone");
+    signed_in.visit("/passwords").await.sent_to();
+    harness.stop().await;
+}
+
+/// What the help desk reads to Abby.
+async fn draw(harness: &Harness) -> String {
+    let now = harness.app.clock.utc();
+    let config = PasswordOrgConfig { digit_token_enabled: true, ..Default::default() };
+    harness.write(move |tx| Box::pin(async move { org_config::put(tx, &config, now).await })).await;
+    let token = harness.client_token("idn:password-digit-token:create").await;
+    let post = harness.http.post(harness.url("/v2024/generate-password-reset-token/digit"));
+    let post =
+        post.bearer_auth(token).header("X-SailPoint-Experimental", "true").json(&json!({ "userId": "Abby.Smith" }));
+    let drawn = Answer::of(post).await.with_status(200);
+    drawn["digitToken"].as_str().expect("digits").to_owned()
+}
+
 #[tokio::test]
 async fn a_new_password_of_the_source_is_the_one_here_and_ends_the_other_sessions() {
     let harness = with_billing().await;
@@ -158,18 +254,10 @@ async fn a_new_password_of_the_source_is_the_one_here_and_ends_the_other_session
     assert_eq!(attempt(&mut elsewhere, "Abby.Smith", NEW).await.sent_to(), "/passwords");
 
     // Forgotten, it is set anew where it is.
-    let now = harness.app.clock.utc();
-    let config = PasswordOrgConfig { digit_token_enabled: true, ..Default::default() };
-    harness.write(move |tx| Box::pin(async move { org_config::put(tx, &config, now).await })).await;
-    let token = harness.client_token("idn:password-digit-token:create").await;
-    let post = harness.http.post(harness.url("/v2024/generate-password-reset-token/digit"));
-    let post =
-        post.bearer_auth(token).header("X-SailPoint-Experimental", "true").json(&json!({ "userId": "Abby.Smith" }));
-    let drawn = Answer::of(post).await.with_status(200);
-    let code = drawn["digitToken"].as_str().expect("digits");
+    let code = draw(&harness).await;
     let mut browser = Browser::new(&harness);
     let page = browser.visit("/passwordreset").await;
-    let page = browser.submit(&page, "/passwordreset", &[("user_name", "Abby.Smith"), ("code", code)]).await;
+    let page = browser.submit(&page, "/passwordreset", &[("user_name", "Abby.Smith"), ("code", &code)]).await;
     let filled = [("new_password", "Another-Good-Password-77"), ("repeated", "Another-Good-Password-77")];
     let done = browser.submit(&page, "/passwordreset", &filled).await;
     assert!(done.text.contains("Your password is set"), "{}", done.text);

@@ -1,13 +1,17 @@
 //! Passkeys: making one, coming in with it, and what is no passkey of this server.
 
+use lockstep_core::client::ClientKind;
 use lockstep_core::identity::Identity;
-use lockstep_store::identity;
+use lockstep_core::org_config::PasswordOrgConfig;
+use lockstep_store::{identity, org_config};
 use lockstep_vault::secret::draw_id;
+use serde_json::json;
 
-use super::{PASSWORD, start, start_named};
+use super::{NEW, PASSWORD, start, start_named};
 use crate::authenticator::{Authenticator, Says};
 use crate::browser::{Browser, Page};
-use crate::harness::Harness;
+use crate::harness::{Answer, Harness};
+use crate::sign_in::Portal;
 
 const SESSION: &str = "__Host-lockstep-session";
 
@@ -213,6 +217,46 @@ async fn a_new_passkey_is_taken_once_and_only_as_it_was_asked_for() {
         2,
         "nobody's is removed"
     );
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn at_a_client_and_for_a_forgotten_password_a_passkey_is_shown_too() {
+    let harness = start_named().await;
+    let mut abby = come_in(&harness, "Abby.Smith").await;
+    let (mut telephone, _) = make(&mut abby).await;
+    let portal = Portal::make(&harness, ClientKind::Confidential).await;
+    let mut browser = Browser::new(&harness);
+    let page = browser.open(&portal.asks()).await;
+    // What was signed for one form is nothing in another of the same browser.
+    let other = browser.visit("/sign-in").await;
+    let sent = telephone.show(&other.asks("data-ask"));
+    let refused = browser.submit(&page, "/oauth/authorize", &[("passkey", &sent)]).await;
+    assert_eq!((refused.status, refused.returned("code")), (400, None), "{}", refused.text);
+    assert!(refused.alert().is_some_and(|why| why.contains("stood open for too long")), "{}", refused.text);
+    let sent = telephone.show(&refused.asks("data-ask"));
+    assert!(browser.submit(&refused, "/oauth/authorize", &[("passkey", &sent)]).await.returned("code").is_some());
+
+    let now = harness.app.clock.utc();
+    let config = PasswordOrgConfig { digit_token_enabled: true, ..Default::default() };
+    harness.write(move |tx| Box::pin(async move { org_config::put(tx, &config, now).await })).await;
+    let token = harness.client_token("idn:password-digit-token:create").await;
+    let post = harness.http.post(harness.url("/v2024/generate-password-reset-token/digit"));
+    let post =
+        post.bearer_auth(token).header("X-SailPoint-Experimental", "true").json(&json!({ "userId": "Abby.Smith" }));
+    let drawn = Answer::of(post).await.with_status(200);
+    let code = drawn["digitToken"].as_str().expect("digits");
+    let mut browser = Browser::new(&harness);
+    let page = browser.visit("/passwordreset").await;
+    let page = browser.submit(&page, "/passwordreset", &[("user_name", "Abby.Smith"), ("code", code)]).await;
+    assert!(!page.text.contains("name=\"new_password\""), "{}", page.text);
+    let asked = page.asks("data-ask");
+    let refused = browser.submit(&page, "/passwordreset", &[("passkey", "{}")]).await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    let sent = telephone.show(&asked);
+    let page = browser.submit(&page, "/passwordreset", &[("passkey", &sent)]).await;
+    let done = browser.submit(&page, "/passwordreset", &[("new_password", NEW), ("repeated", NEW)]).await;
+    assert!(done.text.contains("Your password is set"), "{}", done.text);
     harness.stop().await;
 }
 

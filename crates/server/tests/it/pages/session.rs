@@ -142,7 +142,7 @@ async fn of_two_requests_with_one_token_the_first_renews_it_and_the_second_is_to
         let password = Password::try_from(PASSWORD).expect("a password");
         let signed_in = sign_in(&harness.app, "Abby.Smith", password, Purpose::Proof).await;
         let signed_in = signed_in.expect("a database").expect("right");
-        answers.push(session::prove(&harness.app, open, Proof::Password(signed_in)).await);
+        answers.push(session::prove(&harness.app, open, Proof::Password(Box::new(signed_in))).await);
     }
     assert!(matches!(answers[..], [Ok(Some(_)), Err(Error::Outdated)]), "{answers:?}");
     harness.stop().await;
