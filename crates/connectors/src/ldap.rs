@@ -195,7 +195,7 @@ impl Connector for Ldap {
     async fn sign_in(&self, account: &AccountRef, password: &Password) -> SignIn {
         let dn = account.native_id.as_str();
         if let Err(problem) = dn::check(dn) {
-            return SignIn::Unable(Failure::refused(RefusalKind::AccountNotFound, problem));
+            return SignIn::NotAccepted(Failure::refused(RefusalKind::AccountNotFound, problem));
         }
         let addresses = match self.server() {
             Some(server) => vec![server],

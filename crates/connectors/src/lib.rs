@@ -143,7 +143,7 @@ pub enum SignIn {
     /// The system said unequivocally that the password is not the account's.
     Wrong,
     /// The system was asked and did not accept the password, which does not prove that it is wrong: it may answer so of right
-    /// and wrong passwords alike (the account is locked or disabled).
+    /// and wrong passwords alike (the account is locked, disabled or not there).
     NotAccepted(Failure),
     /// The system could not be asked.
     Unable(Failure),

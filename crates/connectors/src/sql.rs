@@ -268,7 +268,7 @@ impl Connector for Sql {
     async fn sign_in(&self, account: &AccountRef, password: &Password) -> SignIn {
         let Some(statement) = &self.settings.verify else { return SignIn::Unsupported };
         if let Err(Refusal { kind, detail }) = bindable(&account.native_id) {
-            return SignIn::Unable(Failure::refused(kind, detail));
+            return SignIn::NotAccepted(Failure::refused(kind, detail));
         }
         let values = Values { account: &account.native_id, password: password.expose(), ..Values::default() };
         match self.compare(statement, &values, password).await {

@@ -109,7 +109,7 @@ async fn a_locked_account_proves_nothing_until_it_is_unlocked() {
     let state = connector.lock_state(&account).await;
     assert!(matches!(&state, Ok(LockState::Locked { since: Some(since) }) if since.ends_with('Z')), "{state:?}");
     for guess in [&new, &fresh_password()] {
-        let SignIn::Unable(failure) = connector.sign_in(&account, guess).await else { panic!("locked") };
+        let SignIn::NotAccepted(failure) = connector.sign_in(&account, guess).await else { panic!("locked") };
         assert!(failure.detail.contains("locked"), "{failure}");
     }
     assert_eq!(connector.unlock(&account).await, Ok(()));

@@ -165,7 +165,11 @@ async fn ids_are_bound_and_never_run() {
         ] {
             let written = connector.set_password(&account(id), &new, None).await;
             refused(written, RefusalKind::AccountNotFound, &new);
-            assert!(matches!(connector.sign_in(&account(id), &new).await, SignIn::Unable(_)), "{} {id}", table.kind);
+            assert!(
+                matches!(connector.sign_in(&account(id), &new).await, SignIn::NotAccepted(_)),
+                "{} {id}",
+                table.kind
+            );
         }
         assert_eq!(table.hashes().await, ["old"], "{}", table.kind);
         for id in ["o'neil", "back\\slash", "\u{1F511}", "semi;colon"] {

@@ -3,12 +3,14 @@
 use lockstep_core::id::{PasswordPolicyId, SourceId};
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::source::{Feature, Source};
-use lockstep_store::{Error, Options, Result, Schema, Store, Tx, bucket, password_policy, source};
+use lockstep_store::{
+    Error, Options, Result, Schema, Store, Tx, bucket, identity, password_policy, second_factor, source,
+};
 use sqlx::Executor;
 use tokio::task::JoinSet;
 
 use crate::harness::{Database, on_both_engines};
-use crate::sample::at;
+use crate::sample::{at, identity};
 
 /// Runs a statement that no function of the store would.
 async fn raw(tx: &mut Tx<'_>, sql: &'static str) -> Result<()> {
@@ -88,6 +90,43 @@ on_both_engines! {
             assert!(matches!(store.schema().await, Ok(Schema::Behind { missing: 4.. })));
         }
         store.close().await;
+    }
+
+    // As it was before passkeys, in one table.
+    async fn a_second_factor_and_its_wrong_codes_outlive_the_table_that_they_were_in(database) {
+        database.write(|tx| Box::pin(raw(tx, "
+            DROP TABLE spent_challenge; DROP TABLE passkey; DROP TABLE totp; DROP TABLE second_factor;
+            DROP TABLE source_sign_in; DROP TABLE password_set;
+            DELETE FROM migration WHERE name >= '20261128';
+            CREATE TABLE second_factor (
+                identity UUID NOT NULL, secret BYTEA NOT NULL, confirmed_at TIMESTAMPTZ, last_step BIGINT NOT NULL,
+                failures BIGINT NOT NULL, failed_at TIMESTAMPTZ,
+                CONSTRAINT second_factor_identity_key PRIMARY KEY (identity)
+            )"))).await;
+        let people = [identity(1, "abby"), identity(2, "bea")];
+        for person in people.clone() {
+            database.write(move |tx| {
+                let person = person.clone();
+                Box::pin(async move { identity::put(tx, &person, at(1)).await })
+            }).await;
+        }
+        let secret = match database.address.starts_with("sqlite:") {
+            true => "UPDATE second_factor SET secret = CAST('sealed' AS BLOB)",
+            false => "UPDATE second_factor SET secret = CAST('sealed' AS BYTEA)",
+        };
+        database.write(|tx| Box::pin(raw(tx, "
+            INSERT INTO second_factor (identity, secret, confirmed_at, last_step, failures, failed_at)
+                SELECT id, '', '2026-11-27T10:00:00+00:00', 7, 3, '2026-11-27T11:00:00+00:00'
+                FROM identity WHERE alias = 'abby'"))).await;
+        database.write(move |tx| Box::pin(raw(tx, secret))).await;
+        database.store.migrate(at(2)).await.expect("migrated");
+        let [abby, bea] = people.map(|person| person.id);
+        let found = database.read(move |tx| Box::pin(second_factor::find(tx, abby))).await;
+        let totp = found.confirmed().expect("codes");
+        assert_eq!((totp.secret.as_slice(), totp.last_step, found.failures), (&b"sealed"[..], 7, 3));
+        assert!(found.is_asked_for() && found.failed_at.is_some());
+        let none = database.read(move |tx| Box::pin(second_factor::find(tx, bea))).await;
+        assert_eq!(none, second_factor::SecondFactor::default());
     }
 
     async fn a_migration_that_was_edited_is_noticed(database) {
