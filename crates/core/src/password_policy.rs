@@ -13,6 +13,7 @@ pub mod generate;
 pub mod holder;
 mod lookalike;
 pub mod rules;
+pub mod strength;
 pub mod validate;
 
 use chrono::{DateTime, TimeDelta, Utc};

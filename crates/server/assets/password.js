@@ -5,6 +5,7 @@ const form = document.getElementById("change");
 const fields = ["new_password", "repeated"].map((id) => document.getElementById(id));
 const rules = [...document.querySelectorAll("#rules li")];
 const told = document.getElementById("told");
+const strength = document.getElementById("strength");
 let asked = 0;
 let pause;
 
@@ -66,6 +67,7 @@ async function check() {
   if (fields[0].value === "") {
     for (const rule of rules) rule.className = "";
     told.textContent = "";
+    strength.hidden = true;
     return;
   }
   const body = sent();
@@ -73,9 +75,11 @@ async function check() {
   try {
     const answer = await fetch(form.dataset.check, { method: "POST", body, cache: "no-store", redirect: "error" });
     if (!answer.ok || question !== asked) return;
-    const { kept, told: said } = await answer.json();
+    const { kept, told: said, strength: hard } = await answer.json();
     rules.forEach((rule, place) => (rule.className = kept[place] === null ? "" : kept[place] ? "kept" : "broken"));
-    told.textContent = said;
+    told.textContent = hard ? `${said} ${hard[1]}` : said;
+    strength.hidden = hard === null;
+    if (hard) [strength.dataset.level, document.getElementById("strength_text").textContent] = hard;
   } catch {
     // Not told this time; nothing depends on it.
   }

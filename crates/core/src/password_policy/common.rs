@@ -22,10 +22,10 @@ pub(super) fn is_common(password: &str) -> bool {
 const LIST: &str = include_str!("common_passwords.txt");
 
 /// The length in bytes of the shortest one.
-const SHORTEST: usize = 8;
+pub(super) const SHORTEST: usize = 8;
 
 /// Halves the list until one line is left.
-fn is_listed(password: &str) -> bool {
+pub(super) fn is_listed(password: &str) -> bool {
     let (mut start, mut end) = (0, LIST.len());
     while start < end {
         let middle = start + (end - start) / 2;

@@ -9,10 +9,11 @@ use lockstep_core::password::Password;
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::generate::generate;
 use lockstep_core::password_policy::rules::{Context, Violation, binding, check};
+use lockstep_core::password_policy::strength::{Strength, strength};
 use lockstep_store::{Tx, account, identity};
 use lockstep_vault::secret::{Secret, fill};
 
-use super::own_passwords::{self, OwnPassword};
+use super::own_passwords::{self, OwnPassword, Place};
 use super::session::OpenSession;
 use super::set_password::{Within, encrypt_and_set};
 use super::{App, Error};
@@ -27,6 +28,8 @@ pub struct Changeable {
     pub rules: Vec<Violation>,
     /// Whether whoever has no second factor needs one first.
     pub asks_for_second_factor: bool,
+    /// Where no more than so many bytes of it are taken.
+    pub caps: Vec<(Vec<Place>, usize)>,
 }
 
 /// What became of asking for a change.
@@ -53,10 +56,17 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
             let password = password.ok_or(Error::NotFound("password of yours"))?;
             let (_, policy) = bound(&within, tx, person, source).await?;
             let asks_for_second_factor = policy.asks_for_second_factor();
-            Ok(Changeable { password, rules: binding(&policy), asks_for_second_factor })
+            let rules = binding(&policy);
+            Ok::<_, Error>(Changeable { password, rules, asks_for_second_factor, caps: Vec::new() })
         })
     });
-    read.await
+    let mut changeable: Changeable = read.await?;
+    for (source, places) in &changeable.password.sources {
+        // What is set up wrongly is told when it is tried.
+        let most = app.sources.most_bytes(*source).await;
+        changeable.caps.extend(most.map(|most| (places.clone(), most)));
+    }
+    Ok(changeable)
 }
 
 /// The rules for the password of whoever has the permit on a source.
@@ -98,6 +108,11 @@ pub async fn broken_rules(
         })
     });
     read.await
+}
+
+/// How hard a password is to guess for somebody who knows whose it is.
+pub fn strength_for(open: &OpenSession, password: &Password) -> Strength {
+    strength(password, &[&open.display_name, &open.alias])
 }
 
 /// Makes a password up that keeps the rules for it. None where the rules leave next to none.

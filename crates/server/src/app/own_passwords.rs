@@ -29,6 +29,8 @@ pub struct OwnPassword {
     pub shared_by: SharedBy,
     /// Where it is asked for, as people call that, in the order of the names.
     pub places: Vec<Place>,
+    /// The same, each with the source whose password it is.
+    pub sources: Vec<(SourceId, Vec<Place>)>,
     /// The person's accounts on that source, in the order of their names. Where there are several, one is chosen.
     pub accounts: Vec<OwnAccount>,
     /// When Lockstep last set it.
@@ -216,13 +218,15 @@ impl Owns {
         // single account, where there is one. That people sign in with here is.
         let named = |(source, accounts): &&(&Source, Vec<&Account>)| (source.id != self.here, accounts.len());
         let (source, accounts) = held.iter().min_by_key(named)?;
-        let mut places: Vec<Place> = held.iter().flat_map(|(source, _)| names[&source.id].clone()).collect();
+        let sources: Vec<(SourceId, Vec<Place>)> =
+            held.iter().map(|(source, _)| (source.id, names[&source.id].clone())).collect();
+        let mut places: Vec<Place> = sources.iter().flat_map(|(_, places)| places.clone()).collect();
         places.sort();
         // Before they were in a group, if they were not.
         let changed_at = held.iter().filter_map(|(source, _)| self.changed.get(&source.id.0)).max().copied();
         let own = |account: &&Account| OwnAccount { native_id: account.native_id.clone(), name: account.name.clone() };
         let accounts = accounts.iter().map(own).collect();
-        Some(OwnPassword { source: source.id, shared_by, places, accounts, changed_at, expiry: None })
+        Some(OwnPassword { source: source.id, shared_by, places, sources, accounts, changed_at, expiry: None })
     }
 }
 

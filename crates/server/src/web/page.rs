@@ -126,6 +126,8 @@ pub(super) struct Visitor {
 pub(super) struct PasswordsPage<'a> {
     pub(super) text: &'a Language,
     pub(super) visitor: Visitor,
+    /// What was sought; none where there are too few to seek.
+    pub(super) sought: Option<&'a str>,
     pub(super) sections: Vec<Section>,
 }
 
@@ -168,6 +170,8 @@ pub(super) struct ChangePage<'a> {
     /// For password managers, which keep one password a user name.
     pub(super) user_name: &'a str,
     pub(super) reaches: String,
+    /// Where a password may not be longer, and how long.
+    pub(super) caps: Vec<(Vec<String>, String)>,
     pub(super) places: Vec<String>,
     pub(super) accounts: &'a [OwnAccount],
     pub(super) chosen: &'a str,

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -10,6 +10,7 @@ use lockstep_core::id::SourceId;
 use lockstep_core::operation::Operation;
 use lockstep_core::password::Password;
 use lockstep_core::password_policy::rules::Violation;
+use lockstep_core::password_policy::strength::Strength;
 use serde::Serialize;
 
 use super::changes::CHANGES;
@@ -20,12 +21,19 @@ use super::sign_in::{HOME, SECURITY};
 use super::text::Language;
 use super::{Web, failed, rules};
 use crate::app::Error;
-use crate::app::change_own_password::{self, Asked, Changeable, broken_rules, change_own_password, changeable};
+use crate::app::change_own_password::{
+    self, Asked, Changeable, broken_rules, change_own_password, changeable, strength_for,
+};
 use crate::app::own_passwords::{OwnAccount, OwnPassword, Place, SharedBy, own_passwords};
 use crate::app::session::OpenSession;
 
+/// With more passwords than this they can be sought.
+const MANY: usize = 8;
+
 /// The Password Manager.
-pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response {
+pub(super) async fn list(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    let sought = pairs.find(|(name, _)| name == "q").map(|(_, sought)| sought.trim().to_owned()).unwrap_or_default();
     let shown = async {
         let open = match session::enter(&web, &headers, HOME).await? {
             Ok(open) => open,
@@ -36,7 +44,10 @@ pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
         let visitor = session::visitor(&web, &cookie, &open);
-        let shown = PasswordsPage { text, visitor, sections: sections(text, &passwords) };
+        let sought = (passwords.len() > MANY || !sought.is_empty()).then_some(&*sought);
+        let found = |password: &&OwnPassword| sought.is_none_or(|sought| is_called(text, password, sought));
+        let passwords: Vec<&OwnPassword> = passwords.iter().filter(found).collect();
+        let shown = PasswordsPage { text, visitor, sought, sections: sections(text, &passwords) };
         Ok(cookie.keep(page(StatusCode::OK, &shown, &Leave::default())))
     };
     shown.await.unwrap_or_else(|error| failed(&web, &headers, &error))
@@ -126,6 +137,15 @@ struct Checked {
     /// Whether it is kept; none where that shows only later.
     kept: Vec<Option<bool>>,
     told: String,
+    /// How hard it is to guess, of four, and in words; none where it is no password.
+    strength: Option<(u8, String)>,
+}
+
+impl Checked {
+    /// Nothing could be looked at: why.
+    fn not(rules: &[Violation], told: String) -> Self {
+        Self { kept: vec![None; rules.len()], told, strength: None }
+    }
 }
 
 /// Which rules a password keeps, before it is sent. It changes nothing, and says nothing that the form would not say.
@@ -143,20 +163,17 @@ pub(super) async fn check(
             Ok(fields) => fields,
             Err(refused) => return Ok(refused.told(&web, &headers)),
         };
-        if open.session.must_change && source != SourceId::IDENTITY_NOW {
+        if open.session.must_change && source != open.sign_in_source {
             return Err(Error::NotFound("password of yours"));
         }
         let permit = session::permit(&open, Operation::SetPassword)?;
         let Changeable { password: own, rules, .. } = changeable(&web.app, &permit, source).await?;
         let text = web.languages.of(&headers);
         let Some(account) = account_of(&own, fields.get("account")) else {
-            let told = text.text("which-account");
-            return Ok(Json(Checked { kept: vec![None; rules.len()], told }).into_response());
+            return Ok(Json(Checked::not(&rules, text.text("which-account"))).into_response());
         };
         let Ok(password) = Password::try_from(fields.get("new_password")) else {
-            return Ok(
-                Json(Checked { kept: vec![None; rules.len()], told: text.text("not-a-password") }).into_response()
-            );
+            return Ok(Json(Checked::not(&rules, text.text("not-a-password"))).into_response());
         };
         let broken = broken_rules(&web.app, &permit, source, Some(account), &password).await?;
         let kept = |rule: &Violation| match rule {
@@ -167,7 +184,14 @@ pub(super) async fn check(
             0 => text.text("rules-kept"),
             count => text.counted("rules-broken", "number", count as i64),
         };
-        Ok(Json(Checked { kept: rules.iter().map(kept).collect(), told }).into_response())
+        let (level, said) = match strength_for(&open, &password) {
+            Strength::Weak => (1, "strength-weak"),
+            Strength::Fair => (2, "strength-fair"),
+            Strength::Good => (3, "strength-good"),
+            Strength::Strong => (4, "strength-strong"),
+        };
+        let strength = Some((level, text.text(said)));
+        Ok(Json(Checked { kept: rules.iter().map(kept).collect(), told, strength }).into_response())
     };
     checked.await.unwrap_or_else(|error: Error| failed(&web, &headers, &error))
 }
@@ -233,7 +257,19 @@ fn second_factor_first(text: &Language) -> Response {
     then(text, StatusCode::FORBIDDEN, "needs-second-factor", "needs-second-factor-about", (SECURITY, "security"))
 }
 
-fn sections(text: &Language, passwords: &[OwnPassword]) -> Vec<Section> {
+/// Whether a password, or where it is asked for, is called like that.
+fn is_called(text: &Language, password: &OwnPassword, sought: &str) -> bool {
+    let (SharedBy::Group(name) | SharedBy::Source(name)) = &password.shared_by else {
+        return shown(text, &password.places).iter().any(|place| contains(place, sought));
+    };
+    contains(name, sought) || shown(text, &password.places).iter().any(|place| contains(place, sought))
+}
+
+fn contains(name: &str, sought: &str) -> bool {
+    name.to_lowercase().contains(&sought.to_lowercase())
+}
+
+fn sections(text: &Language, passwords: &[&OwnPassword]) -> Vec<Section> {
     let of = |id, title, about: Option<&str>, is: fn(&SharedBy) -> bool| {
         let cards: Vec<Card> =
             passwords.iter().filter(|password| is(&password.shared_by)).map(|password| card(text, password)).collect();
@@ -297,7 +333,7 @@ struct Form<'a> {
 
 impl Form<'_> {
     fn page(&self, status: StatusCode, chosen: &str, refused: Option<&str>, broken: &[Violation]) -> Response {
-        let Changeable { password, rules, .. } = self.changeable;
+        let Changeable { password, rules, caps, .. } = self.changeable;
         let text = self.web.languages.of(self.headers);
         let cookie = FormCookie::of(self.headers);
         let (id, action) = (self.open.session.id.to_string(), address_of(password.source));
@@ -310,6 +346,10 @@ impl Form<'_> {
             form_token: &form_token,
             user_name: &self.open.alias,
             reaches: text.counted("change-reaches", "count", places.len() as i64),
+            caps: caps
+                .iter()
+                .map(|(at, most)| (shown(text, at), text.with("cap", "bytes", &most.to_string())))
+                .collect(),
             places,
             accounts: &password.accounts,
             chosen,

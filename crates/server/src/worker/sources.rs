@@ -152,6 +152,14 @@ impl Sources {
         Ok(self.current(id).await?.connector.test().await?)
     }
 
+    /// How many bytes of a password the source keeps at most, where that is known.
+    pub async fn most_bytes(&self, id: SourceId) -> Option<usize> {
+        if id == SourceId::IDENTITY_NOW {
+            return None;
+        }
+        self.get(id).await.ok()?.connector.capabilities().max_password_bytes
+    }
+
     /// Asks the source whether a password is that of an account.
     ///
     /// # Errors

@@ -80,7 +80,7 @@ fn pages(text: &Language) -> Vec<String> {
         }
         .render(),
         MessagePage { text, title: NASTY, message: NASTY, next: Some((NASTY, NASTY.to_owned())) }.render(),
-        PasswordsPage { text, visitor: visitor(), sections: vec![section] }.render(),
+        PasswordsPage { text, visitor: visitor(), sought: Some(NASTY), sections: vec![section] }.render(),
         ChangePage {
             text,
             visitor: visitor(),
@@ -88,6 +88,7 @@ fn pages(text: &Language) -> Vec<String> {
             form_token: NASTY,
             user_name: NASTY,
             reaches: NASTY.to_owned(),
+            caps: vec![(nasty(), NASTY.to_owned())],
             places: nasty(),
             accounts: &accounts,
             chosen: NASTY,

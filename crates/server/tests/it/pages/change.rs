@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use lockstep_core::account::Account;
+use lockstep_core::application::Application;
 use lockstep_core::client::ClientKind;
-use lockstep_core::id::SourceId;
+use lockstep_core::id::{AccountId, ApplicationId, SourceId};
 use lockstep_core::password_policy::PasswordPolicy;
+use lockstep_core::source::Source;
 use lockstep_store::history::Holder;
 use lockstep_store::sign_in_password::{self, SignInPassword};
-use lockstep_store::{account, password_policy, password_set};
+use lockstep_store::{account, password_policy, password_set, source};
+use lockstep_vault::secret::draw_id;
 use serde_json::{Value, json};
 
 use super::{NEW, PASSWORD, application, start};
@@ -103,15 +107,16 @@ async fn which_rules_a_password_keeps_is_told_while_it_is_written() {
     let mut form = browser.visit(&path).await;
     // The script sends the token of the form that it stands beside.
     form.text = form.text.replace(&format!("action=\"{path}\""), &format!("action=\"{path}/check\""));
-    for (password, kept, told) in [
-        ("1234567", json!([false, false]), "2 rules are not kept."),
-        ("12345678", json!([true, false]), "One rule is not kept."),
-        (NEW, json!([true, true]), "All rules are kept."),
-        ("a\nb", json!([null, null]), "A password has at least one character"),
+    for (password, kept, strength, told) in [
+        ("1234567", json!([false, false]), json!(1), "2 rules are not kept."),
+        ("12345678", json!([true, false]), json!(1), "One rule is not kept."),
+        (NEW, json!([true, true]), json!(4), "All rules are kept."),
+        ("a\nb", json!([null, null]), json!(null), "A password has at least one character"),
     ] {
         let answer = browser.submit(&form, &format!("{path}/check"), &[("new_password", password)]).await;
         let said: Value = serde_json::from_str(&answer.text).expect("JSON");
         assert_eq!(said["kept"], kept, "{password}");
+        assert_eq!(said["strength"][0], strength, "{password}");
         let text = said["told"].as_str().expect("a sentence").replace(['\u{2068}', '\u{2069}'], "");
         assert!(text.starts_with(told), "{text}");
     }
@@ -330,6 +335,69 @@ async fn an_expired_password_is_told_and_leads_to_a_new_one() {
     harness.settled().await;
     let page = browser.visit("/passwords").await;
     assert!(page.status == 200 && page.text.contains("To be changed by"), "{}", page.text);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn of_many_passwords_one_is_found_and_what_a_system_caps_is_said_before() {
+    let harness = start().await;
+    let (abby, billing, now) = (harness.world.abby, harness.world.billing, harness.app.clock.utc());
+    application(&harness, "Invoices", billing).await;
+    let mut browser = Browser::new(&harness);
+    let page = browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    assert!(!page.text.contains("role=\"search\""), "there is nothing to seek yet: {}", page.text);
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut row = source::find(tx, billing).await?.expect("Billing");
+                row.config["hash"] = json!("bcrypt");
+                row.config["hash_cost"] = json!(4);
+                row.config.as_object_mut().expect("settings").remove("hash_rounds");
+                source::put(tx, &row, now).await?;
+                for number in 0..8 {
+                    let id = SourceId(draw_id());
+                    let other = Source { id, name: format!("System {number}"), ..row.clone() };
+                    source::put(tx, &other, now).await?;
+                    let account = Account {
+                        id: AccountId(draw_id()),
+                        identity: Some(abby),
+                        source: id,
+                        stable_id: "abby".to_owned(),
+                        native_id: "abby".to_owned(),
+                        name: "abby".to_owned(),
+                        password_sync: true,
+                        attributes: Default::default(),
+                        vanished: false,
+                    };
+                    account::put(tx, &account, "abby", now).await?;
+                    let seen = Application {
+                        id: ApplicationId(draw_id()),
+                        name: format!("Desk {number}"),
+                        description: String::new(),
+                        source: id,
+                        use_for_password_management: true,
+                    };
+                    lockstep_store::application::put(tx, &seen, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    let page = browser.visit("/passwords").await;
+    assert!(page.text.contains("role=\"search\"") && page.text.contains("Desk 3"), "{}", page.text);
+    for (sought, there, not_there) in
+        [("desk+3", "Desk 3", "Desk 4"), ("INVOI", "Everyday", "Desk 3"), ("every", "Everyday", "Desk")]
+    {
+        let page = browser.visit(&format!("/passwords?q={sought}")).await;
+        assert!(page.text.contains(there) && !page.text.contains(not_there), "{sought}: {}", page.text);
+    }
+    let page = browser.visit("/passwords?q=%3Cnothing%3E").await;
+    assert!(page.text.contains("None of your passwords") && !page.text.contains("<nothing>"), "{}", page.text);
+
+    let form = browser.visit(&format!("/passwords/{billing}")).await;
+    let said = form.text.replace(['\u{2068}', '\u{2069}'], "");
+    assert!(said.contains("<bdi>Invoices</bdi>: at most 72 bytes"), "{said}");
+    assert!(!said.contains("<bdi>Payroll</bdi>: at most"), "{said}");
     harness.stop().await;
 }
 
