@@ -35,8 +35,8 @@ impl Connection {
             if self.stream.read_buf(&mut self.buffer).await.context("cannot receive an answer")? == 0 {
                 bail!("the server closed the connection");
             }
-            if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-                break (end + 4, content_length(&self.buffer[..end])?);
+            if let Some(found) = head_and_length(&self.buffer)? {
+                break found;
             }
         };
         while self.buffer.len() < head + length {
@@ -74,15 +74,26 @@ pub(crate) fn get(path: &str, token: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: lockstep\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
 }
 
-/// A page, for the browser that has this session.
+/// A page, for the browser that has this session. It has the cookie of the forms too, since it was shown the first page: any
+/// text that looks like a token.
 pub(crate) fn page(path: &str, session: &str) -> Vec<u8> {
-    let cookie = format!("__Host-lockstep-session={session}");
+    let cookie = format!("__Host-lockstep-session={session}; __Host-lockstep-form={session}");
     format!("GET {path} HTTP/1.1\r\nhost: lockstep\r\ncookie: {cookie}\r\n\r\n").into_bytes()
 }
 
 fn with_body(path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("POST {path} HTTP/1.1\r\nhost: lockstep\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// How many bytes an answer has, once its head is there.
+pub(crate) fn length_of(answer: &[u8]) -> Result<Option<usize>> {
+    Ok(head_and_length(answer)?.map(|(head, length)| head + length))
+}
+
+fn head_and_length(answer: &[u8]) -> Result<Option<(usize, usize)>> {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    Ok(Some((end + 4, content_length(&answer[..end])?)))
 }
 
 fn content_length(head: &[u8]) -> Result<usize> {

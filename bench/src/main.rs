@@ -15,6 +15,7 @@ mod jobs;
 mod least;
 mod lists;
 mod opener;
+mod press;
 mod rows;
 mod serve;
 mod sessions;
@@ -50,6 +51,7 @@ enum Command {
     Bare(bare::Bare),
     Sessions(sessions::Sessions),
     Click(click::Click),
+    Press(press::Press),
 }
 
 fn main() -> ExitCode {
@@ -77,6 +79,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Serve(arguments) => work()?.block_on(serve::run(arguments))?,
         Command::Sessions(arguments) => work()?.block_on(sessions::run(arguments))?,
         Command::Click(arguments) => load()?.block_on(click::run(arguments))?,
+        Command::Press(arguments) => press::run(&arguments)?,
         Command::Bare(arguments) => work()?.block_on(bare::run(arguments))?,
     };
     say(&said);

@@ -5,6 +5,7 @@
 //! unless its baseline comes near to what the bare components allow: a slow baseline flatters. The load and the
 //! baselines are the crate `bench/`; here is what is started, in which order, and what is divided by what.
 
+mod apart;
 mod applied;
 mod cost;
 mod document;

@@ -5,6 +5,7 @@ use lockstep_core::application::Application;
 use lockstep_core::id::{ApplicationId, SourceId};
 use sqlx::types::Json;
 
+use crate::configuration;
 use crate::dated::Dated;
 use crate::error::{Error, Result};
 use crate::tx::{Tx, execute, fetch};
@@ -15,6 +16,7 @@ use crate::tx::{Tx, execute, fetch};
 /// Constraint `application_name_key` when another application has the name; a reference violation when its source is
 /// not there.
 pub async fn put(tx: &mut Tx<'_>, application: &Application, now: DateTime<Utc>) -> Result<()> {
+    configuration::changed(tx).await?;
     execute!(
         tx,
         "store an application",
@@ -87,5 +89,6 @@ pub async fn list_on(tx: &mut Tx<'_>, source: SourceId) -> Result<Vec<Applicatio
 
 /// Removes an application. Gives whether it was there.
 pub async fn remove(tx: &mut Tx<'_>, id: ApplicationId) -> Result<bool> {
+    configuration::changed(tx).await?;
     Ok(execute!(tx, "remove an application", "DELETE FROM application WHERE id = $1", id.0)? == 1)
 }

@@ -136,8 +136,8 @@ pub(crate) fn beside_a_constant(kit: &Kit<'_>) -> Result<Vec<Row>> {
 }
 
 const CACHES: &str = "No answer is cached. What is kept in memory: SQLite's own page cache, which SQLite invalidates \
-                      by its change counter; rows of small tables (sources, groups, policies, clients, public keys), \
-                      until their version is another one, which is read in every transaction; and that a token's \
+                      by its change counter; rows of small tables (sources, applications, groups, policies, clients, public \
+                      keys), until their version is another one, which is read in every transaction; and that a token's \
                       signature is right, until it expires or the keys are others: whether its owner lives is read \
                       each time.";
 

@@ -51,7 +51,9 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
     let (person, within) = (permit.person()?, app.clone());
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let all = own_passwords::load(tx, person).await?;
+            let configuration = within.configuration.read(tx).await?;
+            let identity = identity::get(tx, person).await?;
+            let all = own_passwords::load(&configuration, tx, &identity).await?;
             let password = all.into_iter().find(|password| password.source == source);
             let password = password.ok_or(Error::NotFound("password of yours"))?;
             let (_, policy) = bound(&within, tx, person, source).await?;

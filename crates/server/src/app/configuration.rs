@@ -1,5 +1,5 @@
-//! What is small, seldom written and needed for every request, kept in memory once it was needed: sources, groups,
-//! policies, the dictionary, API clients and the public halves of transport keys.
+//! What is small, seldom written and needed for every request, kept in memory once it was needed: sources, applications,
+//! groups, policies, the dictionary, API clients and the public halves of transport keys.
 //!
 //! It is as fresh as a read of the rows. Each transaction that wants it reads the version of the configuration first,
 //! which is another one after every write to one of these tables, by whichever process; then nothing is kept that was read
@@ -23,6 +23,8 @@ use lockstep_store::{
 };
 use uuid::Uuid;
 
+use super::own_passwords::Systems;
+
 type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The configuration that was used last.
@@ -36,6 +38,7 @@ pub struct Configuration {
     sources: Rows<SourceId, Source>,
     sources_by_name: Rows<String, Source>,
     groups: Rows<SourceId, Option<Arc<SyncGroup>>>,
+    systems: Rows<(), Arc<Systems>>,
     policies: Rows<PasswordPolicyId, PasswordPolicy>,
     clients: Rows<ClientId, Client>,
     transport_keys: Rows<TransportKeyId, TransportKey>,
@@ -112,6 +115,16 @@ impl Configuration {
         }
         let found = sync_group::find_of(tx, source).await?.map(Arc::new);
         self.keep(tx, &self.groups, source, Some(found.clone())).await?;
+        Ok(found)
+    }
+
+    /// What people may have passwords on.
+    pub async fn systems(&self, tx: &mut Tx<'_>) -> Result<Arc<Systems>> {
+        if let Some(known) = self.systems.known(&()) {
+            return Ok((*known).clone());
+        }
+        let found = Arc::new(Systems::read(tx).await?);
+        self.keep(tx, &self.systems, (), Some(Arc::clone(&found))).await?;
         Ok(found)
     }
 

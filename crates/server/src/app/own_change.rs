@@ -1,15 +1,13 @@
 //! What became of a person's changes: the latest ones in a list, and one of them system by system, in the words that people
 //! know.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use lockstep_core::change::{Change, ChangeState, Target, TargetState};
 use lockstep_core::id::{ChangeId, IdentityId, SourceId};
 use lockstep_core::sync_group::SyncGroup;
-use lockstep_store::{Tx, account, application, change, identity, source, sync_group};
+use lockstep_store::{Tx, account, change, identity};
 
-use super::own_passwords::{self, Place};
+use super::own_passwords::Place;
 use super::{App, Error};
 use crate::auth::Permit;
 
@@ -64,14 +62,16 @@ const LISTED: u32 = 50;
 /// The latest changes of a person whom the permit reaches, the newest first.
 pub async fn changes_of(app: &App, permit: &Permit, person: IdentityId) -> Result<Vec<ListedChange>, Error> {
     permit.reaches(Some(person))?;
+    let within = app.clone();
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let names = names(tx, person).await?;
+            let systems = within.configuration.read(tx).await?.systems(tx).await?;
+            let here = identity::get(tx, person).await?.sign_in_source;
             let accounts = account::list_of(tx, person).await?;
-            let takes_part = |group: &SyncGroup| {
+            let takes_part = |group: &&SyncGroup| {
                 accounts.iter().any(|own| own.password_sync && !own.vanished && group.sources.contains(&own.source))
             };
-            let groups: Vec<SyncGroup> = sync_group::list(tx).await?.into_iter().filter(takes_part).collect();
+            let groups: Vec<&SyncGroup> = systems.groups().iter().filter(takes_part).collect();
             let listed = |change: Change| ListedChange {
                 id: change.id,
                 asked_at: change.created_at,
@@ -80,7 +80,7 @@ pub async fn changes_of(app: &App, permit: &Permit, person: IdentityId) -> Resul
                     .iter()
                     .find(|group| group.sources.contains(&change.source))
                     .map(|group| group.name.clone()),
-                places: names.get(&change.source).cloned().unwrap_or_default(),
+                places: systems.places(change.source, here),
             };
             Ok::<_, Error>(change::list_of(tx, person, LISTED).await?.into_iter().map(listed).collect())
         })
@@ -91,6 +91,7 @@ pub async fn changes_of(app: &App, permit: &Permit, person: IdentityId) -> Resul
 /// What became of a change of this person, whom the permit reaches.
 pub async fn change_of(app: &App, permit: &Permit, person: IdentityId, id: ChangeId) -> Result<OwnChange, Error> {
     permit.reaches(Some(person))?;
+    let within = app.clone();
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let (change, targets) = change::find(tx, id).await?.ok_or(Error::NotFound("password change"))?;
@@ -98,9 +99,10 @@ pub async fn change_of(app: &App, permit: &Permit, person: IdentityId, id: Chang
             if change.identity != person {
                 return Err(Error::NotFound("password change"));
             }
-            let names = names(tx, person).await?;
+            let systems = within.configuration.read(tx).await?.systems(tx).await?;
+            let here = identity::get(tx, person).await?.sign_in_source;
             let line = |target: Target| Line {
-                places: names.get(&target.source).cloned().unwrap_or_default(),
+                places: systems.places(target.source, here),
                 account: target.name,
                 state: target.state,
                 reason: target.reason,
@@ -113,9 +115,4 @@ pub async fn change_of(app: &App, permit: &Permit, person: IdentityId, id: Chang
         })
     });
     read.await
-}
-
-async fn names(tx: &mut Tx<'_>, person: IdentityId) -> Result<BTreeMap<SourceId, Vec<Place>>, Error> {
-    let here = identity::get(tx, person).await?.sign_in_source;
-    Ok(own_passwords::names(&source::list(tx).await?, &application::list(tx).await?, here))
 }

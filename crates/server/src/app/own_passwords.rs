@@ -12,13 +12,16 @@ use lockstep_core::account::Account;
 use lockstep_core::application::Application;
 use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::identity::Identity;
+use lockstep_core::operation::Operation;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::{Tx, account, application, identity, password_set, source, sync_group};
 use uuid::Uuid;
 
+use super::configuration::Configuration;
+use super::session::{self, OpenSession};
 use super::{App, Error};
-use crate::auth::Permit;
+use crate::auth::Caller;
 
 /// A password of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,33 +82,37 @@ pub struct OwnAccount {
     pub name: String,
 }
 
-/// The passwords of whoever has the permit: groups first, then sources, then single applications.
-pub async fn own_passwords(app: &App, permit: &Permit) -> Result<Vec<OwnPassword>, Error> {
-    let (person, now, within) = (permit.person()?, app.clock.utc(), app.clone());
-    let read = app.store.read(move |tx: &mut Tx<'_>| {
+/// The session of a token, and the passwords of whoever it is of: groups first, then sources, then single applications.
+pub async fn own_passwords(
+    app: &App,
+    token: &str,
+) -> Result<Option<(OpenSession, Result<Vec<OwnPassword>, Error>)>, Error> {
+    let (within, now) = (app.clone(), app.clock.utc());
+    let found = session::find_and(app, token, move |tx: &mut Tx<'_>, open: &OpenSession| {
+        let permit = Caller::in_session(open).permit(Operation::ListOwnUserApps);
         Box::pin(async move {
-            let mut passwords = load(tx, person).await?;
-            let person = identity::get(tx, person).await?;
+            let person = identity::get(tx, permit?.person()?).await?;
+            let configuration = within.configuration.read(tx).await?;
+            let mut passwords = load(&configuration, tx, &person).await?;
             for password in &mut passwords {
                 let Some(changed_at) = password.changed_at else { continue };
-                password.expiry = expiry(&within, tx, &person, password.source, changed_at, now).await?;
+                password.expiry = expiry(&configuration, tx, &person, password.source, changed_at, now).await?;
             }
             Ok(passwords)
         })
     });
-    read.await
+    found.await
 }
 
 /// When the password that a person has on a source is to be changed, which was set then.
 pub(super) async fn expiry(
-    app: &App,
+    configuration: &Configuration,
     tx: &mut Tx<'_>,
     person: &Identity,
     source: SourceId,
     changed_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<Expiry>, Error> {
-    let configuration = app.configuration.read(tx).await?;
     let Some(source) = configuration.source(tx, source).await? else { return Ok(None) };
     let policy = configuration.policy_on(tx, &source, person).await?;
     let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
@@ -115,70 +122,95 @@ pub(super) async fn expiry(
 
 /// When the password of a person on a source was last set by Lockstep: as a member of its group, or alone.
 pub(super) async fn changed_at(
+    configuration: &Configuration,
     tx: &mut Tx<'_>,
     person: IdentityId,
     source: SourceId,
 ) -> Result<Option<DateTime<Utc>>, Error> {
-    let group = sync_group::find_of(tx, source).await?.map(|group| group.id.0);
+    let group = configuration.group_of(tx, source).await?.map(|group| group.id.0);
     let changed = password_set::list_of(tx, person).await?.into_iter();
     let own = changed.filter(|(holder, _)| *holder == source.0 || Some(*holder) == group);
     Ok(own.map(|(_, at)| at).max())
 }
 
 /// What there is to know, in one state of the database.
-pub(super) async fn load(tx: &mut Tx<'_>, person: IdentityId) -> Result<Vec<OwnPassword>, Error> {
-    let accounts = account::list_of(tx, person).await?;
-    let changed = password_set::list_of(tx, person).await?.into_iter().collect();
+pub(super) async fn load(
+    configuration: &Configuration,
+    tx: &mut Tx<'_>,
+    person: &Identity,
+) -> Result<Vec<OwnPassword>, Error> {
+    let systems = configuration.systems(tx).await?;
+    let accounts = account::list_of(tx, person.id).await?;
     let owns = Owns {
-        sources: source::list(tx).await?.into_iter().filter(Source::takes_passwords).collect(),
-        applications: application::list(tx).await?,
+        systems: &systems,
         accounts: accounts.into_iter().filter(|account| !account.vanished).collect(),
-        changed,
-        here: identity::get(tx, person).await?.sign_in_source,
+        changed: password_set::list_of(tx, person.id).await?.into_iter().collect(),
+        here: person.sign_in_source,
     };
-    Ok(owns.passwords(&sync_group::list(tx).await?))
+    Ok(owns.passwords())
 }
 
-/// The names of the places of each source that people see.
-///
-/// `here` is the source with whose password the person signs in.
-pub(super) fn names(
-    sources: &[Source],
-    applications: &[Application],
-    here: SourceId,
-) -> BTreeMap<SourceId, Vec<Place>> {
-    let of = |source: &Source| {
-        let seen = applications.iter().filter(|one| one.source == source.id && one.use_for_password_management);
-        let mut places: Vec<Place> = seen.map(|one| Place::Named(one.name.clone())).collect();
-        // Where somebody signs in with another source's password, the built-in one's is asked for nowhere.
-        if places.is_empty() && !source.is_built_in() {
-            places.push(Place::Named(source.name.clone()));
-        }
-        if source.id == here {
-            places.insert(0, Place::Here);
-        }
-        (source.id, places)
-    };
-    sources.iter().map(of).collect()
-}
-
-struct Owns {
+/// What people may have passwords on, and what they call that.
+#[derive(Debug)]
+pub struct Systems {
+    /// Those that take passwords, in the order of their names.
     sources: Vec<Source>,
     applications: Vec<Application>,
+    groups: Vec<SyncGroup>,
+    /// The names of the places of every source that people see.
+    names: BTreeMap<SourceId, Vec<String>>,
+}
+
+impl Systems {
+    /// As `tx` sees them.
+    pub(super) async fn read(tx: &mut Tx<'_>) -> Result<Self, lockstep_store::Error> {
+        Ok(Self::of(source::list(tx).await?, application::list(tx).await?, sync_group::list(tx).await?))
+    }
+
+    fn of(mut sources: Vec<Source>, applications: Vec<Application>, groups: Vec<SyncGroup>) -> Self {
+        let of = |source: &Source| {
+            let seen = applications.iter().filter(|one| one.source == source.id && one.use_for_password_management);
+            let mut names: Vec<String> = seen.map(|one| one.name.clone()).collect();
+            // Where somebody signs in with another source's password, the built-in one's is asked for nowhere.
+            if names.is_empty() && !source.is_built_in() {
+                names.push(source.name.clone());
+            }
+            (source.id, names)
+        };
+        let names = sources.iter().map(of).collect();
+        sources.retain(Source::takes_passwords);
+        Self { sources, applications, groups, names }
+    }
+
+    /// The sync groups, in the order of their names.
+    pub(super) fn groups(&self) -> &[SyncGroup] {
+        &self.groups
+    }
+
+    /// The places of a source, for somebody who signs in with the password of `here`.
+    pub(super) fn places(&self, source: SourceId, here: SourceId) -> Vec<Place> {
+        let here = (source == here).then_some(Place::Here);
+        let names = self.names.get(&source).into_iter().flatten();
+        here.into_iter().chain(names.map(|name| Place::Named(name.clone()))).collect()
+    }
+}
+
+struct Owns<'a> {
+    systems: &'a Systems,
     accounts: Vec<Account>,
     /// By what has the password: a group, or a source that is in none.
     changed: HashMap<Uuid, DateTime<Utc>>,
     here: SourceId,
 }
 
-impl Owns {
-    fn passwords(&self, groups: &[SyncGroup]) -> Vec<OwnPassword> {
-        let names = names(&self.sources, &self.applications, self.here);
+impl Owns<'_> {
+    fn passwords(&self) -> Vec<OwnPassword> {
+        let Systems { sources, applications, groups, .. } = self.systems;
         let mut passwords = Vec::new();
         for group in groups {
             let members = |source: &&Source| group.sources.contains(&source.id);
-            let members: Vec<&Source> = self.sources.iter().filter(members).collect();
-            let password = self.password(&members, SharedBy::Group(group.name.clone()), &names);
+            let members: Vec<&Source> = sources.iter().filter(members).collect();
+            let password = self.password(&members, SharedBy::Group(group.name.clone()));
             let changed_in_group = self.changed.get(&group.id.0).copied();
             passwords.extend(
                 password
@@ -186,26 +218,21 @@ impl Owns {
             );
         }
         let alone = |source: &&Source| !groups.iter().any(|group| group.sources.contains(&source.id));
-        for source in self.sources.iter().filter(alone) {
+        for source in sources.iter().filter(alone) {
             let seen = |one: &&Application| one.source == source.id && one.use_for_password_management;
-            let shared_by = match self.applications.iter().filter(seen).count() {
+            let shared_by = match applications.iter().filter(seen).count() {
                 0 if source.id != self.here => continue,
                 0 | 1 => SharedBy::Nothing,
                 _ => SharedBy::Source(source.name.clone()),
             };
-            passwords.extend(self.password(&[source], shared_by, &names));
+            passwords.extend(self.password(&[source], shared_by));
         }
         passwords.sort_by(|one, other| (&one.shared_by, &one.places).cmp(&(&other.shared_by, &other.places)));
         passwords
     }
 
     /// None where the person has no account that would get it.
-    fn password(
-        &self,
-        sources: &[&Source],
-        shared_by: SharedBy,
-        names: &BTreeMap<SourceId, Vec<Place>>,
-    ) -> Option<OwnPassword> {
+    fn password(&self, sources: &[&Source], shared_by: SharedBy) -> Option<OwnPassword> {
         // What takes no part in a group's password is not what a person changes with it.
         let is_group = matches!(shared_by, SharedBy::Group(_));
         let own = |account: &&Account| account.password_sync || !is_group;
@@ -219,7 +246,7 @@ impl Owns {
         let named = |(source, accounts): &&(&Source, Vec<&Account>)| (source.id != self.here, accounts.len());
         let (source, accounts) = held.iter().min_by_key(named)?;
         let sources: Vec<(SourceId, Vec<Place>)> =
-            held.iter().map(|(source, _)| (source.id, names[&source.id].clone())).collect();
+            held.iter().map(|(source, _)| (source.id, self.systems.places(source.id, self.here))).collect();
         let mut places: Vec<Place> = sources.iter().flat_map(|(_, places)| places.clone()).collect();
         places.sort();
         // Before they were in a group, if they were not.
@@ -293,15 +320,23 @@ mod tests {
             source(5, &hidden),
         ];
         let [here, directory, mail, hr, wiki, hidden] = &sources;
+        let applications = vec![
+            application("Webmail", mail, true),
+            application("Calendar", mail, true),
+            application("Payslips", hr, true),
+            application("Time sheets", hr, true),
+            application("Wiki", wiki, true),
+            application("Not for people", hidden, false),
+        ];
+        let group = SyncGroup {
+            id: SyncGroupId(Uuid::nil()),
+            name: "Everyday".to_owned(),
+            policy: PasswordPolicyId::DEFAULT,
+            sources: vec![here.id, directory.id, mail.id],
+        };
+        let systems = |groups: &[SyncGroup]| Systems::of(sources.to_vec(), applications.clone(), groups.to_vec());
         let owns = Owns {
-            applications: vec![
-                application("Webmail", mail, true),
-                application("Calendar", mail, true),
-                application("Payslips", hr, true),
-                application("Time sheets", hr, true),
-                application("Wiki", wiki, true),
-                application("Not for people", hidden, false),
-            ],
+            systems: &systems(std::slice::from_ref(&group)),
             accounts: vec![
                 account(1, here, "abby"),
                 account(2, directory, "uid=abby"),
@@ -314,16 +349,9 @@ mod tests {
                 (directory.id.0, DateTime::UNIX_EPOCH),
                 (Uuid::nil(), DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
             ]),
-            sources: sources.to_vec(),
             here: here.id,
         };
-        let group = SyncGroup {
-            id: SyncGroupId(Uuid::nil()),
-            name: "Everyday".to_owned(),
-            policy: PasswordPolicyId::DEFAULT,
-            sources: vec![here.id, directory.id, mail.id],
-        };
-        let passwords = owns.passwords(std::slice::from_ref(&group));
+        let passwords = owns.passwords();
         let everyday = &passwords[0];
         assert_eq!((everyday.source, &everyday.shared_by), (here.id, &SharedBy::Group("Everyday".to_owned())));
         let mut places = vec![Place::Here];
@@ -340,26 +368,27 @@ mod tests {
 
         // Of what takes no part in the group, nothing is said; and a source with one account names it for one with two.
         let privileged = |account: &Account| Account { password_sync: false, ..account.clone() };
+        let wide = SyncGroup { sources: vec![hr.id, directory.id, mail.id], ..group.clone() };
         let apart = Owns {
+            systems: &systems(&[wide]),
             accounts: vec![
                 privileged(&owns.accounts[1]),
                 owns.accounts[2].clone(),
                 owns.accounts[3].clone(),
                 owns.accounts[4].clone(),
             ],
-            sources: sources.to_vec(),
-            applications: owns.applications.clone(),
             changed: HashMap::new(),
             here: here.id,
         };
-        let wide = SyncGroup { sources: vec![hr.id, directory.id, mail.id], ..group.clone() };
-        let passwords = apart.passwords(std::slice::from_ref(&wide));
+        let passwords = apart.passwords();
         assert_eq!(passwords.len(), 1, "{passwords:?}");
         assert_eq!((passwords[0].source, passwords[0].accounts.len()), (mail.id, 1));
         assert_eq!(passwords[0].places, named(&["Calendar", "Payslips", "Time sheets", "Webmail"]));
 
         // In no group, signing in here is a password of its own.
-        let alone = owns.passwords(&[]);
+        let ungrouped = systems(&[]);
+        let owns = Owns { systems: &ungrouped, ..owns };
+        let alone = owns.passwords();
         let of: Vec<&SharedBy> = alone.iter().map(|password| &password.shared_by).collect();
         let source = |name: &str| SharedBy::Source(name.to_owned());
         assert_eq!(of, [&source("HR"), &source("Mail"), &SharedBy::Nothing]);
@@ -367,7 +396,7 @@ mod tests {
 
         // Who signs in with the directory's password has it here, and the built-in one's nowhere.
         let with_directory = Owns { here: directory.id, ..owns };
-        let places = with_directory.passwords(&[]).into_iter().map(|password| (password.source, password.places));
+        let places = with_directory.passwords().into_iter().map(|password| (password.source, password.places));
         let here: Vec<_> = places.filter(|(_, places)| places.contains(&Place::Here)).collect();
         assert_eq!(here, [(directory.id, vec![Place::Here, Place::Named("Directory".to_owned())])]);
     }

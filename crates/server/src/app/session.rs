@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use lockstep_core::audit::Action;
 use lockstep_core::id::{IdentityId, SessionId, SourceId};
 use lockstep_core::scope::UserLevel;
@@ -67,20 +69,43 @@ pub async fn begin(app: &App, signed_in: SignedIn, origin: Origin) -> Result<Opt
 /// The session of a token, as the database has it at this moment; none where it does not go on. That it is used is written
 /// down.
 pub async fn find(app: &App, token: &str) -> Result<Option<OpenSession>, Error> {
-    let Some(open) = look(app, token).await? else { return Ok(None) };
-    let (now, id) = (app.clock.utc(), open.session.id);
-    if open.session.is_noted(now) {
+    let found = find_and(app, token, |_: &mut Tx<'_>, _: &OpenSession| Box::pin(async {})).await?;
+    Ok(found.map(|(open, ())| open))
+}
+
+/// The same, and what else is read for whoever it is of: in one transaction, as it is for a page.
+pub(super) async fn find_and<T, F>(app: &App, token: &str, read: F) -> Result<Option<(OpenSession, T)>, Error>
+where
+    F: for<'a> FnOnce(&'a mut Tx<'_>, &OpenSession) -> BoxFuture<'a, T> + Send + 'static,
+    T: Send + 'static,
+{
+    let (now, hash) = (app.clock.utc(), digest(app, token));
+    let found = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let Some(open) = standing(tx, hash, now).await? else { return Ok(None) };
+            let besides = read(tx, &open).await;
+            Ok::<_, Error>(Some((open, besides)))
+        })
+    });
+    let found = found.await?;
+    if let Some((OpenSession { session, .. }, _)) = &found
+        && session.is_noted(now)
+    {
+        let id = session.id;
         let note = app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { session::used(tx, id, now).await }));
         note.await.map_err(Error::Store)?;
     }
-    Ok(Some(open))
+    Ok(found)
 }
 
 /// The same for a page that asks by itself: nobody may be sitting before it.
 pub async fn look(app: &App, token: &str) -> Result<Option<OpenSession>, Error> {
     let (now, hash) = (app.clock.utc(), digest(app, token));
-    let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { session::standing(tx, &hash).await }));
-    let found = read.await.map_err(Error::Store)?;
+    app.store.read(move |tx: &mut Tx<'_>| Box::pin(standing(tx, hash, now))).await
+}
+
+async fn standing(tx: &mut Tx<'_>, hash: [u8; 32], now: DateTime<Utc>) -> Result<Option<OpenSession>, Error> {
+    let found = session::standing(tx, &hash).await?;
     let found = found.filter(|found| found.enabled && !found.session.half_open && found.session.lives(now));
     Ok(found.map(|found| OpenSession {
         session: found.session,

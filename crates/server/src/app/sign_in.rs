@@ -172,12 +172,13 @@ async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let source = person.sign_in_source;
-            let mut changed_at = own_passwords::changed_at(tx, person.id, source).await?;
+            let configuration = within.configuration.read(tx).await?;
+            let mut changed_at = own_passwords::changed_at(&configuration, tx, person.id, source).await?;
             if changed_at.is_none() && source == SourceId::IDENTITY_NOW {
                 changed_at = sign_in_password::find(tx, person.id).await?.map(|stored| stored.changed_at);
             }
             let Some(changed_at) = changed_at else { return Ok(false) };
-            let expiry = own_passwords::expiry(&within, tx, &person, source, changed_at, now).await?;
+            let expiry = own_passwords::expiry(&configuration, tx, &person, source, changed_at, now).await?;
             Ok::<_, Error>(expiry.is_some_and(|expiry| expiry.is_over))
         })
     });

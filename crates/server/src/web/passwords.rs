@@ -35,15 +35,18 @@ pub(super) async fn list(State(web): State<Web>, headers: HeaderMap, RawQuery(qu
     let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let sought = pairs.find(|(name, _)| name == "q").map(|(_, sought)| sought.trim().to_owned()).unwrap_or_default();
     let shown = async {
-        let open = match session::enter(&web, &headers, HOME).await? {
-            Ok(open) => open,
-            Err(elsewhere) => return Ok(elsewhere),
+        let found = match session::token(&headers) {
+            Some(token) => own_passwords(&web.app, &token).await?,
+            None => None,
         };
-        let permit = session::permit(&open, Operation::ListOwnUserApps)?;
-        let passwords = own_passwords(&web.app, &permit).await?;
+        let Some((open, passwords)) = found else { return Ok(sign_in_first(HOME)) };
+        if let Some(elsewhere) = session::led_away(&open, HOME) {
+            return Ok(elsewhere);
+        }
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
         let visitor = session::visitor(&web, &cookie, &open);
+        let passwords = passwords?;
         let sought = (passwords.len() > MANY || !sought.is_empty()).then_some(&*sought);
         let found = |password: &&OwnPassword| sought.is_none_or(|sought| is_called(text, password, sought));
         let passwords: Vec<&OwnPassword> = passwords.iter().filter(found).collect();

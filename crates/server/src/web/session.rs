@@ -22,9 +22,14 @@ use crate::auth::{Caller, Permit};
 /// The cookie's name. With `__Host-` no other host of the domain can plant one.
 const COOKIE: &str = "__Host-lockstep-session";
 
+/// What a browser has of a session, if anything.
+pub(super) fn token(headers: &HeaderMap) -> Option<String> {
+    form::cookie(headers, COOKIE)
+}
+
 /// The session of a browser, if it has one that goes on.
 pub(super) async fn find(web: &Web, headers: &HeaderMap) -> Result<Option<OpenSession>, Error> {
-    match form::cookie(headers, COOKIE) {
+    match token(headers) {
         Some(token) => session::find(&web.app, &token).await,
         None => Ok(None),
     }
@@ -32,7 +37,7 @@ pub(super) async fn find(web: &Web, headers: &HeaderMap) -> Result<Option<OpenSe
 
 /// The same for a page that asks by itself: that it is used is not written down.
 pub(super) async fn look(web: &Web, headers: &HeaderMap) -> Result<Option<OpenSession>, Error> {
-    match form::cookie(headers, COOKIE) {
+    match token(headers) {
         Some(token) => session::look(&web.app, &token).await,
         None => Ok(None),
     }
@@ -63,13 +68,15 @@ pub(super) fn permit(open: &OpenSession, operation: Operation) -> Result<Permit,
 /// whoever must change their password is sent to where they do.
 pub(super) async fn enter(web: &Web, headers: &HeaderMap, to: &str) -> Result<Result<OpenSession, Response>, Error> {
     let Some(open) = find(web, headers).await? else { return Ok(Err(go_to(&format!("/sign-in?to={to}")))) };
+    Ok(led_away(&open, to).map_or(Ok(open), Err))
+}
+
+/// Where somebody is sent who must change their password, from any page that does not lead to that.
+pub(super) fn led_away(open: &OpenSession, to: &str) -> Option<Response> {
     let change = address_of(open.sign_in_source);
     // Where the policy asks for a second factor they get one first.
     let leads_there = to == change || to.starts_with(CHANGES) || to.starts_with(SECURITY);
-    Ok(match open.session.must_change && !leads_there {
-        true => Err(go_to(&change)),
-        false => Ok(open),
-    })
+    (open.session.must_change && !leads_there).then(|| go_to(&change))
 }
 
 /// The same for what is dangerous: whoever has not shown a moment ago who they are does that first.

@@ -38,6 +38,16 @@ fn group(n: u128, name: &str, sources: Vec<SourceId>) -> SyncGroup {
     SyncGroup { id: SyncGroupId(uuid(n)), name: name.to_owned(), policy: PasswordPolicyId::DEFAULT, sources }
 }
 
+fn mail() -> Application {
+    Application {
+        id: ApplicationId(uuid(6)),
+        name: "Mail".to_owned(),
+        description: "For letters".to_owned(),
+        source: source_id(1),
+        use_for_password_management: true,
+    }
+}
+
 on_both_engines! {
     async fn a_source_is_read_back_and_its_version_rises(database) {
         let mut stored = sample_source(1, "Directory");
@@ -143,13 +153,7 @@ on_both_engines! {
 
     async fn an_application_is_read_back(database) {
         put_sources(&database).await;
-        let mail = Application {
-            id: ApplicationId(uuid(6)),
-            name: "Mail".to_owned(),
-            description: "For letters".to_owned(),
-            source: source_id(1),
-            use_for_password_management: true,
-        };
+        let mail = mail();
         let (id, put) = (mail.id, mail.clone());
         database.write(move |tx| Box::pin(async move { application::put(tx, &put, at(1)).await })).await;
         assert_eq!(database.read(move |tx| Box::pin(application::get(tx, id))).await, mail);
@@ -230,6 +234,8 @@ on_both_engines! {
         let (added, policy_id) = (policy.clone(), policy.id);
         changes!("a policy", |tx| password_policy::put(tx, &added, at(1)));
         changes!("a source", |tx| source::put(tx, &sample_source(1, "Directory"), at(1)));
+        changes!("an application", |tx| application::put(tx, &mail(), at(1)));
+        changes!("no application", |tx| application::remove(tx, mail().id));
         changes!("a group", |tx| sync_group::put(tx, &group(1, "Main", vec![source_id(1)]), at(1)));
         changes!("no group", |tx| sync_group::remove(tx, SyncGroupId(uuid(1))));
         changes!("no source", |tx| source::remove(tx, source_id(1)));
