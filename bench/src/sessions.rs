@@ -1,4 +1,4 @@
-//! Signs people in on the pages, without the work of their passwords.
+//! Signs people in on the pages, without the work of their passwords. Each is one who has changed them before.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use lockstep::app::{App, Role, sign_in_link};
 use lockstep::config::Config;
 use lockstep_core::session::Origin;
-use lockstep_store::{Tx, identity};
+use lockstep_store::{Tx, account, identity, password_set};
 use serde_json::{Value, json};
 
 /// Sign people in, and save what their browsers have
@@ -38,6 +38,16 @@ pub(crate) async fn run(arguments: Sessions) -> Result<Value> {
         let found =
             app.store.read(move |tx: &mut Tx<'_>| Box::pin(async move { identity::find_by_alias(tx, &alias).await }));
         let person = found.await?.context("there is no such person")?.id;
+        let now = app.clock.utc();
+        let set = app.store.write(move |tx: &mut Tx<'_>| {
+            Box::pin(async move {
+                for own in account::list_of(tx, person).await? {
+                    password_set::put(tx, person, own.id, now).await?;
+                }
+                Ok::<_, lockstep_store::Error>(())
+            })
+        });
+        set.await.context("cannot say when passwords were set")?;
         let link = sign_in_link::make(&app, person).await?;
         let code = link.expose().split_once('#').context("a link without a code")?.1.to_owned();
         let token =

@@ -282,6 +282,7 @@ impl<H: Host> Driver<H> {
             hold: self.hold,
             identity: self.lane.identity,
             first_applied: self.first_applied(&delta),
+            applied: self.applied(&delta),
             delta,
             named,
             sign_in_passwords,
@@ -301,6 +302,15 @@ impl<H: Host> Driver<H> {
             _ => None,
         });
         first.cloned().collect()
+    }
+
+    /// What was written to each account that has a new password now, as far as it is in memory still: it was a moment ago.
+    fn applied(&self, delta: &Delta) -> Vec<(TargetKey, Arc<H::Payload>)> {
+        let applied = delta.events.iter().filter_map(|event| match event {
+            LaneEvent::FirstApplied(key) | LaneEvent::Applied(key) => Some(*key),
+            LaneEvent::NotApplied(_) | LaneEvent::Settled(..) => None,
+        });
+        applied.filter_map(|key| Some((key, Arc::clone(self.payloads.get(&key.change)?)))).collect()
     }
 
     /// Takes in what was accepted since. When that cannot be read, the supervisor's poll wakes the lane again: calls that

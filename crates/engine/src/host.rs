@@ -34,6 +34,8 @@ pub struct Step<H: Host> {
     pub named: HashSet<TargetKey>,
     /// The payloads of the changes that have their first applied target in this step: the moment for the history.
     pub first_applied: Vec<Arc<H::Payload>>,
+    /// What each account has from now on.
+    pub applied: Vec<(TargetKey, Arc<H::Payload>)>,
     /// The new sign-in passwords of the built-in source, and the change that each is of.
     pub sign_in_passwords: Vec<(ChangeId, H::Hash)>,
 }

@@ -39,13 +39,21 @@ async function look() {
 
 function listen() {
   const events = new EventSource(`${location.pathname}/events`);
+  // The first page comes at once; a proxy that keeps it back would keep all of them back.
+  const silence = setTimeout(() => {
+    events.close();
+    look();
+  }, 3000);
   events.addEventListener("message", ({ data }) => {
+    clearTimeout(silence);
     show(data);
     if (!isRunning()) events.close();
   });
   events.addEventListener("error", () => {
     // A browser asks again by itself after an answer that ended, and not after one that was refused.
-    if (events.readyState === EventSource.CLOSED) look();
+    if (events.readyState !== EventSource.CLOSED) return;
+    clearTimeout(silence);
+    look();
   });
 }
 

@@ -293,3 +293,4 @@ strength-strong = Sehr schwer zu erraten.
 passwords-sought = Eine Anwendung suchen
 passwords-not-found = Keines Ihrer Passwörter heißt so.
 cap = höchstens { $bytes } Bytes: so viele Buchstaben, weniger, wenn Umlaute darunter sind
+deliveries-more = Die ältesten { $count } werden gezeigt.

@@ -293,3 +293,4 @@ strength-strong = Very hard to guess.
 passwords-sought = Find an application
 passwords-not-found = None of your passwords is called like that.
 cap = at most { $bytes } bytes: as many letters, fewer where they have accents
+deliveries-more = The oldest { $count } are shown.

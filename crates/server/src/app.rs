@@ -72,6 +72,7 @@ use lockstep_store::Store;
 use lockstep_store::listing::Cursors;
 use lockstep_vault::Vault;
 use lockstep_vault::passkey::RelyingParty;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::compute::{Computing, Fault};
@@ -112,6 +113,8 @@ pub struct Shared {
     pub sources: Sources,
     /// How the worker is told of new work.
     pub waker: Waker,
+    /// Whether this process is about to end: whoever waits for more is told no more.
+    pub stopping: CancellationToken,
     /// The requests that wait for a change to be final.
     pub waiters: Waiters,
     /// Where the pages of long lists ended that were read last.

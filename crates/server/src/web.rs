@@ -29,9 +29,9 @@ use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
 
 use self::brand::Brand;
+use self::changes::Places;
 use self::text::Languages;
 use crate::api::limit::Failures;
 use crate::app::{App, Error as AppError};
@@ -41,9 +41,6 @@ const TRIES: u32 = 20;
 
 /// The same for this machine, which a reverse proxy is on: all people come from there.
 const TRIES_HERE: u32 = 600;
-
-/// How many pages about changes are sent at once as they become others. The rest ask by themselves.
-const WATCHERS: usize = 500;
 
 /// The most bytes of a form: its texts are short.
 const LARGEST_FORM: usize = 64 * 1024;
@@ -59,7 +56,7 @@ struct Shared {
     elsewhere: Failures,
     here: Failures,
     /// Places for those who watch a change.
-    watching: Arc<Semaphore>,
+    watching: Places,
 }
 
 impl std::ops::Deref for Web {
@@ -116,7 +113,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
     let brand = Brand::of(&app.config.organisation);
     let languages = Languages::new(&brand);
     let (elsewhere, here) = (Failures::new(TRIES), Failures::new(TRIES_HERE));
-    let shared = Shared { app, languages, brand, elsewhere, here, watching: Arc::new(Semaphore::new(WATCHERS)) };
+    let shared = Shared { app, languages, brand, elsewhere, here, watching: Places::default() };
     Router::new()
         // For people whom a client sends.
         .route("/oauth/authorize", get(authorize::show).post(authorize::submit))

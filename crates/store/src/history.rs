@@ -21,7 +21,7 @@ pub enum Holder {
 }
 
 impl Holder {
-    pub(crate) fn id(self) -> Uuid {
+    fn id(self) -> Uuid {
         match self {
             Self::SyncGroup(group) => group.0,
             Self::Source(source) => source.0,
@@ -70,6 +70,21 @@ pub async fn last(tx: &mut Tx<'_>, identity: IdentityId, holder: Holder, limit: 
         i64::from(limit)
     )?;
     Ok(rows.into_iter().map(|(hash,)| hash).collect())
+}
+
+/// When the newest one was recorded.
+pub async fn newest_at(tx: &mut Tx<'_>, identity: IdentityId, holder: Holder) -> Result<Option<DateTime<Utc>>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (DateTime<Utc>,),
+        "find when a password was recorded",
+        "SELECT created_at FROM password_history WHERE bucket = $1 AND identity = $2 AND holder = $3
+         ORDER BY position DESC LIMIT 1",
+        identity.bucket().number(),
+        identity.0,
+        holder.id()
+    )?;
+    Ok(row.map(|(at,)| at))
 }
 
 /// Records the hash of a password that an account now has, and forgets all but the last `keep`. At least one is kept:

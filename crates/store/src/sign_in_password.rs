@@ -148,6 +148,18 @@ pub async fn unlock(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
     Ok(())
 }
 
+/// Takes one try back: it was no wrong one.
+pub async fn take_back(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
+    execute!(
+        tx,
+        "take a sign-in back",
+        "UPDATE sign_in_password SET failures = failures - 1 WHERE bucket = $1 AND identity = $2 AND failures > 0",
+        identity.bucket().number(),
+        identity.0,
+    )?;
+    Ok(())
+}
+
 /// Replaces the hash by another of the same password, at today's cost, unless the password was changed meanwhile.
 pub async fn rehash(tx: &mut Tx<'_>, identity: IdentityId, old: &[u8], new: &[u8]) -> Result<()> {
     execute!(

@@ -70,13 +70,15 @@ pub(crate) fn measure(kit: &Kit<'_>) -> Result<Vec<Row>> {
     let (pages, constants) = (sides[0].rate(), sides[1].rate());
     let busy = |side: &Side<'_>| side.series(|it| it.number("/busy"));
     let cost = |side: &Side<'_>| side.series(|it| 1000.0 * it.cost(&["/used/0/seconds"]));
+    let by_processor = cost(&sides[1]).over(&cost(&sides[0]));
     let time = |name: &'static str| sides[2].series(move |it: &Measured| it.number(name));
     let bytes = std::fs::metadata(&page).context("no page was saved")?.len();
     Ok(vec![Row {
         letter: "g",
         title: "the Password Manager ÷ a constant page behind the same HTTP".to_owned(),
         unit: "",
-        figure: pages.over(&constants),
+        // What disturbs the run makes the one or the other ratio greater.
+        figure: pages.over(&constants).lesser(&by_processor),
         goal: Some(Goal::AtLeast(0.25)),
         // The one that is busy all the time does as much as it can.
         baseline: Some(busy(&sides[1])),
@@ -84,7 +86,7 @@ pub(crate) fn measure(kit: &Kit<'_>) -> Result<Vec<Row>> {
             ("Password Manager, 1/s".to_owned(), pages),
             ("constant page, 1/s".to_owned(), constants),
             ("part of its processor that the Password Manager used".to_owned(), busy(&sides[0])),
-            ("the same ratio by processor time".to_owned(), cost(&sides[1]).over(&cost(&sides[0]))),
+            ("the same ratio by processor time".to_owned(), by_processor),
             ("200 people: half of the pages within, ms".to_owned(), time("/median")),
             ("200 people: 99 of 100 pages within, ms".to_owned(), time("/p99")),
             ("processor time of the Password Manager, ms a page".to_owned(), cost(&sides[0])),
@@ -94,7 +96,8 @@ pub(crate) fn measure(kit: &Kit<'_>) -> Result<Vec<Row>> {
         notes: vec![
             format!(
                 "The page has {bytes} bytes, and is made anew each time: whose session it is, what the person has, and \
-                 the texts. Over {SENDERS} connections, on SQLite. The constant page has its bytes."
+                 the texts. Each has set it once, so that there is a date. Over {SENDERS} connections, on SQLite. The \
+                 constant page has its bytes. The figure is the lesser of the ratios by rate and by processor time."
             ),
             "Each server has a processor to itself, and the load has another: so the rates are what a server can do. The load \
              reads answers by the half of the connections, since to be woken for each would cost the slower server more. \

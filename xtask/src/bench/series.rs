@@ -21,6 +21,11 @@ impl Series {
         Self(self.0.iter().zip(&other.0).map(|(one, other)| one / other).collect())
     }
 
+    /// Run by run, whichever of the two is less.
+    pub(crate) fn lesser(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(one, other)| one.min(*other)).collect())
+    }
+
     /// The median, and from the least to the most.
     pub(crate) fn told(&self) -> String {
         let least = self.0.iter().copied().fold(f64::INFINITY, f64::min);
@@ -59,5 +64,6 @@ mod tests {
         let ratio = Series(vec![1.0, 4.0]).over(&Series(vec![2.0, 4.0]));
         assert_eq!(ratio, Series(vec![0.5, 1.0]));
         assert_eq!(ratio.told(), "0.750 (0.500–1.00)");
+        assert_eq!(ratio.lesser(&Series(vec![0.7, 0.2])), Series(vec![0.5, 0.2]));
     }
 }

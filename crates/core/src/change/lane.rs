@@ -270,6 +270,10 @@ impl Lane {
     /// Whether nothing is under way, nor can land any more, where the intent concerns. A judgement that is being made may
     /// have looked at the account already.
     fn is_clear(&self, Intent { kind, .. }: Intent) -> bool {
+        // Done once, whatever is under way.
+        if kind == IntentKind::Retry {
+            return true;
+        }
         let unfinished = |target: &Target| kind.ends(target.key.account) && !target.state.is_final();
         let may_land = kind.account().is_some_and(|own| self.doubts.iter().any(|doubt| doubt.account == own));
         self.judging.is_none() && !may_land && !self.targets.iter().any(|delivery| unfinished(&delivery.target))

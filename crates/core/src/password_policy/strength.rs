@@ -48,12 +48,12 @@ const ROWS: [&str; 5] = ["qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "yx
 
 /// How hard `password` is to guess for somebody who knows these names of its person.
 pub fn strength(password: &Password, names: &[&str]) -> Strength {
-    let lower = Zeroizing::new(password.expose().to_lowercase());
+    let mut lower = Zeroizing::new(String::with_capacity(3 * password.expose().len()));
+    lower.extend(password.expose().chars().flat_map(char::to_lowercase));
     if is_common(&lower) {
         return Strength::Weak;
     }
-    let written: Zeroizing<Vec<char>> = Zeroizing::new(password.expose().chars().take(LOOKED_AT).collect());
-    let folded: Zeroizing<Vec<char>> = Zeroizing::new(lower.chars().take(LOOKED_AT).collect());
+    let (written, folded) = (first(password.expose()), first(&lower));
     let (mut bits, mut place) = (0.0, 0);
     let each = drawn(&written);
     while place < folded.len() {
@@ -67,6 +67,13 @@ pub fn strength(password: &Password, names: &[&str]) -> Strength {
         place += length;
     }
     STEPS.iter().find(|(from, _)| bits >= *from).map_or(Strength::Weak, |(_, strength)| *strength)
+}
+
+/// The characters that are looked at, in one piece of memory from the beginning: what grows leaves pieces behind.
+fn first(text: &str) -> Zeroizing<Vec<char>> {
+    let mut first = Zeroizing::new(Vec::with_capacity(LOOKED_AT));
+    first.extend(text.chars().take(LOOKED_AT));
+    first
 }
 
 /// Whether a character is of a kind.
@@ -99,7 +106,8 @@ fn known(rest: &[char], names: &[&str]) -> Option<usize> {
 fn listed(rest: &[char]) -> Option<usize> {
     let longest = rest.len().min(LONGEST_LISTED);
     (SHORTEST..=longest).rev().find(|length| {
-        let part: Zeroizing<String> = Zeroizing::new(rest[..*length].iter().collect());
+        let mut part = Zeroizing::new(String::with_capacity(4 * LONGEST_LISTED));
+        part.extend(&rest[..*length]);
         is_listed(&part)
     })
 }

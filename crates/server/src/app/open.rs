@@ -14,6 +14,8 @@ use lockstep_vault::token::{SigningError, TokenSettings};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
+use tokio_util::sync::CancellationToken;
+
 use super::await_change::Waiters;
 use super::configuration::Remembered;
 use super::restore_mark::RestoreMarkError;
@@ -116,6 +118,7 @@ impl App {
             restore_mark,
             vault,
             waker: Waker::default(),
+            stopping: CancellationToken::new(),
             waiters: Waiters::default(),
             cursors: Cursors::new(Limits::default()),
             metrics: Metrics::new(),

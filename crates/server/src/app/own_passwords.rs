@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use lockstep_core::account::Account;
 use lockstep_core::application::Application;
-use lockstep_core::id::{IdentityId, SourceId};
+use lockstep_core::id::{AccountId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::operation::Operation;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::{Tx, account, application, identity, password_set, source, sync_group};
-use uuid::Uuid;
 
 use super::configuration::Configuration;
 use super::session::{self, OpenSession};
@@ -36,8 +35,10 @@ pub struct OwnPassword {
     pub sources: Vec<(SourceId, Vec<Place>)>,
     /// The person's accounts on that source, in the order of their names. Where there are several, one is chosen.
     pub accounts: Vec<OwnAccount>,
-    /// When Lockstep last set it.
+    /// When Lockstep last set it, wherever it is.
     pub changed_at: Option<DateTime<Utc>>,
+    /// Since when it is the one on the named source; of several accounts the one that has it for the longest.
+    pub set_at: Option<DateTime<Utc>>,
     /// When it is to be changed, where the policy says so.
     pub expiry: Option<Expiry>,
 }
@@ -76,6 +77,8 @@ pub enum Place {
 /// An account that may be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnAccount {
+    /// Its id here.
+    pub id: AccountId,
     /// What its source calls it.
     pub native_id: String,
     /// What people read.
@@ -95,8 +98,8 @@ pub async fn own_passwords(
             let configuration = within.configuration.read(tx).await?;
             let mut passwords = load(&configuration, tx, &person).await?;
             for password in &mut passwords {
-                let Some(changed_at) = password.changed_at else { continue };
-                password.expiry = expiry(&configuration, tx, &person, password.source, changed_at, now).await?;
+                let Some(set_at) = password.set_at else { continue };
+                password.expiry = expiry(&configuration, tx, &person, password.source, set_at, now).await?;
             }
             Ok(passwords)
         })
@@ -104,33 +107,20 @@ pub async fn own_passwords(
     found.await
 }
 
-/// When the password that a person has on a source is to be changed, which was set then.
+/// When the password that a person has on a source is to be changed, where it was set then.
 pub(super) async fn expiry(
     configuration: &Configuration,
     tx: &mut Tx<'_>,
     person: &Identity,
     source: SourceId,
-    changed_at: DateTime<Utc>,
+    set_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<Expiry>, Error> {
     let Some(source) = configuration.source(tx, source).await? else { return Ok(None) };
     let policy = configuration.policy_on(tx, &source, person).await?;
     let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
     let of = |at| Expiry { at, is_over: at <= now, is_near: policy.reminds_of(at, now) };
-    Ok(policy.expires_at(changed_at).map(of))
-}
-
-/// When the password of a person on a source was last set by Lockstep: as a member of its group, or alone.
-pub(super) async fn changed_at(
-    configuration: &Configuration,
-    tx: &mut Tx<'_>,
-    person: IdentityId,
-    source: SourceId,
-) -> Result<Option<DateTime<Utc>>, Error> {
-    let group = configuration.group_of(tx, source).await?.map(|group| group.id.0);
-    let changed = password_set::list_of(tx, person).await?.into_iter();
-    let own = changed.filter(|(holder, _)| *holder == source.0 || Some(*holder) == group);
-    Ok(own.map(|(_, at)| at).max())
+    Ok(policy.expires_at(set_at).map(of))
 }
 
 /// What there is to know, in one state of the database.
@@ -144,7 +134,7 @@ pub(super) async fn load(
     let owns = Owns {
         systems: &systems,
         accounts: accounts.into_iter().filter(|account| !account.vanished).collect(),
-        changed: password_set::list_of(tx, person.id).await?.into_iter().collect(),
+        set: password_set::list_of(tx, person.id).await?.into_iter().collect(),
         here: person.sign_in_source,
     };
     Ok(owns.passwords())
@@ -198,8 +188,8 @@ impl Systems {
 struct Owns<'a> {
     systems: &'a Systems,
     accounts: Vec<Account>,
-    /// By what has the password: a group, or a source that is in none.
-    changed: HashMap<Uuid, DateTime<Utc>>,
+    /// When each account's was set.
+    set: HashMap<AccountId, DateTime<Utc>>,
     here: SourceId,
 }
 
@@ -210,12 +200,7 @@ impl Owns<'_> {
         for group in groups {
             let members = |source: &&Source| group.sources.contains(&source.id);
             let members: Vec<&Source> = sources.iter().filter(members).collect();
-            let password = self.password(&members, SharedBy::Group(group.name.clone()));
-            let changed_in_group = self.changed.get(&group.id.0).copied();
-            passwords.extend(
-                password
-                    .map(|password| OwnPassword { changed_at: password.changed_at.max(changed_in_group), ..password }),
-            );
+            passwords.extend(self.password(&members, SharedBy::Group(group.name.clone())));
         }
         let alone = |source: &&Source| !groups.iter().any(|group| group.sources.contains(&source.id));
         for source in sources.iter().filter(alone) {
@@ -249,18 +234,24 @@ impl Owns<'_> {
             held.iter().map(|(source, _)| (source.id, self.systems.places(source.id, self.here))).collect();
         let mut places: Vec<Place> = sources.iter().flat_map(|(_, places)| places.clone()).collect();
         places.sort();
-        // Before they were in a group, if they were not.
-        let changed_at = held.iter().filter_map(|(source, _)| self.changed.get(&source.id.0)).max().copied();
-        let own = |account: &&Account| OwnAccount { native_id: account.native_id.clone(), name: account.name.clone() };
+        let set = |account: &&&Account| self.set.get(&account.id).copied();
+        let changed_at = held.iter().flat_map(|(_, accounts)| accounts.iter().filter_map(|own| set(&own))).max();
+        let set_at = accounts.iter().filter_map(|own| set(&own)).min();
+        let own = |account: &&Account| {
+            let Account { id, native_id, name, .. } = *account;
+            OwnAccount { id: *id, native_id: native_id.clone(), name: name.clone() }
+        };
         let accounts = accounts.iter().map(own).collect();
-        Some(OwnPassword { source: source.id, shared_by, places, sources, accounts, changed_at, expiry: None })
+        let (source, expiry) = (source.id, None);
+        Some(OwnPassword { source, shared_by, places, sources, accounts, changed_at, set_at, expiry })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use lockstep_core::id::{AccountId, ApplicationId, PasswordPolicyId, SyncGroupId};
+    use lockstep_core::id::{ApplicationId, PasswordPolicyId, SyncGroupId};
     use lockstep_core::source::Feature;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -345,9 +336,9 @@ mod tests {
                 account(5, hr, "4712"),
                 account(6, hidden, "x"),
             ],
-            changed: HashMap::from([
-                (directory.id.0, DateTime::UNIX_EPOCH),
-                (Uuid::nil(), DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
+            set: HashMap::from([
+                (AccountId(Uuid::from_u128(1)), DateTime::UNIX_EPOCH),
+                (AccountId(Uuid::from_u128(3)), DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
             ]),
             here: here.id,
         };
@@ -358,6 +349,7 @@ mod tests {
         places.extend(named(&["Calendar", "Directory", "Webmail"]));
         assert_eq!((&everyday.places, everyday.accounts.len()), (&places, 1));
         assert_eq!(everyday.changed_at, Some(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)), "the latest of them");
+        assert_eq!(everyday.set_at, Some(DateTime::UNIX_EPOCH), "what one signs in with is older");
         assert_eq!(passwords[1].shared_by, SharedBy::Source("HR".to_owned()));
         assert_eq!((&passwords[1].places, passwords[1].accounts.len()), (&named(&["Payslips", "Time sheets"]), 2));
         assert_eq!(
@@ -377,7 +369,7 @@ mod tests {
                 owns.accounts[3].clone(),
                 owns.accounts[4].clone(),
             ],
-            changed: HashMap::new(),
+            set: HashMap::new(),
             here: here.id,
         };
         let passwords = apart.passwords();

@@ -153,36 +153,72 @@ async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpos
         }
         _ => None,
     };
+    let has_expired = has_expired(app, attempt.person.clone()).await?;
     let Some((person, must_change, shown)) = let_in else {
         refuse(app, attempt, Action::AuthenticationFailed, purpose).await?;
         return Ok(None);
     };
-    let must_change = must_change || has_expired(app, person.clone()).await?;
+    let must_change = must_change || has_expired;
     if must_change && purpose == Purpose::Client {
+        // It was right: a client that tries again and again keeps nobody out of where they change it.
+        take_back(app, person).await?;
         refuse(app, attempt, Action::AuthenticationExpired, purpose).await?;
         return Ok(None);
     }
     Ok(Some(SignedIn { identity: person.id, must_change, shown, second: None }))
 }
 
-/// Whether the password that a person signs in with was set longer ago than the policy for it allows. What a source thinks of
-/// that is another matter, and what Lockstep never set does not expire here.
-async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
+/// Takes a try back that was no wrong one.
+async fn take_back(app: &App, person: &Identity) -> Result<(), Error> {
+    let (id, is_here) = (person.id, person.sign_in_source == SourceId::IDENTITY_NOW);
+    let written = app.store.write(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            match is_here {
+                true => sign_in_password::take_back(tx, id).await,
+                false => source_sign_in::take_back(tx, id).await,
+            }
+        })
+    });
+    written.await.map_err(Error::Store)
+}
+
+/// Whether the password that somebody signs in with was set longer ago than the policy for it allows, and they can change it. What
+/// a source thinks of that is another matter, and what Lockstep never set does not expire here. The same is read for nobody.
+async fn has_expired(app: &App, person: Option<Identity>) -> Result<bool, Error> {
     let (now, within) = (app.clock.utc(), app.clone());
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let source = person.sign_in_source;
             let configuration = within.configuration.read(tx).await?;
-            let mut changed_at = own_passwords::changed_at(&configuration, tx, person.id, source).await?;
-            if changed_at.is_none() && source == SourceId::IDENTITY_NOW {
-                changed_at = sign_in_password::find(tx, person.id).await?.map(|stored| stored.changed_at);
-            }
-            let Some(changed_at) = changed_at else { return Ok(false) };
-            let expiry = own_passwords::expiry(&configuration, tx, &person, source, changed_at, now).await?;
+            let person = person.unwrap_or_else(nobody);
+            let source = person.sign_in_source;
+            let account = keeper(tx, &person).await?.map(|own| own.id);
+            let passwords = own_passwords::load(&configuration, tx, &person).await?;
+            let stored = sign_in_password::find(tx, person.id).await?;
+            let Some(password) = passwords.into_iter().find(|password| password.source == source) else {
+                return Ok(false);
+            };
+            let is_one = password.accounts.iter().any(|own| account.is_none_or(|account| account == own.id));
+            // Of what was set before that was written down, the built-in source knows the date.
+            let set_at = password.set_at.or(stored.map(|stored| stored.changed_at).filter(|_| account.is_none()));
+            let Some(set_at) = set_at.filter(|_| is_one) else { return Ok(false) };
+            let expiry = own_passwords::expiry(&configuration, tx, &person, source, set_at, now).await?;
             Ok::<_, Error>(expiry.is_some_and(|expiry| expiry.is_over))
         })
     });
     read.await
+}
+
+/// Nobody who is known.
+fn nobody() -> Identity {
+    Identity {
+        id: IdentityId(uuid::Uuid::nil()),
+        alias: String::new(),
+        display_name: String::new(),
+        email: None,
+        attributes: Default::default(),
+        sign_in_source: SourceId::IDENTITY_NOW,
+        enabled: false,
+    }
 }
 
 /// Asks the source of an account whether the password is its. What it did not compare is no wrong try.
@@ -197,9 +233,9 @@ async fn ask(app: App, whose: IdentityId, account: Account, password: Password) 
         Err(error) => error.to_string(),
     };
     tracing::warn!(error, source.id = %source, identity.id = %whose, "a source could not be asked for a password");
-    let take_back =
+    let taking =
         app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { source_sign_in::take_back(tx, whose).await }));
-    take_back.await.map_err(Error::Store)?;
+    taking.await.map_err(Error::Store)?;
     Err(Error::Unavailable("the system that knows the password cannot be asked now".to_owned()))
 }
 
@@ -218,7 +254,7 @@ pub async fn with_passkey(
     let Some(Known { person, must_change }) = person(app, identity).await?.filter(|known| known.person.enabled) else {
         return not_let_in(app, Some(identity), Action::AuthenticationFailed).await;
     };
-    let must_change = must_change || has_expired(app, person).await?;
+    let must_change = must_change || has_expired(app, Some(person)).await?;
     if must_change && purpose == Purpose::Client {
         return not_let_in(app, Some(identity), Action::AuthenticationExpired).await;
     }
@@ -349,8 +385,11 @@ async fn still_stands(tx: &mut Tx<'_>, signed_in: &SignedIn, now: DateTime<Utc>)
     let person = identity::find(tx, identity).await?.filter(|person| person.enabled);
     let Some(person) = person.filter(|_| stands) else { return Ok(false) };
     let (account, since) = match &signed_in.shown {
-        Shown::Password(_) => return Ok(true),
-        Shown::Passkey(assertion) => return passkey::count(tx, assertion, now).await,
+        Shown::Password(_) => return Ok(person.sign_in_source == SourceId::IDENTITY_NOW),
+        Shown::Passkey(assertion) => {
+            let is_let_in = person.sign_in_source == SourceId::IDENTITY_NOW || keeper(tx, &person).await?.is_some();
+            return Ok(is_let_in && passkey::count(tx, assertion, now).await?);
+        }
         Shown::OfSource(account, since) => (account, since),
     };
     source_sign_in::forgive(tx, identity).await?;
@@ -452,7 +491,8 @@ async fn refuse(app: &App, attempt: &Attempt, why: Action, purpose: Purpose) -> 
     };
     let identity = attempt.person.as_ref().map(|person| person.id);
     let refused = Event { outcome: Outcome::Failed, ..passed(action, Actor::Nobody, identity, now) };
-    let lock = (attempt.tries == Some(TRIES)).then(|| passed(Action::UserLock, Actor::Nobody, identity, now));
+    let is_last = attempt.tries == Some(TRIES) && why != Action::AuthenticationExpired;
+    let lock = is_last.then(|| passed(Action::UserLock, Actor::Nobody, identity, now));
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             for event in [Some(&refused), lock.as_ref()].into_iter().flatten() {

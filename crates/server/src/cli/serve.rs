@@ -146,6 +146,7 @@ where
     let requests = answering(stop.clone().cancelled_owned());
     let deadline = async {
         stop.cancelled().await;
+        app.stopping.cancel();
         tokio::time::sleep(LAST_REQUESTS).await;
     };
     let served = tokio::select! {

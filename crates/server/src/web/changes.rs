@@ -3,22 +3,24 @@
 //! A page about a change that goes on is kept up to date by events that the server sends (`…/events`): the whole page, whenever it
 //! is another one. Where that fails the page asks by itself, and where there is no script it reloads.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use chrono::SecondsFormat;
 use futures_util::stream;
 use lockstep_core::change::{ChangeState, TargetState};
-use lockstep_core::id::ChangeId;
+use lockstep_core::id::{ChangeId, SessionId};
 use lockstep_core::operation::Operation;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::form::FormCookie;
 use super::page::{Leave, OwnChangePage, OwnChangesPage, ShownChange, ShownLine, Visitor, page, rendered};
@@ -29,6 +31,7 @@ use super::text::Language;
 use super::{Web, failed};
 use crate::app::Error;
 use crate::app::own_change::{Line, ListedChange, OwnChange, change_of, changes_of};
+use crate::app::session::OpenSession;
 
 /// Where the latest changes are; each is behind it.
 pub(super) const CHANGES: &str = "/passwords/changes";
@@ -65,16 +68,16 @@ pub(super) async fn events(State(web): State<Web>, headers: HeaderMap, Path(id):
 /// A page about a change, as it is at a moment.
 pub(super) enum Told {
     /// The page, and whether the change goes on.
-    Page { html: String, is_running: bool, cookie: FormCookie },
+    Page { html: String, is_running: bool, cookie: FormCookie, session: SessionId },
     /// There is none to be seen.
     Elsewhere(Response),
 }
 
 impl Told {
     /// A page.
-    pub(super) fn page(cookie: FormCookie, shown: &OwnChangePage<'_>) -> Result<Self, Error> {
+    pub(super) fn page(open: &OpenSession, cookie: FormCookie, shown: &OwnChangePage<'_>) -> Result<Self, Error> {
         let html = shown.render().map_err(|_| Error::Lacking("a page"))?;
-        Ok(Self::Page { html, is_running: shown.is_running, cookie })
+        Ok(Self::Page { html, is_running: shown.is_running, cookie, session: open.session.id })
     }
 }
 
@@ -91,7 +94,7 @@ async fn own(web: Web, headers: HeaderMap, id: String) -> Told {
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
         let visitor = session::visitor(&web, &cookie, &open);
-        Told::page(cookie, &told(text, visitor, &change, Some(address_of(change.source)), HOME))
+        Told::page(&open, cookie, &told(text, visitor, &change, Some(address_of(change.source)), HOME))
     };
     told.await.unwrap_or_else(|error| Told::Elsewhere(failed(&web, &headers, &error)))
 }
@@ -99,17 +102,59 @@ async fn own(web: Web, headers: HeaderMap, id: String) -> Told {
 /// The page itself.
 pub(super) async fn once(told: impl Future<Output = Told>) -> Response {
     match told.await {
-        Told::Page { html, is_running, cookie } => {
+        Told::Page { html, is_running, cookie, .. } => {
             cookie.keep(rendered(StatusCode::OK, html, &Leave { form: "", script: is_running }))
         }
         Told::Elsewhere(page) => page,
     }
 }
 
-/// How often is looked whether the page is another.
+/// How often is looked whether the page is another, and how often once it has not been for so many looks.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+const LOOK_SELDOM: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 10;
 
-/// How long one answer goes on; the browser asks for the next by itself. A server that is to stop waits no longer for it.
+/// How many pages about changes are sent at once as they become others, and how many of one session. The rest ask by themselves.
+const WATCHERS: usize = 500;
+const WATCHERS_OF_ONE: usize = 4;
+
+/// Who watches a change.
+#[derive(Clone, Default)]
+pub(super) struct Places(Arc<Mutex<BTreeMap<SessionId, usize>>>);
+
+/// Somebody's place. It is free again once this is dropped.
+struct Taken {
+    places: Places,
+    session: SessionId,
+}
+
+impl Places {
+    fn take(&self, session: SessionId) -> Option<Taken> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.values().sum::<usize>() >= WATCHERS {
+            return None;
+        }
+        let own = taken.entry(session).or_default();
+        (*own < WATCHERS_OF_ONE).then(|| {
+            *own += 1;
+            Taken { places: self.clone(), session }
+        })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut own) = taken.entry(self.session) {
+            *own.get_mut() -= 1;
+            if *own.get() == 0 {
+                own.remove();
+            }
+        }
+    }
+}
+
+/// How long one answer goes on; the browser asks for the next by itself.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// How long the browser waits before it asks for the next.
@@ -122,29 +167,34 @@ where
     T: Fn() -> F + Send + 'static,
     F: Future<Output = Told> + Send + 'static,
 {
-    let Ok(place) = Arc::clone(&web.watching).try_acquire_owned() else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    let session = match told().await {
+        Told::Page { session, .. } => session,
+        Told::Elsewhere(page) => return page,
     };
-    if let Told::Elsewhere(page) = told().await {
-        return page;
-    }
-    let watching =
-        Watching { told, sent: String::new(), until: Instant::now() + LONGEST, is_over: false, _place: place };
+    let Some(place) = web.watching.take(session) else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let (until, stopping) = (Instant::now() + LONGEST, web.app.stopping.clone());
+    let watching = Watching { told, sent: String::new(), same: 0, until, stopping, is_over: false, _place: place };
     let pages = stream::unfold(watching, async |mut watching| {
         let page = watching.next().await?;
         Some((Ok::<_, Infallible>(Event::default().retry(AGAIN_AFTER).data(page)), watching))
     });
-    Sse::new(pages).into_response()
+    // A proxy that gathers what it passes on would keep it back until the end.
+    const UNBUFFERED: (HeaderName, HeaderValue) =
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    ([UNBUFFERED], Sse::new(pages)).into_response()
 }
 
 /// Somebody who watches a change.
 struct Watching<T> {
     told: T,
-    /// The page that they have.
+    /// The page that they have, and how often it was the same.
     sent: String,
+    same: u32,
     until: Instant,
+    /// When the server stops: nothing more is sent, so that it need not wait.
+    stopping: CancellationToken,
     is_over: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Taken,
 }
 
 impl<T: Fn() -> F, F: Future<Output = Told>> Watching<T> {
@@ -156,9 +206,14 @@ impl<T: Fn() -> F, F: Future<Output = Told>> Watching<T> {
             self.is_over = !is_running;
             if html != self.sent {
                 self.sent.clone_from(&html);
+                self.same = 0;
                 return Some(html);
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            self.same += 1;
+            tokio::select! {
+                () = tokio::time::sleep(if self.same < LOOKS { LOOK_EVERY } else { LOOK_SELDOM }) => {}
+                () = self.stopping.cancelled() => return None,
+            }
         }
         None
     }

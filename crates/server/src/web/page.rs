@@ -243,8 +243,9 @@ pub(super) struct PeoplePage<'a> {
     pub(super) people: Vec<ShownPerson>,
     /// How many are shown at most, where there may be more.
     pub(super) more: Option<String>,
-    /// What is tried again.
+    /// What is tried again, and how many are shown at most, where there may be more.
     pub(super) failing: Vec<ShownDelivery>,
+    pub(super) more_failing: Option<String>,
 }
 
 /// What is tried again somewhere for somebody.

@@ -39,7 +39,12 @@ pub(super) async fn find(State(web): State<Web>, headers: HeaderMap, RawQuery(qu
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
         let own = open.session.id.to_string();
-        let failing = help::failing(&web.app, &leave(&open, Operation::GetPasswordChangeStatus)?).await?;
+        // Whoever seeks somebody seeks nothing else.
+        let failing = match sought.trim() {
+            "" => help::failing(&web.app, &leave(&open, Operation::GetPasswordChangeStatus)?).await?,
+            _ => Vec::new(),
+        };
+        let more_failing = failing.len() == FOUND as usize;
         let failing = failing.into_iter().map(|FailingDelivery { failing, source }| {
             let place = address_of(failing.identity);
             ShownDelivery {
@@ -59,6 +64,7 @@ pub(super) async fn find(State(web): State<Web>, headers: HeaderMap, RawQuery(qu
         });
         let shown = PeoplePage {
             text,
+            more_failing: more_failing.then(|| text.counted("deliveries-more", "count", i64::from(FOUND))),
             failing: failing.collect(),
             visitor: session::visitor(&web, &cookie, &open),
             sought: sought.trim(),
@@ -128,7 +134,7 @@ async fn theirs(web: Web, headers: HeaderMap, id: String, change: String) -> Tol
         let text = web.languages.of(&headers);
         let cookie = FormCookie::of(&headers);
         let visitor = session::visitor(&web, &cookie, &open);
-        Told::page(cookie, &changes::told(text, visitor, &change, None, &place))
+        Told::page(&open, cookie, &changes::told(text, visitor, &change, None, &place))
     };
     told.await.unwrap_or_else(|error| Told::Elsewhere(failed(&web, &headers, &error)))
 }

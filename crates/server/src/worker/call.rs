@@ -29,9 +29,8 @@ pub struct Payload {
     pub(super) fingerprint: Fingerprint,
     /// What the history will hold of it, where there is one.
     pub(super) history: Option<Entry>,
-    /// What has it from now on; none where it is the one before, as far as that is known: it does not become younger by being
-    /// sent again.
-    pub(super) renews: Option<Holder>,
+    /// Whether it is another than the one before, as far as that is known: it does not become younger by being sent again.
+    pub(super) renews: bool,
 }
 
 /// An entry of the password history.
@@ -73,7 +72,7 @@ pub(super) async fn payload(app: &App, change: &Change) -> anyhow::Result<Payloa
     let password = password.context("the payload of a judged change is invalid")?;
     let history = facts.entry(app, change, &password).await?;
     let fingerprint = app.vault.fingerprint(&password);
-    let renews = facts.renews(&history);
+    let renews = facts.renews(app, change, &history).await?;
     Ok(Payload { password, fingerprint, history, renews })
 }
 

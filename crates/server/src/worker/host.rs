@@ -127,7 +127,7 @@ impl Host for App {
         let now = self.clock.utc();
         let events = event::events(&step, now);
         let elsewhere = changed_elsewhere(&step);
-        let Step { hold, identity: whose, delta, first_applied, sign_in_passwords, .. } = step;
+        let Step { hold, identity: whose, delta, first_applied, applied, sign_in_passwords, .. } = step;
         let committed = self.store.write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
                 bucket::hold(tx, hold.bucket, hold.node, hold.epoch).await?;
@@ -152,8 +152,8 @@ impl Host for App {
                 for entry in first_applied.iter().filter_map(|payload| payload.history.as_ref()) {
                     history::push(tx, whose, entry.holder, &entry.hash.to_bytes(), entry.keep, now).await?;
                 }
-                for holder in first_applied.iter().filter_map(|payload| payload.renews) {
-                    password_set::put(tx, whose, holder, now).await?;
+                for (key, _) in applied.iter().filter(|(_, payload)| payload.renews) {
+                    password_set::put(tx, whose, key.account, now).await?;
                 }
                 for event in &events {
                     audit::append(tx, draw_id_at(event.at), event).await?;

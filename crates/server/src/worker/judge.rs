@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use lockstep_core::account::Account;
 use lockstep_core::change::{Change, INVALID_PAYLOAD, NewTarget, fan_out};
 use lockstep_core::id::AccountId;
@@ -17,7 +18,7 @@ use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_engine::Judged;
 use lockstep_store::history::Holder;
-use lockstep_store::{Tx, account, identity};
+use lockstep_store::{Tx, account, history, identity, password_set};
 
 use super::call::{self, Entry, Payload, Sealed};
 use crate::app::App;
@@ -125,7 +126,11 @@ impl Facts {
             (Err(_), None) => None,
         };
         let fingerprint = app.vault.fingerprint(&password);
-        let renews = self.renews(&history);
+        let renews = self.renews(app, change, &history).await?;
+        if !renews && self.has_expired(app, change).await? {
+            let violation = Violation::Reused { history: i64::from(self.keep()) };
+            return Ok(Judged::Refused(self.policy.iter().map(|policy| refusal(policy, &violation)).collect()));
+        }
         Ok(Judged::Passed { targets, payload: Arc::new(Payload { password, fingerprint, history, renews }) })
     }
 
@@ -159,10 +164,30 @@ impl Facts {
         self.policy.as_ref().map_or(0, |policy| u32::try_from(policy.history).unwrap_or(0))
     }
 
-    /// What has another password with this entry of the history.
-    pub(super) fn renews(&self, entry: &Option<Entry>) -> Option<Holder> {
-        // Without a history nobody knows whether it is another.
-        (self.keep() == 0 || entry.is_some()).then_some(self.holder)
+    /// Whether the password is another than the one before, where this is what the history will hold of it. Where there is no
+    /// history, nobody knows.
+    pub(super) async fn renews(&self, app: &App, change: &Change, entry: &Option<Entry>) -> anyhow::Result<bool> {
+        if self.keep() == 0 || entry.is_some() {
+            return Ok(true);
+        }
+        // It may be this very change that the history has already: opened again after an interruption.
+        let (identity, holder) = (change.identity, self.holder);
+        let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(history::newest_at(tx, identity, holder)));
+        let newest: lockstep_store::Result<Option<DateTime<Utc>>> = read.await;
+        Ok(newest.context("cannot read the password history")?.is_some_and(|at| at >= change.created_at))
+    }
+
+    /// Whether the password that the named account has was to be changed before this change was asked for.
+    async fn has_expired(&self, app: &App, change: &Change) -> anyhow::Result<bool> {
+        let identity = change.identity;
+        let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(password_set::list_of(tx, identity)));
+        let set: lockstep_store::Result<Vec<(AccountId, DateTime<Utc>)>> = read.await;
+        let set = set.context("cannot read when passwords were set")?;
+        let expires = set
+            .iter()
+            .find(|(account, _)| *account == change.account)
+            .and_then(|(_, at)| self.policy.as_ref().and_then(|policy| policy.expires_at(*at)));
+        Ok(expires.is_some_and(|at| at <= change.created_at))
     }
 
     /// What the history will hold of this password, whether or not it would pass now: for a change that passed.

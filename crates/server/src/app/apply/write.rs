@@ -164,6 +164,6 @@ async fn first_password(tx: &mut Tx<'_>, id: IdentityId, password: &FirstPasswor
     sign_in_password::put(tx, id, &stored).await?;
     let group = sync_group::find_of(tx, SourceId::IDENTITY_NOW).await?;
     let holder = group.map_or(Holder::Source(SourceId::IDENTITY_NOW), |group| Holder::SyncGroup(group.id));
-    password_set::put(tx, id, holder, now).await?;
+    password_set::put(tx, id, AccountId(id.0), now).await?;
     history::push(tx, id, holder, &password.hash, 1, now).await
 }

@@ -2,6 +2,9 @@
 
 use super::super::brand::Brand;
 use super::super::text::Languages;
+use lockstep_core::id::AccountId;
+use uuid::Uuid;
+
 use super::*;
 
 const NASTY: &str = "<script>alert('\"&')</script>";
@@ -17,7 +20,11 @@ fn nasty() -> Vec<String> {
 fn pages(text: &Language) -> Vec<String> {
     let fields = [("state".to_owned(), NASTY.to_owned())];
     let refused = nasty();
-    let accounts = ["one", "two"].map(|name| OwnAccount { native_id: NASTY.to_owned(), name: name.to_owned() });
+    let accounts = ["one", "two"].map(|name| OwnAccount {
+        id: AccountId(Uuid::nil()),
+        native_id: NASTY.to_owned(),
+        name: name.to_owned(),
+    });
     let card = Card {
         initial: "<".to_owned(),
         name: NASTY.to_owned(),
@@ -107,6 +114,7 @@ fn pages(text: &Language) -> Vec<String> {
                 is_enabled: false,
             }],
             more: Some(NASTY.to_owned()),
+            more_failing: Some(NASTY.to_owned()),
             failing: vec![ShownDelivery {
                 form_token: NASTY.to_owned(),
                 retry: NASTY.to_owned(),

@@ -9,7 +9,6 @@ use lockstep_core::client::ClientKind;
 use lockstep_core::id::{AccountId, ApplicationId, SourceId};
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::source::Source;
-use lockstep_store::history::Holder;
 use lockstep_store::sign_in_password::{self, SignInPassword};
 use lockstep_store::{account, password_policy, password_set, source};
 use lockstep_vault::secret::draw_id;
@@ -294,6 +293,7 @@ async fn an_expired_password_is_told_and_leads_to_a_new_one() {
         enable_passwd_expiration: true,
         password_expiration: 30,
         first_expiration_reminder: Some(7),
+        history: 5,
         ..PasswordPolicy::default()
     };
     harness.write(move |tx| Box::pin(async move { password_policy::put(tx, &policy, now).await })).await;
@@ -303,8 +303,7 @@ async fn an_expired_password_is_told_and_leads_to_a_new_one() {
                 Box::pin(async move {
                     let stored = sign_in_password::find(tx, abby).await?.expect("a password");
                     let changed_at = now - TimeDelta::days(days);
-                    let entry = Holder::Source(SourceId::IDENTITY_NOW);
-                    password_set::put(tx, abby, entry, changed_at).await?;
+                    password_set::put(tx, abby, AccountId(abby.0), changed_at).await?;
                     sign_in_password::put(tx, abby, &SignInPassword { changed_at, ..stored }).await
                 })
             })
@@ -335,6 +334,43 @@ async fn an_expired_password_is_told_and_leads_to_a_new_one() {
     harness.settled().await;
     let page = browser.visit("/passwords").await;
     assert!(page.status == 200 && page.text.contains("To be changed by"), "{}", page.text);
+
+    // The same one again is no new one, and does not make the old one younger.
+    set_before(31).await;
+    let filled = [("user_name", "Abby.Smith"), ("password", NEW)];
+    let mut browser = Browser::new(&harness);
+    let page = browser.visit("/sign-in").await;
+    browser.submit(&page, "/sign-in", &filled).await.sent_to();
+    let form = browser.visit(&own).await;
+    let watched = browser.submit(&form, &own, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    harness.settled().await;
+    assert!(browser.visit(&watched).await.text.contains("was not changed"), "{}", browser.visit(&watched).await.text);
+    assert_eq!(browser.visit("/passwords").await.sent_to(), own);
+    // Right tries at a client keep nobody out.
+    for _ in 0..=lockstep_core::sign_in::TRIES {
+        let page = elsewhere.open(&portal.asks()).await;
+        assert_eq!(elsewhere.submit(&page, "/oauth/authorize", &filled).await.returned("code"), None);
+    }
+    let page = browser.visit(&own).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    let mut again = Browser::new(&harness);
+    let page = again.visit("/sign-in").await;
+    assert_eq!(again.submit(&page, "/sign-in", &filled).await.status, 303);
+
+    // Who cannot change it is not asked to.
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut row = source::get(tx, SourceId::IDENTITY_NOW).await?;
+                row.features.remove(&lockstep_core::source::Feature::Password);
+                source::put(tx, &row, now).await
+            })
+        })
+        .await;
+    let mut stuck = Browser::new(&harness);
+    let page = stuck.visit("/sign-in").await;
+    stuck.submit(&page, "/sign-in", &filled).await.sent_to();
+    assert_eq!(stuck.visit("/passwords").await.status, 200);
     harness.stop().await;
 }
 

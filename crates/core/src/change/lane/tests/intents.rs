@@ -185,6 +185,21 @@ fn what_waits_for_its_next_try_is_tried_at_once_when_somebody_says_so() {
     assert_eq!(lane.target(again.key).expect("unfinished").attempts, 2);
 }
 
+#[test]
+fn a_retry_is_done_once_also_while_somebody_judges() {
+    let mut lane = lane(&[(&[1], None)]);
+    let attempt = begin(&mut lane, 1, at(0));
+    lane.add(change(2, at(0)));
+    lane.begin_judging().expect("unjudged");
+    let retry = intent(IntentKind::Retry);
+    lane.intend(vec![retry]);
+    lane.sweep(at(0));
+    assert_eq!(lane.take_delta().intents_done, [retry]);
+    lane.settle(attempt.key, Outcome::Unavailable("busy".into()), at(1), u32::MAX);
+    lane.sweep(at(1));
+    assert!(lane.ready(at(1)).is_empty(), "it waits as before");
+}
+
 /// A lost write may still land: what is written meanwhile could be overwritten by it, and a refusal could be its doing.
 #[test]
 fn what_waits_for_a_doubt_to_end_goes_on_waiting() {
