@@ -294,3 +294,4 @@ passwords-sought = Eine Anwendung suchen
 passwords-not-found = Keines Ihrer Passwörter heißt so.
 cap = höchstens { $bytes } Bytes: so viele Buchstaben, weniger, wenn Umlaute darunter sind
 deliveries-more = Die ältesten { $count } werden gezeigt.
+second-about = Noch ein Schritt: Zeigen Sie, dass Sie es sind.

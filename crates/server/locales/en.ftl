@@ -294,3 +294,4 @@ passwords-sought = Find an application
 passwords-not-found = None of your passwords is called like that.
 cap = at most { $bytes } bytes: as many letters, fewer where they have accents
 deliveries-more = The oldest { $count } are shown.
+second-about = One more step: show that it is you.
