@@ -295,3 +295,4 @@ passwords-not-found = Keines Ihrer Passwörter heißt so.
 cap = höchstens { $bytes } Bytes: so viele Buchstaben, weniger, wenn Umlaute darunter sind
 deliveries-more = Die ältesten { $count } werden gezeigt.
 second-about = Noch ein Schritt: Zeigen Sie, dass Sie es sind.
+change-wanted = Ihr Passwort ist zu ändern, bevor es weitergeht: Es ist abgelaufen, oder ein Administrator verlangt es.

@@ -295,3 +295,4 @@ passwords-not-found = None of your passwords is called like that.
 cap = at most { $bytes } bytes: as many letters, fewer where they have accents
 deliveries-more = The oldest { $count } are shown.
 second-about = One more step: show that it is you.
+change-wanted = Your password is to be changed before you go on: it has expired, or an administrator asks for it.

@@ -13,6 +13,7 @@ use lockstep_core::change::{Backoff, DEFAULT_LIFETIME, LaneSettings, MAX_LIFETIM
 use lockstep_core::node::NodeSettings;
 use lockstep_engine::EngineSettings;
 use serde::Deserialize;
+use url::Url;
 
 use self::colour::Colour;
 
@@ -283,6 +284,9 @@ impl Config {
         if self.master_key.previous.as_ref().is_some_and(|key| !key.names_one() || key.previous.is_some()) {
             return Some(("master-key.previous", "name exactly one of file, environment and credential"));
         }
+        if self.base_url.as_deref().is_some_and(|url| !is_base(url)) {
+            return Some(("base-url", "must be http:// or https:// and a name, with a port if need be, and no path"));
+        }
         if self.restore_mark().is_none() {
             let reason =
                 "must name a file on this host, since the master key is no file and the database is PostgreSQL";
@@ -317,6 +321,13 @@ impl Config {
         }
         None
     }
+}
+
+/// Whether an address is that of the whole server: pages and tokens name what lies behind it.
+fn is_base(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    matches!(url.scheme(), "http" | "https") && url.has_host() && is_bare
 }
 
 impl fmt::Debug for StoreConfig {
@@ -419,6 +430,24 @@ mod tests {
             let mut config = config("url = \"sqlite:l.db\"", &format!("file = \"a\"\n{settings}"));
             config.listen = listen.parse().unwrap();
             assert_eq!(config.speaks_in_the_clear(), clear, "{listen} {settings}");
+        }
+    }
+
+    #[test]
+    fn the_base_url_is_that_of_the_whole_server() {
+        for (url, wrong) in [
+            ("https://lockstep.example.org", false),
+            ("https://lockstep.example.org:8443/", false),
+            ("http://[::1]:8080", false),
+            ("lockstep.example.org", true),
+            ("https://lockstep.example.org/x", true),
+            ("https://lockstep.example.org?x", true),
+            ("ftp://lockstep.example.org", true),
+            ("https://", true),
+        ] {
+            let mut config = config("url = \"sqlite:l.db\"", "file = \"a\"");
+            config.base_url = Some(url.to_owned());
+            assert_eq!(config.mistake().map(|(field, _)| field), wrong.then_some("base-url"), "{url}");
         }
     }
 

@@ -49,8 +49,20 @@ pub async fn insert(tx: &mut Tx<'_>, hash: &[u8], code: &AuthorizationCode) -> R
     Ok(())
 }
 
-/// A code by its hash, dead or alive. Until the transaction ends nobody else exchanges it.
+/// A code by its hash, dead or alive. Until the transaction ends nobody else exchanges it, or does something to its person.
 pub async fn hold(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<AuthorizationCode>> {
+    if let Tx::Postgres(_) = tx {
+        let whose = fetch!(
+            tx,
+            fetch_optional as (Uuid,),
+            "find whose an authorization code is",
+            "SELECT identity FROM authorization_code WHERE hash = $1",
+            hash
+        )?;
+        // The person first, as for everybody who ends their codes.
+        let whose: Vec<IdentityId> = whose.map(|(identity,)| IdentityId(identity)).into_iter().collect();
+        crate::aggregation::hold_people(tx, &whose).await?;
+    }
     let sql = match tx {
         Tx::Sqlite(_) => {
             "SELECT client, identity, redirect_uri, challenge, scopes, expires_at, family FROM authorization_code

@@ -172,6 +172,20 @@ pub async fn list_after(
     Ok(rows.into_iter().map(LevelledRow::split).collect())
 }
 
+/// Whether anybody signs in with the password of another source than the built-in one.
+pub async fn sign_in_elsewhere(tx: &mut Tx<'_>) -> Result<bool> {
+    // On either side of it in the index: what is not equal is looked for in none.
+    let (count,) = fetch!(
+        tx,
+        fetch_one as (i64,),
+        "look whether anybody signs in elsewhere",
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM identity WHERE sign_in_source < $1 LIMIT 1) AS before)
+             + (SELECT count(*) FROM (SELECT 1 FROM identity WHERE sign_in_source > $1 LIMIT 1) AS after)",
+        SourceId::IDENTITY_NOW.0
+    )?;
+    Ok(count > 0)
+}
+
 /// How many identities there are.
 pub async fn count(tx: &mut Tx<'_>) -> Result<i64> {
     let (count,) = fetch!(tx, fetch_one as (i64,), "count the identities", "SELECT count(*) FROM identity")?;

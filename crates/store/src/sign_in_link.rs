@@ -49,6 +49,12 @@ pub async fn remove_of(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
     Ok(())
 }
 
+/// Forgets the links that were over before that.
+pub async fn forget(tx: &mut Tx<'_>, before: DateTime<Utc>) -> Result<()> {
+    execute!(tx, "forget dead links to sign in with", "DELETE FROM sign_in_link WHERE expires_at < $1", before)?;
+    Ok(())
+}
+
 /// Forgets every link.
 pub async fn remove_all(tx: &mut Tx<'_>) -> Result<()> {
     execute!(tx, "forget every link to sign in with", "DELETE FROM sign_in_link")?;

@@ -191,18 +191,6 @@ pub async fn version(tx: &mut Tx<'_>, id: SourceId) -> Result<i64> {
     row.map(|(version,)| version).ok_or(Error::NotFound("source"))
 }
 
-/// Whether people may sign in with the passwords of any source but the built-in one.
-pub async fn authenticates(tx: &mut Tx<'_>) -> Result<bool> {
-    let (count,) = fetch!(
-        tx,
-        fetch_one as (i64,),
-        "look whether sources sign people in",
-        r#"SELECT count(*) FROM source WHERE id <> $1 AND CAST(features AS TEXT) LIKE '%"AUTHENTICATE"%'"#,
-        SourceId::IDENTITY_NOW.0
-    )?;
-    Ok(count > 0)
-}
-
 /// The version of every source: it rises with each change of the source or of its secrets, so that a node notices that
 /// its connector must be made anew.
 pub async fn versions(tx: &mut Tx<'_>) -> Result<Vec<(SourceId, i64)>> {

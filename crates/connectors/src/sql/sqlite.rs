@@ -20,7 +20,10 @@ pub(super) fn classify(code: i32) -> Meaning {
     let refused = |kind, words| meaning(FailureKind::Refused(kind), words);
     /// SQLITE_CONSTRAINT_TRIGGER: RAISE in a trigger of the application.
     const CONSTRAINT_TRIGGER: i32 = 1811;
+    /// SQLITE_READONLY_DBMOVED: the next connection opens the file that is there now.
+    const READONLY_DBMOVED: i32 = 1032;
     match (code, code & 0xff) {
+        (READONLY_DBMOVED, _) => meaning(FailureKind::Busy, "another file is in the place of the one that was open"),
         (CONSTRAINT_TRIGGER, _) => refused(PolicyOther, "the application's own rule refuses the password").quoted(),
         (_, 19) => refused(PolicyOther, "a constraint of the table refuses the new value"),
         (_, 3 | 8 | 23) => refused(NoRights, "this process may not write to the file").quoted(),

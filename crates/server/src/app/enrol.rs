@@ -56,6 +56,10 @@ pub async fn invite(app: &App, alias: &str) -> Result<Secret, Error> {
             if !person.enabled {
                 return Err(Error::Impossible("the identity is disabled".to_owned()));
             }
+            if person.sign_in_source != SourceId::IDENTITY_NOW {
+                let text = "this person signs in with the password of another source (sign-in-source): set it there";
+                return Err(Error::Impossible(text.to_owned()));
+            }
             enrolment::put(tx, person.id, &hash, now + LIFE).await?;
             let event = passed(Action::EnrolmentCreated, Actor::Nobody, Some(person.id), now);
             Ok::<_, Error>(audit::append(tx, draw_id_at(now), &event).await?)

@@ -37,8 +37,6 @@ pub struct OwnPassword {
     pub accounts: Vec<OwnAccount>,
     /// When Lockstep last set it, wherever it is.
     pub changed_at: Option<DateTime<Utc>>,
-    /// Since when it is the one on the named source; of several accounts the one that has it for the longest.
-    pub set_at: Option<DateTime<Utc>>,
     /// When it is to be changed, where the policy says so.
     pub expiry: Option<Expiry>,
 }
@@ -83,6 +81,8 @@ pub struct OwnAccount {
     pub native_id: String,
     /// What people read.
     pub name: String,
+    /// When Lockstep last set its password.
+    pub set_at: Option<DateTime<Utc>>,
 }
 
 /// The session of a token, and the passwords of whoever it is of: groups first, then sources, then single applications.
@@ -98,7 +98,8 @@ pub async fn own_passwords(
             let configuration = within.configuration.read(tx).await?;
             let mut passwords = load(&configuration, tx, &person).await?;
             for password in &mut passwords {
-                let Some(set_at) = password.set_at else { continue };
+                // Of several the one that has it for the longest.
+                let Some(set_at) = password.accounts.iter().filter_map(|own| own.set_at).min() else { continue };
                 password.expiry = expiry(&configuration, tx, &person, password.source, set_at, now).await?;
             }
             Ok(passwords)
@@ -234,16 +235,15 @@ impl Owns<'_> {
             held.iter().map(|(source, _)| (source.id, self.systems.places(source.id, self.here))).collect();
         let mut places: Vec<Place> = sources.iter().flat_map(|(_, places)| places.clone()).collect();
         places.sort();
-        let set = |account: &&&Account| self.set.get(&account.id).copied();
-        let changed_at = held.iter().flat_map(|(_, accounts)| accounts.iter().filter_map(|own| set(&own))).max();
-        let set_at = accounts.iter().filter_map(|own| set(&own)).min();
+        let set = |account: &Account| self.set.get(&account.id).copied();
+        let changed_at = held.iter().flat_map(|(_, accounts)| accounts.iter().filter_map(|own| set(own))).max();
         let own = |account: &&Account| {
             let Account { id, native_id, name, .. } = *account;
-            OwnAccount { id: *id, native_id: native_id.clone(), name: name.clone() }
+            OwnAccount { id: *id, native_id: native_id.clone(), name: name.clone(), set_at: set(account) }
         };
         let accounts = accounts.iter().map(own).collect();
         let (source, expiry) = (source.id, None);
-        Some(OwnPassword { source, shared_by, places, sources, accounts, changed_at, set_at, expiry })
+        Some(OwnPassword { source, shared_by, places, sources, accounts, changed_at, expiry })
     }
 }
 
@@ -349,7 +349,7 @@ mod tests {
         places.extend(named(&["Calendar", "Directory", "Webmail"]));
         assert_eq!((&everyday.places, everyday.accounts.len()), (&places, 1));
         assert_eq!(everyday.changed_at, Some(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)), "the latest of them");
-        assert_eq!(everyday.set_at, Some(DateTime::UNIX_EPOCH), "what one signs in with is older");
+        assert_eq!(everyday.accounts[0].set_at, Some(DateTime::UNIX_EPOCH), "what one signs in with is older");
         assert_eq!(passwords[1].shared_by, SharedBy::Source("HR".to_owned()));
         assert_eq!((&passwords[1].places, passwords[1].accounts.len()), (&named(&["Payslips", "Time sheets"]), 2));
         assert_eq!(

@@ -92,7 +92,7 @@ struct Attempt {
     keeper: Option<Keeper>,
     /// How many tries in a row this makes; none where nobody is let in for now.
     tries: Option<i64>,
-    /// Whether there are sources that are asked.
+    /// Whether sources are asked for anybody.
     asks_sources: bool,
 }
 
@@ -194,13 +194,13 @@ async fn has_expired(app: &App, person: Option<Identity>) -> Result<bool, Error>
             let account = keeper(tx, &person).await?.map(|own| own.id);
             let passwords = own_passwords::load(&configuration, tx, &person).await?;
             let stored = sign_in_password::find(tx, person.id).await?;
-            let Some(password) = passwords.into_iter().find(|password| password.source == source) else {
-                return Ok(false);
-            };
-            let is_one = password.accounts.iter().any(|own| account.is_none_or(|account| account == own.id));
+            let mut changeable = passwords.into_iter().filter(|password| password.source == source);
+            let own = changeable.find_map(|password| {
+                password.accounts.into_iter().find(|own| account.is_none_or(|account| account == own.id))
+            });
             // Of what was set before that was written down, the built-in source knows the date.
-            let set_at = password.set_at.or(stored.map(|stored| stored.changed_at).filter(|_| account.is_none()));
-            let Some(set_at) = set_at.filter(|_| is_one) else { return Ok(false) };
+            let known = stored.map(|stored| stored.changed_at).filter(|_| account.is_none());
+            let Some(set_at) = own.and_then(|own| own.set_at.or(known)) else { return Ok(false) };
             let expiry = own_passwords::expiry(&configuration, tx, &person, source, set_at, now).await?;
             Ok::<_, Error>(expiry.is_some_and(|expiry| expiry.is_over))
         })
@@ -437,7 +437,7 @@ async fn not_let_in(app: &App, whose: Option<IdentityId>, why: Action) -> Result
 
 async fn attempt(tx: &mut Tx<'_>, alias: &str, now: DateTime<Utc>) -> Result<Attempt, lockstep_store::Error> {
     let person = identity::find_by_alias(tx, alias).await?;
-    let asks_sources = source::authenticates(tx).await?;
+    let asks_sources = identity::sign_in_elsewhere(tx).await?;
     if let Some(person) = person.as_ref().filter(|person| person.sign_in_source != SourceId::IDENTITY_NOW) {
         let since = identity::tokens_valid_from(tx, person.id).await?;
         let keeper = keeper(tx, person).await?.map(|account| Keeper::Source(account, since));

@@ -44,7 +44,7 @@ pub(super) async fn made(app: &App, alias: &str, admin: bool) -> Result<Secret> 
     if admin {
         make_administrator(app, alias).await?;
     }
-    let code = invite(app, alias).await?;
+    let code = invite(app, alias).await.with_context(|| format!("no link for {alias}"))?;
     Ok(link(app, &code))
 }
 

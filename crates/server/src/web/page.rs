@@ -166,6 +166,8 @@ pub(super) struct ChangePage<'a> {
     pub(super) text: &'a Language,
     pub(super) visitor: Visitor,
     pub(super) action: &'a str,
+    /// Whether it is asked for, before anything else.
+    pub(super) is_wanted: bool,
     pub(super) form_token: &'a str,
     /// For password managers, which keep one password a user name.
     pub(super) user_name: &'a str,

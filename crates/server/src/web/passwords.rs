@@ -346,6 +346,7 @@ impl Form<'_> {
             text,
             visitor: session::visitor(self.web, &cookie, self.open),
             action: &action,
+            is_wanted: self.open.session.must_change,
             form_token: &form_token,
             user_name: &self.open.alias,
             reaches: text.counted("change-reaches", "count", places.len() as i64),

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep_core::id::{Bucket, ChangeId};
 use lockstep_store::{
-    Tx, authorization_code, change, enrolment, recovery, revoked_token, session, submission, token_family,
-    transport_key,
+    Tx, authorization_code, change, enrolment, recovery, revoked_token, session, sign_in_link, submission,
+    token_family, transport_key,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +83,7 @@ async fn forget_tokens(app: &App) -> anyhow::Result<()> {
             session::forget(tx, before).await?;
             recovery::forget(tx, before).await?;
             passkey::forget_spent(tx, now).await?;
+            sign_in_link::forget(tx, before).await?;
             enrolment::forget(tx, before).await
         })
     });

@@ -12,11 +12,13 @@ mod session;
 
 use lockstep_core::application::Application;
 use lockstep_core::id::{ApplicationId, SourceId};
-use lockstep_store::application;
+use lockstep_core::org_config::PasswordOrgConfig;
+use lockstep_store::{application, org_config};
 use lockstep_vault::secret::draw_id;
+use serde_json::json;
 
 use crate::browser::{Browser, Page};
-use crate::harness::Harness;
+use crate::harness::{Answer, Harness};
 use crate::sign_in::set_password;
 
 const PASSWORD: &str = "Sign-In-Password-1";
@@ -38,6 +40,18 @@ async fn with_passwords(harness: Harness) -> Harness {
         set_password(&harness, identity, PASSWORD, false).await;
     }
     harness
+}
+
+/// What the help desk reads to somebody, where it has codes.
+async fn draw_code(harness: &Harness, alias: &str) -> String {
+    let now = harness.app.clock.utc();
+    let config = PasswordOrgConfig { digit_token_enabled: true, ..Default::default() };
+    harness.write(move |tx| Box::pin(async move { org_config::put(tx, &config, now).await })).await;
+    let token = harness.client_token("idn:password-digit-token:create").await;
+    let post = harness.http.post(harness.url("/v2024/generate-password-reset-token/digit"));
+    let post = post.bearer_auth(token).header("X-SailPoint-Experimental", "true").json(&json!({ "userId": alias }));
+    let drawn = Answer::of(post).await.with_status(200);
+    drawn["digitToken"].as_str().expect("digits").to_owned()
 }
 
 /// An application that people see.

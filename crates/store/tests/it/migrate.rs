@@ -97,6 +97,7 @@ on_both_engines! {
         database.write(|tx| Box::pin(raw(tx, "
             DROP TABLE spent_challenge; DROP TABLE passkey; DROP TABLE totp; DROP TABLE second_factor;
             DROP TABLE source_sign_in; DROP TABLE password_set;
+            DROP INDEX identity_sign_in_source;
             DELETE FROM migration WHERE name >= '20261128';
             CREATE TABLE second_factor (
                 identity UUID NOT NULL, secret BYTEA NOT NULL, confirmed_at TIMESTAMPTZ, last_step BIGINT NOT NULL,

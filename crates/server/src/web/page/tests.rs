@@ -24,6 +24,7 @@ fn pages(text: &Language) -> Vec<String> {
         id: AccountId(Uuid::nil()),
         native_id: NASTY.to_owned(),
         name: name.to_owned(),
+        set_at: None,
     });
     let card = Card {
         initial: "<".to_owned(),
@@ -92,6 +93,7 @@ fn pages(text: &Language) -> Vec<String> {
             text,
             visitor: visitor(),
             action: NASTY,
+            is_wanted: true,
             form_token: NASTY,
             user_name: NASTY,
             reaches: NASTY.to_owned(),

@@ -146,7 +146,7 @@ fn the_first_administrator_gets_a_link_and_no_password() {
     assert_eq!(again.code, 0, "{again:?}");
     assert_ne!(code(&again.stdout), first);
     let nobody = run(&["enrol", "Nobody"]);
-    assert_eq!((nobody.code, nobody.stderr.as_str()), (1, "error: there is no such identity\n"));
+    assert_eq!((nobody.code, nobody.stderr.as_str()), (1, "error: no link for Nobody: there is no such identity\n"));
     let database = fs::read(folder.path().join("lockstep.db")).unwrap();
     let holds = |text: &str| database.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(!holds(&first) && holds("ORG_ADMIN"));

@@ -330,6 +330,7 @@ async fn an_expired_password_is_told_and_leads_to_a_new_one() {
     let came = browser.submit(&page, "/sign-in", &filled).await.sent_to();
     assert_eq!(browser.visit(&came).await.sent_to(), own);
     let form = browser.visit(&own).await;
+    assert!(form.text.contains("it has expired"), "{}", form.text);
     browser.submit(&form, &own, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
     harness.settled().await;
     let page = browser.visit("/passwords").await;

@@ -8,18 +8,17 @@ use lockstep_core::account::Account;
 use lockstep_core::client::ClientKind;
 use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::identity::Identity;
-use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password::Password;
 use lockstep_core::scope::UserLevel;
 use lockstep_core::session::Origin;
 use lockstep_core::sign_in::TRIES;
 use lockstep_core::source::{Feature, Source};
-use lockstep_store::{account, identity, org_config, source};
+use lockstep_store::{account, identity, source};
 use serde_json::{Value, json};
 
-use super::{NEW, PASSWORD, start};
+use super::{NEW, PASSWORD, draw_code, start};
 use crate::browser::{Browser, Page};
-use crate::harness::{Answer, FIRST_PASSWORD, Harness};
+use crate::harness::{FIRST_PASSWORD, Harness};
 use crate::sign_in::Portal;
 
 const SESSION: &str = "__Host-lockstep-session";
@@ -211,7 +210,7 @@ async fn of_two_accounts_the_one_that_is_called_like_the_person_signs_in_and_is_
         .await;
     let mut signed_in = Browser::new(&harness);
     signed_in.come_in("Abby.Smith", FIRST_PASSWORD, "/passwords").await;
-    let code = draw(&harness).await;
+    let code = draw_code(&harness, "Abby.Smith").await;
     let mut browser = Browser::new(&harness);
     let page = browser.visit("/passwordreset").await;
     let page = browser.submit(&page, "/passwordreset", &[("user_name", "Abby.Smith"), ("code", &code)]).await;
@@ -221,19 +220,6 @@ async fn of_two_accounts_the_one_that_is_called_like_the_person_signs_in_and_is_
     assert!(harness.signs_in("twins.db", "abby1", FIRST_PASSWORD).await, "the other is left alone");
     signed_in.visit("/passwords").await.sent_to();
     harness.stop().await;
-}
-
-/// What the help desk reads to Abby.
-async fn draw(harness: &Harness) -> String {
-    let now = harness.app.clock.utc();
-    let config = PasswordOrgConfig { digit_token_enabled: true, ..Default::default() };
-    harness.write(move |tx| Box::pin(async move { org_config::put(tx, &config, now).await })).await;
-    let token = harness.client_token("idn:password-digit-token:create").await;
-    let post = harness.http.post(harness.url("/v2024/generate-password-reset-token/digit"));
-    let post =
-        post.bearer_auth(token).header("X-SailPoint-Experimental", "true").json(&json!({ "userId": "Abby.Smith" }));
-    let drawn = Answer::of(post).await.with_status(200);
-    drawn["digitToken"].as_str().expect("digits").to_owned()
 }
 
 #[tokio::test]
@@ -254,7 +240,7 @@ async fn a_new_password_of_the_source_is_the_one_here_and_ends_the_other_session
     assert_eq!(attempt(&mut elsewhere, "Abby.Smith", NEW).await.sent_to(), "/passwords");
 
     // Forgotten, it is set anew where it is.
-    let code = draw(&harness).await;
+    let code = draw_code(&harness, "Abby.Smith").await;
     let mut browser = Browser::new(&harness);
     let page = browser.visit("/passwordreset").await;
     let page = browser.submit(&page, "/passwordreset", &[("user_name", "Abby.Smith"), ("code", &code)]).await;

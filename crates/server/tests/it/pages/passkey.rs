@@ -2,15 +2,13 @@
 
 use lockstep_core::client::ClientKind;
 use lockstep_core::identity::Identity;
-use lockstep_core::org_config::PasswordOrgConfig;
-use lockstep_store::{identity, org_config};
+use lockstep_store::identity;
 use lockstep_vault::secret::draw_id;
-use serde_json::json;
 
-use super::{NEW, PASSWORD, start, start_named};
+use super::{NEW, PASSWORD, draw_code, start, start_named};
 use crate::authenticator::{Authenticator, Says};
 use crate::browser::{Browser, Page};
-use crate::harness::{Answer, Harness};
+use crate::harness::Harness;
 use crate::sign_in::Portal;
 
 const SESSION: &str = "__Host-lockstep-session";
@@ -237,18 +235,10 @@ async fn at_a_client_and_for_a_forgotten_password_a_passkey_is_shown_too() {
     let sent = telephone.show(&refused.asks("data-ask"));
     assert!(browser.submit(&refused, "/oauth/authorize", &[("passkey", &sent)]).await.returned("code").is_some());
 
-    let now = harness.app.clock.utc();
-    let config = PasswordOrgConfig { digit_token_enabled: true, ..Default::default() };
-    harness.write(move |tx| Box::pin(async move { org_config::put(tx, &config, now).await })).await;
-    let token = harness.client_token("idn:password-digit-token:create").await;
-    let post = harness.http.post(harness.url("/v2024/generate-password-reset-token/digit"));
-    let post =
-        post.bearer_auth(token).header("X-SailPoint-Experimental", "true").json(&json!({ "userId": "Abby.Smith" }));
-    let drawn = Answer::of(post).await.with_status(200);
-    let code = drawn["digitToken"].as_str().expect("digits");
+    let code = draw_code(&harness, "Abby.Smith").await;
     let mut browser = Browser::new(&harness);
     let page = browser.visit("/passwordreset").await;
-    let page = browser.submit(&page, "/passwordreset", &[("user_name", "Abby.Smith"), ("code", code)]).await;
+    let page = browser.submit(&page, "/passwordreset", &[("user_name", "Abby.Smith"), ("code", &code)]).await;
     assert!(!page.text.contains("name=\"new_password\""), "{}", page.text);
     let asked = page.asks("data-ask");
     let refused = browser.submit(&page, "/passwordreset", &[("passkey", "{}")]).await;

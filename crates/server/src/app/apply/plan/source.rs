@@ -191,6 +191,11 @@ impl Planner<'_> {
                 source.features.extend(can.sign_in.then_some(Feature::Authenticate));
                 source.features.extend(can.unlock.then_some(Feature::Unlock));
             }
+            Ok(connector) if source.features.contains(&Feature::Authenticate) && !connector.capabilities().sign_in => {
+                let at = wanted.features.as_ref().map_or(wanted.name.span().start, |features| features.span().start);
+                let text = "AUTHENTICATE needs settings that say how a password is tried (SQL: verify)";
+                self.problem(at, text.to_owned());
+            }
             Ok(_) => {}
             Err(error) => {
                 let source_at = wanted.name.span().start;
