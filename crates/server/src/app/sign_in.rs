@@ -153,12 +153,12 @@ async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpos
         }
         _ => None,
     };
-    let has_expired = has_expired(app, attempt.person.clone()).await?;
     let Some((person, must_change, shown)) = let_in else {
         refuse(app, attempt, Action::AuthenticationFailed, purpose).await?;
         return Ok(None);
     };
-    let must_change = must_change || has_expired;
+    // Asked of nobody whose password was wrong: it takes longer for whoever is known. Whoever knows the password comes in on the pages.
+    let must_change = must_change || has_expired(app, person.clone()).await?;
     if must_change && purpose == Purpose::Client {
         // It was right: a client that tries again and again keeps nobody out of where they change it.
         take_back(app, person).await?;
@@ -183,13 +183,12 @@ async fn take_back(app: &App, person: &Identity) -> Result<(), Error> {
 }
 
 /// Whether the password that somebody signs in with was set longer ago than the policy for it allows, and they can change it. What
-/// a source thinks of that is another matter, and what Lockstep never set does not expire here. The same is read for nobody.
-async fn has_expired(app: &App, person: Option<Identity>) -> Result<bool, Error> {
+/// a source thinks of that is another matter, and what Lockstep never set does not expire here.
+async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
     let (now, within) = (app.clock.utc(), app.clone());
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let configuration = within.configuration.read(tx).await?;
-            let person = person.unwrap_or_else(nobody);
             let source = person.sign_in_source;
             let account = keeper(tx, &person).await?.map(|own| own.id);
             let passwords = own_passwords::load(&configuration, tx, &person).await?;
@@ -206,19 +205,6 @@ async fn has_expired(app: &App, person: Option<Identity>) -> Result<bool, Error>
         })
     });
     read.await
-}
-
-/// Nobody who is known.
-fn nobody() -> Identity {
-    Identity {
-        id: IdentityId(uuid::Uuid::nil()),
-        alias: String::new(),
-        display_name: String::new(),
-        email: None,
-        attributes: Default::default(),
-        sign_in_source: SourceId::IDENTITY_NOW,
-        enabled: false,
-    }
 }
 
 /// Asks the source of an account whether the password is its. What it did not compare is no wrong try.
@@ -254,7 +240,7 @@ pub async fn with_passkey(
     let Some(Known { person, must_change }) = person(app, identity).await?.filter(|known| known.person.enabled) else {
         return not_let_in(app, Some(identity), Action::AuthenticationFailed).await;
     };
-    let must_change = must_change || has_expired(app, Some(person)).await?;
+    let must_change = must_change || has_expired(app, person).await?;
     if must_change && purpose == Purpose::Client {
         return not_let_in(app, Some(identity), Action::AuthenticationExpired).await;
     }
