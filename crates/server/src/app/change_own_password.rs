@@ -13,6 +13,7 @@ use lockstep_core::password_policy::strength::{Strength, strength};
 use lockstep_store::{Tx, account, identity};
 use lockstep_vault::secret::{Secret, fill};
 
+use super::configuration::Configuration;
 use super::own_passwords::{self, OwnPassword, Place};
 use super::session::OpenSession;
 use super::set_password::{Within, encrypt_and_set};
@@ -56,7 +57,7 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
             let all = own_passwords::load(&configuration, tx, &identity).await?;
             let password = all.into_iter().find(|password| password.source == source);
             let password = password.ok_or(Error::NotFound("password of yours"))?;
-            let (_, policy) = bound(&within, tx, person, source).await?;
+            let policy = policy_for(&configuration, tx, &identity, source).await?;
             let asks_for_second_factor = policy.asks_for_second_factor();
             let rules = binding(&policy);
             Ok::<_, Error>(Changeable { password, rules, asks_for_second_factor, caps: Vec::new() })
@@ -152,9 +153,20 @@ async fn bound(
 ) -> Result<(Identity, Arc<PasswordPolicy>), Error> {
     let person = identity::get(tx, person).await?;
     let configuration = app.configuration.read(tx).await?;
+    let policy = policy_for(&configuration, tx, &person, source).await?;
+    Ok((person, policy))
+}
+
+/// The policy that binds a person's passwords on a source.
+async fn policy_for(
+    configuration: &Configuration,
+    tx: &mut Tx<'_>,
+    person: &Identity,
+    source: SourceId,
+) -> Result<Arc<PasswordPolicy>, Error> {
     let place = configuration.source(tx, source).await?.ok_or(Error::NotFound("source"))?;
-    let policy = configuration.policy_on(tx, &place, &person).await?;
-    Ok((person, policy.ok_or(Error::Lacking("a password policy that is referred to"))?))
+    let policy = configuration.policy_on(tx, &place, person).await?;
+    policy.ok_or(Error::Lacking("a password policy that is referred to"))
 }
 
 /// Asks for the change, in the session in which it is asked for.

@@ -12,9 +12,8 @@ use lockstep_vault::master_key::{MasterKey, MasterKeyError};
 use lockstep_vault::secret::draw_id;
 use lockstep_vault::token::{SigningError, TokenSettings};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-use zeroize::Zeroizing;
-
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use super::await_change::Waiters;
 use super::configuration::Remembered;
