@@ -1,5 +1,5 @@
-// People's pages in a real browser: signing in, changing a password, watching where it arrives, a second factor, passkeys, a forgotten
-// password, helping others. At a telephone's width and at a desk's, light and dark, in both languages, with and without
+// People's pages in a real browser: signing in, changing a password, watching where it arrives, a second factor, passkeys, security
+// questions, a forgotten password, helping others. At a telephone's width and at a desk's, light and dark, in both languages, with and without
 // JavaScript, by the keyboard alone. Every page is looked at by axe-core.
 //
 // It reads LOCKSTEP_TEST_ variables, prints one line of JSON (the last password, how many pages were looked at, in how many clicks a newcomer
@@ -11,12 +11,14 @@ import { helpToPassword } from "./help.mjs";
 import { findTheWay } from "./newcomer.mjs";
 import { changeInAnOutage } from "./outage.mjs";
 import { proveByPassword, usePasskey } from "./passkey.mjs";
+import { answerQuestions } from "./questions.mjs";
 import { useSecondFactor } from "./security.mjs";
 import { goThrough } from "./visits.mjs";
 
 const person = setting("LOCKSTEP_TEST_USER");
 const helper = setting("LOCKSTEP_TEST_HELPER");
 const group = setting("LOCKSTEP_TEST_GROUP");
+const guarded = setting("LOCKSTEP_TEST_GUARDED");
 
 const browser = await chromium.launch({
   executablePath: setting("LOCKSTEP_TEST_CHROMIUM"),
@@ -43,6 +45,7 @@ try {
   await each([DESK, TELEPHONE, PLAIN, KEYBOARD], (visit) => useSecondFactor(browser, visit, helper));
   await each([DESK, TELEPHONE, PLAIN, KEYBOARD], (visit) => proveByPassword(browser, visit, helper));
   await each([DESK, TELEPHONE, KEYBOARD], (visit) => usePasskey(browser, visit, helper));
+  await each([DESK, TELEPHONE, DARK, PLAIN, KEYBOARD], (visit, number) => answerQuestions(browser, visit, person, guarded, number));
   await each([DARK, TELEPHONE, PLAIN, KEYBOARD], (visit) => helpToPassword(browser, visit, helper, person));
   const clicks = await findTheWay(browser, DESK, setting("LOCKSTEP_TEST_DEMO_LINK"));
   const password = await each([DESK, TELEPHONE, PLAIN], (visit, number) => changeInAnOutage(browser, visit, person, group, number));

@@ -27,8 +27,17 @@ use crate::servers::{Servers, Slapd};
 use crate::steps::Bench;
 
 /// The browser's programs.
-const PROGRAMS: [&str; 8] =
-    ["browser.mjs", "pages.mjs", "visits.mjs", "security.mjs", "passkey.mjs", "help.mjs", "newcomer.mjs", "outage.mjs"];
+const PROGRAMS: [&str; 9] = [
+    "browser.mjs",
+    "pages.mjs",
+    "visits.mjs",
+    "security.mjs",
+    "passkey.mjs",
+    "questions.mjs",
+    "help.mjs",
+    "newcomer.mjs",
+    "outage.mjs",
+];
 
 /// How many pages are looked at, at least.
 const PAGES: u64 = 125;
@@ -103,6 +112,7 @@ fn go_through(bench: &Bench<'_>, log: &Path, screenshots: Option<&Path>) -> Resu
         .env("LOCKSTEP_TEST_HELPER", state::HELPER)
         .env("LOCKSTEP_TEST_HELPER_LINK", link(state::HELPER)?)
         .env("LOCKSTEP_TEST_GROUP", state::GROUP)
+        .env("LOCKSTEP_TEST_GUARDED", state::GUARDED)
         .env("LOCKSTEP_TEST_DEMO_LINK", &demo.link)
         .env("LOCKSTEP_TEST_SIGNALS", &signals);
     if let Some(screenshots) = screenshots {

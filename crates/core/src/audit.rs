@@ -248,6 +248,12 @@ actions! {
     RecoveryCodesRenewed = "RECOVERY_CODES_RENEWED",
     /// A person showed a recovery code in place of their second factor.
     RecoveryCodeUsed = "RECOVERY_CODE_USED",
+    /// A person answered security questions, in place of those before.
+    SecurityQuestionsAnswered = "SECURITY_QUESTIONS_ANSWERED",
+    /// A person has answered no security questions any more.
+    SecurityAnswersRemoved = "SECURITY_ANSWERS_REMOVED",
+    /// The organisation's security questions were changed.
+    SecurityQuestionsUpdated = "SECURITY_QUESTIONS_UPDATED",
     /// Somebody was given a code to set a password with.
     EnrolmentCreated = "ENROLMENT_CREATED",
     /// Everything that a restored database called unfinished was ended.

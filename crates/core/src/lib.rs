@@ -23,6 +23,7 @@ pub mod password_policy;
 pub mod recovery;
 pub mod restore_mark;
 pub mod scope;
+pub mod security_question;
 pub mod session;
 pub mod sign_in;
 pub mod source;

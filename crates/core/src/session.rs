@@ -33,6 +33,8 @@ pub struct Session {
     pub used_at: DateTime<Utc>,
     /// When the person last showed who they are.
     pub proved_at: DateTime<Utc>,
+    /// When the person last answered their security questions.
+    pub answered_at: Option<DateTime<Utc>>,
     /// When it was ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// Whether only the password was shown so far, and a second factor is asked for: it signs nobody in.
@@ -53,8 +55,9 @@ pub struct Origin {
 impl Session {
     /// The one that begins now, with a person who has just shown who they are.
     pub fn begin(id: SessionId, identity: IdentityId, now: DateTime<Utc>) -> Self {
-        let (created_at, used_at, proved_at) = (now, now, now);
-        Self { id, identity, created_at, used_at, proved_at, ended_at: None, half_open: false, must_change: false }
+        let (created_at, used_at, proved_at, answered_at) = (now, now, now, None);
+        let (ended_at, half_open, must_change) = (None, false, false);
+        Self { id, identity, created_at, used_at, proved_at, answered_at, ended_at, half_open, must_change }
     }
 
     /// Whether it goes on.
@@ -74,6 +77,11 @@ impl Session {
     pub fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         // A node whose calendar is behind the one that wrote it must not refuse it.
         now < self.proved_at + FRESH
+    }
+
+    /// Whether the person has answered their security questions a moment ago.
+    pub fn has_answered(&self, now: DateTime<Utc>) -> bool {
+        self.answered_at.is_some_and(|answered| now < answered + FRESH)
     }
 }
 
@@ -110,5 +118,9 @@ mod tests {
     fn a_proof_is_fresh_for_five_minutes() {
         assert!(session().is_fresh(SIGNED_IN + FRESH - TimeDelta::milliseconds(1)));
         assert!(!session().is_fresh(SIGNED_IN + FRESH));
+        assert!(!session().has_answered(SIGNED_IN));
+        let answered = Session { answered_at: Some(SIGNED_IN), ..session() };
+        assert!(answered.has_answered(SIGNED_IN + FRESH - TimeDelta::milliseconds(1)));
+        assert!(!answered.has_answered(SIGNED_IN + FRESH));
     }
 }

@@ -260,8 +260,8 @@ their-change-partly = Das Passwort ist nicht überall geändert
 suggest = Eines ausdenken
 suggested = Ein Passwort ist ausgedacht und wird gezeigt. Bewahren Sie es in einem Passwortmanager auf.
 not-suggested = Die Regeln lassen nichts übrig, das man sich ausdenken könnte.
-help-codes-locked = Falsche Codes haben auch den zweiten Faktor gesperrt.
-help-codes-locked-wait = Falsche Codes haben auch den zweiten Faktor gesperrt: Ein ORG_ADMIN entsperrt ihn, oder eine Viertelstunde.
+help-codes-locked = Falsche Codes oder Antworten haben auch den zweiten Faktor gesperrt.
+help-codes-locked-wait = Falsche Codes oder Antworten haben auch den zweiten Faktor gesperrt: Ein ORG_ADMIN entsperrt ihn, oder eine Viertelstunde.
 totp-add = Codes aus einer App verwenden
 totp-name = Codes aus einer App
 passkey-add = Einen Passkey hinzufügen
@@ -296,3 +296,27 @@ cap = höchstens { $bytes } Bytes: so viele Buchstaben, weniger, wenn Umlaute da
 deliveries-more = Die ältesten { $count } werden gezeigt.
 second-about = Noch ein Schritt: Zeigen Sie, dass Sie es sind.
 change-wanted = Ihr Passwort ist zu ändern, bevor es weitergeht: Es ist abgelaufen, oder ein Administrator verlangt es.
+questions = Sicherheitsfragen
+questions-about =
+    { $count ->
+        [one] Beantworten Sie eine, und Sie können zeigen, dass Sie es sind, wo ein Passwort allein nicht reicht. Ein zweiter Faktor ist besser.
+        *[other] Beantworten Sie { $count } davon, und Sie können zeigen, dass Sie es sind, wo ein Passwort allein nicht reicht. Ein zweiter Faktor ist besser.
+    }
+questions-answered = Sie haben sie am { $date } beantwortet. Sie werden gefragt, wo ein Passwort allein nicht reicht, und bevor hier etwas geändert wird.
+questions-not-asked = Sie haben sie beantwortet. Solange Sie einen zweiten Faktor haben, werden sie nicht gefragt.
+questions-answer = Sicherheitsfragen beantworten
+questions-answer-about = Niemand liest hier Ihre Antworten, auch Ihre Administratoren nicht. Wählen Sie, was andere nicht wissen und nicht nachschlagen können.
+questions-anew = Andere Fragen beantworten
+questions-asked = Beantworten Sie die Fragen, die Sie gewählt haben. Auf Groß- und Kleinschreibung kommt es nicht an.
+question = Frage { $number }
+answer = Antwort { $number }
+answers-about = Je 3 bis 64 Zeichen, und jede eine andere. Eine Antwort muss nicht stimmen, solange Sie sie behalten.
+answers-keep = Antworten speichern
+answers-remove = Antworten entfernen
+answers-questions = Die Antworten wurden nicht gespeichert. Wählen Sie jedes Mal eine andere Frage.
+answers-length = Die Antworten wurden nicht gespeichert. Jede hat 3 bis 64 Zeichen.
+answers-alike = Die Antworten wurden nicht gespeichert: Zwei davon sind gleich.
+answers-known = Die Antworten wurden nicht gespeichert: Eine steht in ihrer Frage oder ist Ihr Name.
+wrong-answers = Nicht alle Antworten sind richtig. Warten Sie nach mehreren falschen Versuchen eine Viertelstunde.
+needs-second-factor-or-answers = Dieses Passwort ändert nur, wer mehr zeigt als ein Passwort. Richten Sie einen zweiten Faktor ein, oder beantworten Sie die Sicherheitsfragen; es dauert eine Minute.
+help-answers = Sicherheitsfragen sind beantwortet.

@@ -260,8 +260,8 @@ their-change-partly = The password is not changed everywhere
 suggest = Make one up
 suggested = A password is made up, and shown. Keep it in a password manager.
 not-suggested = The rules leave nothing that could be made up.
-help-codes-locked = Wrong codes have locked the second factor too.
-help-codes-locked-wait = Wrong codes have locked the second factor too: an ORG_ADMIN unlocks it, or a quarter of an hour.
+help-codes-locked = Wrong codes or answers have locked the second factor too.
+help-codes-locked-wait = Wrong codes or answers have locked the second factor too: an ORG_ADMIN unlocks it, or a quarter of an hour.
 totp-add = Use codes from an app
 totp-name = Codes from an app
 passkey-add = Add a passkey
@@ -296,3 +296,27 @@ cap = at most { $bytes } bytes: as many letters, fewer where they have accents
 deliveries-more = The oldest { $count } are shown.
 second-about = One more step: show that it is you.
 change-wanted = Your password is to be changed before you go on: it has expired, or an administrator asks for it.
+questions = Security questions
+questions-about =
+    { $count ->
+        [one] Answer one, and you can show that it is you where a password alone is not enough. A second factor is better.
+        *[other] Answer { $count } of them, and you can show that it is you where a password alone is not enough. A second factor is better.
+    }
+questions-answered = You answered them on { $date }. They are asked where a password alone is not enough, and before anything is changed here.
+questions-not-asked = You have answered them. They are not asked while you have a second factor.
+questions-answer = Answer security questions
+questions-answer-about = Nobody reads your answers here, not even your administrators. Choose what others do not know and cannot look up.
+questions-anew = Answer other questions
+questions-asked = Answer the questions that you have chosen. Capital letters do not matter.
+question = Question { $number }
+answer = Answer { $number }
+answers-about = From 3 to 64 characters each, and each another one. An answer need not be true, as long as you remember it.
+answers-keep = Keep the answers
+answers-remove = Remove the answers
+answers-questions = The answers were not kept. Choose another question for each.
+answers-length = The answers were not kept. Each has from 3 to 64 characters.
+answers-alike = The answers were not kept: two of them are the same.
+answers-known = The answers were not kept: one stands in its question, or is your name.
+wrong-answers = Not all of these answers are right. After several wrong tries, wait a quarter of an hour.
+needs-second-factor-or-answers = This password is changed by those only who show more than a password. Set a second factor up, or answer the security questions; it takes a minute.
+help-answers = Security questions are answered.

@@ -52,6 +52,7 @@ pub mod revision;
 pub mod revoke_token;
 pub mod rotate_master_key;
 pub mod second_factor;
+pub mod security_questions;
 pub mod session;
 pub mod set_password;
 pub mod sign_in;

@@ -13,6 +13,7 @@ mod page;
 mod passwords;
 mod people;
 mod prove;
+mod questions;
 mod reset;
 mod rules;
 mod second;
@@ -130,6 +131,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/passwords/changes/{id}", get(changes::watch))
         .route("/passwords/changes/{id}/events", get(changes::events))
         .route("/prove", get(prove::show).post(prove::submit))
+        .route("/prove/questions", get(questions::show_again).post(questions::submit_again))
         .route("/security", get(security::show))
         .route("/security/totp", get(security::totp).post(security::begin_totp))
         .route("/security/totp/confirm", post(security::confirm_totp))
@@ -137,6 +139,8 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         .route("/security/passkey", get(security::passkey).post(security::add_passkey))
         .route("/security/passkey/remove", post(security::remove_passkey))
         .route("/security/recovery-codes", post(security::recovery_codes))
+        .route("/security/questions", get(questions::show).post(questions::submit))
+        .route("/security/questions/remove", post(questions::remove))
         .route("/security/sessions", post(security::end_sessions))
         // For people who help others.
         .route("/people", get(people::find))

@@ -46,6 +46,7 @@ pub mod refresh_token;
 pub mod restore_mark;
 pub mod revoked_token;
 pub mod second_factor;
+pub mod security_question;
 pub mod session;
 pub mod sign_in_link;
 pub mod sign_in_password;

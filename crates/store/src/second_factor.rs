@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use lockstep_core::id::{IdentityId, PasskeyId};
 
 use crate::error::Result;
+use crate::security_question;
 use crate::tx::{Tx, execute, fetch, row};
 
 /// What an identity shows besides a password.
@@ -170,13 +171,15 @@ pub async fn remove_passkey(tx: &mut Tx<'_>, identity: IdentityId, id: PasskeyId
     Ok(removed == 1)
 }
 
-/// Forgets everything that an identity shows besides a password. Gives whether it was asked for any of it.
+/// Forgets everything that an identity shows besides a password, what it answered to security questions too. Gives whether there was
+/// any of it.
 pub async fn remove_all(tx: &mut Tx<'_>, identity: IdentityId) -> Result<bool> {
     let held = hold(tx, identity).await?;
     execute!(tx, "forget the secret of codes", "DELETE FROM totp WHERE identity = $1", identity.0)?;
     execute!(tx, "forget passkeys", "DELETE FROM passkey WHERE identity = $1", identity.0)?;
+    let answered = security_question::forget_answers(tx, identity).await?;
     after_removal(tx, identity).await?;
-    Ok(held.is_asked_for())
+    Ok(held.is_asked_for() || answered)
 }
 
 async fn after_removal(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {

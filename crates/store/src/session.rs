@@ -21,6 +21,7 @@ macro_rules! session_in {
             created_at: $row.created_at,
             used_at: $row.used_at,
             proved_at: $row.proved_at,
+            answered_at: $row.answered_at,
             ended_at: $row.ended_at,
             half_open: $row.half_open,
             must_change: $row.must_change,
@@ -55,15 +56,16 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session, origin: &Origin, token: 
     execute!(
         tx,
         "store a session",
-        "INSERT INTO session (id, token, identity, created_at, used_at, proved_at, ended_at, half_open, must_change,
-             address, browser)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO session (id, token, identity, created_at, used_at, proved_at, answered_at, ended_at, half_open,
+             must_change, address, browser)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         session.id.0,
         token,
         session.identity.0,
         session.created_at,
         session.used_at,
         session.proved_at,
+        session.answered_at,
         session.ended_at,
         session.half_open,
         session.must_change,
@@ -79,8 +81,8 @@ pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>>
         tx,
         fetch_optional as StandingRow,
         "find a session",
-        "SELECT session.id, session.identity, session.created_at, session.used_at, session.proved_at, session.ended_at,
-             session.half_open, session.must_change, identity.enabled, identity.levels, identity.display_name,
+        "SELECT session.id, session.identity, session.created_at, session.used_at, session.proved_at,
+             session.answered_at, session.ended_at, session.half_open, session.must_change, identity.enabled, identity.levels, identity.display_name,
              identity.alias, identity.sign_in_source, EXISTS (SELECT 1 FROM totp WHERE totp.identity = session.identity
                  AND totp.confirmed_at IS NOT NULL)
              OR EXISTS (SELECT 1 FROM passkey WHERE passkey.identity = session.identity) AS has_second_factor
@@ -124,6 +126,21 @@ pub async fn proved(tx: &mut Tx<'_>, id: SessionId, renewal: &Renewal, now: Date
         renewal.held.as_slice()
     )?;
     Ok(proved == 1)
+}
+
+/// The person has answered their security questions: likewise. That they have shown who they are is no fresher for it.
+pub async fn answered(tx: &mut Tx<'_>, id: SessionId, renewal: &Renewal, now: DateTime<Utc>) -> Result<bool> {
+    let answered = execute!(
+        tx,
+        "renew a session",
+        "UPDATE session SET token = $2, answered_at = $3, used_at = $3
+         WHERE id = $1 AND token = $4 AND ended_at IS NULL",
+        id.0,
+        renewal.next.as_slice(),
+        now,
+        renewal.held.as_slice()
+    )?;
+    Ok(answered == 1)
 }
 
 /// The person asks for a change: it names the session, which goes on under another token. Gives whether the session still
@@ -215,8 +232,8 @@ pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId, since: DateTime<Utc>
         tx,
         fetch_all as ListedRow,
         "list the sessions of an identity",
-        "SELECT id, identity, created_at, used_at, proved_at, ended_at, half_open, must_change, address, browser
-         FROM session WHERE identity = $1 AND created_at > $2 AND ended_at IS NULL ORDER BY created_at DESC, id",
+        "SELECT id, identity, created_at, used_at, proved_at, answered_at, ended_at, half_open, must_change, address,
+             browser FROM session WHERE identity = $1 AND created_at > $2 AND ended_at IS NULL ORDER BY created_at DESC, id",
         identity.0,
         since
     )?;
@@ -271,6 +288,7 @@ row! {
         created_at: DateTime<Utc>,
         used_at: DateTime<Utc>,
         proved_at: DateTime<Utc>,
+        answered_at: Option<DateTime<Utc>>,
         ended_at: Option<DateTime<Utc>>,
         half_open: bool,
         must_change: bool,
@@ -290,6 +308,7 @@ row! {
         created_at: DateTime<Utc>,
         used_at: DateTime<Utc>,
         proved_at: DateTime<Utc>,
+        answered_at: Option<DateTime<Utc>>,
         ended_at: Option<DateTime<Utc>>,
         half_open: bool,
         must_change: bool,

@@ -1,4 +1,5 @@
-//! What the server of the pages is set up with: a group over slapd and a table of PostgreSQL, a person, and a help desk.
+//! What the server of the pages is set up with: a group over slapd and a table of PostgreSQL, a table whose password
+//! asks for more, a person, and a help desk.
 
 use std::fs;
 use std::path::Path;
@@ -15,18 +16,21 @@ pub(super) const PERSON: &str = "user00007";
 pub(super) const HELPER: &str = "user00003";
 /// What shares a password.
 pub(super) const GROUP: &str = "Everyday";
+/// What asks for more than the sign-in password.
+pub(super) const GUARDED: &str = "Payslips";
 
 /// The database of the application.
 const DATABASE: &str = "pages";
 
-/// Makes the application's table anew.
+/// Makes the applications' tables anew.
 pub(super) fn make_table(postgres: &Postgres, bench: &Bench<'_>, log: &Path) -> Result<()> {
     let database = format!("DROP DATABASE IF EXISTS {DATABASE};");
     postgres.ask("postgres", &database, log, bench.stop)?;
     postgres.ask("postgres", &format!("CREATE DATABASE {DATABASE};"), log, bench.stop)?;
     let table = format!(
         "CREATE EXTENSION pgcrypto; CREATE TABLE users (login text PRIMARY KEY, password_hash text); \
-         INSERT INTO users VALUES ('{PERSON}', '-');"
+         INSERT INTO users VALUES ('{PERSON}', '-'); \
+         CREATE TABLE payroll (login text PRIMARY KEY, password_hash text); INSERT INTO payroll VALUES ('{PERSON}', '-');"
     );
     postgres.ask(DATABASE, &table, log, bench.stop).map(drop)
 }
@@ -62,6 +66,21 @@ pub(super) fn write(folder: &Path, slapd: &Slapd, postgres: &Postgres) -> Result
         r#"[org-config]
 digitTokenEnabled = true
 
+[security-questions]
+answers = 2
+
+[[security-questions.questions]]
+name = "teacher"
+text = {{ en = "Who was your first teacher?", de = "Wer war Ihre erste Lehrerin, oder Ihr erster Lehrer?" }}
+
+[[security-questions.questions]]
+name = "street"
+text = {{ en = "In which street did you live when you were ten?" }}
+
+[[security-questions.questions]]
+name = "dish"
+text = {{ en = "What did your grandparents cook best?", de = "Was kochten Ihre Großeltern am besten?" }}
+
 [[password-policy]]
 name = "Everyday"
 minLength = 8
@@ -85,10 +104,31 @@ hash_cost = 4
 statement = "UPDATE users SET password_hash = :hash WHERE login = :account"
 verify = "SELECT password_hash FROM users WHERE login = :account"
 
+[[password-policy]]
+name = "Guarded"
+minLength = 8
+requireStrongAuthn = true
+
+[[source]]
+name = "Payroll"
+connector = "sql"
+policies = [{{ policy = "Guarded" }}]
+secrets = {{ password = {{ file = "table.password" }} }}
+[source.config]
+url = "{table}"
+hash = "bcrypt"
+hash_cost = 4
+statement = "UPDATE payroll SET password_hash = :hash WHERE login = :account"
+verify = "SELECT password_hash FROM payroll WHERE login = :account"
+
 [[sync-group]]
 name = "{GROUP}"
 policy = "Everyday"
 sources = ["Corporate Directory", "Intranet"]
+
+[[application]]
+name = "{GUARDED}"
+source = "Payroll"
 
 [[application]]
 name = "Mail and files"
@@ -107,6 +147,9 @@ source = "Corporate Directory"
 native-id = "{native_id}"
 [[identity.account]]
 source = "Intranet"
+native-id = "{PERSON}"
+[[identity.account]]
+source = "Payroll"
 native-id = "{PERSON}"
 
 [[identity]]

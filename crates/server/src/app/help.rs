@@ -15,7 +15,8 @@ use lockstep_core::sign_in::Tries;
 use lockstep_store::change::{self, Failing};
 use lockstep_store::listing::{self, ListedIdentity, Start};
 use lockstep_store::{
-    Tx, account, aggregation, identity, intent, second_factor, sign_in_password, source, source_sign_in,
+    Tx, account, aggregation, identity, intent, second_factor, security_question, sign_in_password, source,
+    source_sign_in,
 };
 use lockstep_vault::secret::draw_id;
 
@@ -43,6 +44,8 @@ pub struct Helped {
     pub are_codes_locked: bool,
     /// Whether they are asked for a second factor.
     pub has_second_factor: bool,
+    /// Whether they have answered security questions.
+    pub has_answers: bool,
     /// In how many places they are signed in.
     pub sessions: usize,
     /// Their latest changes.
@@ -107,13 +110,14 @@ pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, 
             let [is_locked, are_codes_locked] =
                 [tries, codes].map(|tries| tries.is_some_and(|tries| tries.one_more(now).is_none()));
             let has_second_factor = factor.is_asked_for();
-            Ok((accounts.collect(), is_locked, are_codes_locked, has_second_factor))
+            let has_answers = security_question::answers_of(tx, id).await?.is_some();
+            Ok((accounts.collect(), is_locked, are_codes_locked, has_second_factor, has_answers))
         })
     });
-    let (accounts, is_locked, are_codes_locked, has_second_factor) = read.await.map_err(Error::Store)?;
+    let (accounts, is_locked, are_codes_locked, has_second_factor, has_answers) = read.await.map_err(Error::Store)?;
     let sessions = super::session::list(app, id).await?.len();
     let changes = changes_of(app, permit, id).await?;
-    Ok(Helped { listed, accounts, is_locked, are_codes_locked, has_second_factor, sessions, changes })
+    Ok(Helped { listed, accounts, is_locked, are_codes_locked, has_second_factor, has_answers, sessions, changes })
 }
 
 /// Lets somebody in again who was locked out by wrong passwords; an ORG_ADMIN those too who were by wrong codes. A help desk that
@@ -187,7 +191,7 @@ pub async fn end_sessions(app: &App, permit: &Permit, id: IdentityId) -> Result<
     .await
 }
 
-/// Takes the second factor of somebody away whose device is gone.
+/// Takes the second factor of somebody away whose device is gone, and the answers of somebody who has forgotten them.
 pub async fn remove_second_factor(app: &App, permit: &Permit, id: IdentityId) -> Result<(), Error> {
     act(app, permit, id, Action::SecondFactorRemoved, |tx, id, now| {
         Box::pin(async move {

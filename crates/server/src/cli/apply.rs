@@ -51,6 +51,10 @@ const FORMAT: &str = r##"The file, by example (names refer to names; most fields
   [org-config]                          # under the API's names
   digitTokenEnabled = true
 
+  [[security-questions.questions]]      # off without any
+  name = "teacher"
+  text = { en = "Who was your first teacher?", de = "Wer war Ihre erste Lehrerin?" }
+
   [[password-policy]]                   # rules under the API's names; what is not said is off
   name = "Staff"
   minLength = 12

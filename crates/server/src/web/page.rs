@@ -201,6 +201,48 @@ pub(super) struct ProvePage<'a> {
     pub(super) refused: Option<String>,
 }
 
+/// Answering security questions once more.
+#[derive(Template)]
+#[template(path = "prove_questions.html")]
+pub(super) struct ProveQuestionsPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    /// Where the person goes then.
+    pub(super) to: &'a str,
+    pub(super) form_token: &'a str,
+    pub(super) asked: Vec<ShownQuestion>,
+    /// Why the try before was in vain.
+    pub(super) refused: Option<String>,
+}
+
+/// Choosing security questions, and answering them.
+#[derive(Template)]
+#[template(path = "questions.html")]
+pub(super) struct QuestionsPage<'a> {
+    pub(super) text: &'a Language,
+    pub(super) visitor: Visitor,
+    pub(super) form_token: &'a str,
+    pub(super) places: Vec<AnswerPlace>,
+    /// Why the try before was in vain.
+    pub(super) refused: Option<String>,
+}
+
+/// Where a question is chosen and answered.
+pub(super) struct AnswerPlace {
+    /// What the fields are called.
+    pub(super) question: String,
+    pub(super) answer: String,
+    /// The questions there are, each with whether it is chosen.
+    pub(super) choices: Vec<(ShownQuestion, bool)>,
+}
+
+/// A security question, in the language that it is read in.
+pub(super) struct ShownQuestion {
+    pub(super) name: String,
+    pub(super) language: String,
+    pub(super) text: String,
+}
+
 /// How a person shows who they are, and where they are signed in.
 #[derive(Template)]
 #[template(path = "security.html")]
@@ -213,7 +255,16 @@ pub(super) struct SecurityPage<'a> {
     pub(super) recovery_codes_left: String,
     pub(super) may_add_passkey: bool,
     pub(super) may_add_codes: bool,
+    /// What there is to say of their security questions; none where there are none for them.
+    pub(super) questions: Option<ShownQuestions>,
     pub(super) sessions: Vec<ShownSession>,
+}
+
+/// How it is with somebody's security questions.
+pub(super) struct ShownQuestions {
+    pub(super) about: String,
+    /// Whether some are answered.
+    pub(super) are_answered: bool,
 }
 
 /// A second factor.
@@ -287,6 +338,7 @@ pub(super) struct PersonPage<'a> {
     pub(super) is_locked: bool,
     pub(super) are_codes_locked: bool,
     pub(super) has_second_factor: bool,
+    pub(super) has_answers: bool,
     /// Whether whoever looks may take the second factor away.
     pub(super) may_remove: bool,
     /// Whether the organisation has codes.

@@ -19,12 +19,13 @@ use super::page::{Card, ChangePage, Leave, PasswordsPage, Section, ShownExpiry, 
 use super::session;
 use super::sign_in::{HOME, SECURITY};
 use super::text::Language;
-use super::{Web, failed, rules};
+use super::{Web, failed, questions, rules};
 use crate::app::Error;
 use crate::app::change_own_password::{
     self, Asked, Changeable, broken_rules, change_own_password, changeable, strength_for,
 };
 use crate::app::own_passwords::{OwnAccount, OwnPassword, Place, SharedBy, own_passwords};
+use crate::app::security_questions;
 use crate::app::session::OpenSession;
 
 /// With more passwords than this they can be sought.
@@ -65,8 +66,8 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, Path(source
             Err(elsewhere) => return Ok(elsewhere),
         };
         let changeable = changeable(&web.app, &session::permit(&open, Operation::SetPassword)?, source).await?;
-        if changeable.asks_for_second_factor && !open.has_second_factor {
-            return Ok(second_factor_first(web.languages.of(&headers)));
+        if let Some(first) = more_first(&web, &headers, &open, &changeable).await? {
+            return Ok(first);
         }
         let form = Form { web: &web, headers: &headers, open: &open, changeable: &changeable };
         Ok(form.page(StatusCode::OK, "", None, &[]))
@@ -95,9 +96,8 @@ pub(super) async fn submit(
         let permit = session::permit(&open, Operation::SetPassword)?;
         let changeable = changeable(&web.app, &permit, source).await?;
         let text = web.languages.of(&headers);
-        // Whoever has one has just shown it: that is what a fresh proof is for them.
-        if changeable.asks_for_second_factor && !open.has_second_factor {
-            return Ok(second_factor_first(text));
+        if let Some(first) = more_first(&web, &headers, &open, &changeable).await? {
+            return Ok(first);
         }
         let chosen = fields.get("account");
         let again = |refused: &str, broken: &[Violation]| {
@@ -255,9 +255,29 @@ pub(super) fn sign_in_first(to: &str) -> Response {
     session::go_to(&format!("/sign-in?to={to}"))
 }
 
-/// Tells somebody that they need a second factor, and where they get one.
-fn second_factor_first(text: &Language) -> Response {
-    then(text, StatusCode::FORBIDDEN, "needs-second-factor", "needs-second-factor-about", (SECURITY, "security"))
+/// Where somebody goes first who has to show more than the password: to the questions that they have answered, or to where they get
+/// something to show.
+async fn more_first(
+    web: &Web,
+    headers: &HeaderMap,
+    open: &OpenSession,
+    changeable: &Changeable,
+) -> Result<Option<Response>, Error> {
+    // Whoever has a second factor has just shown it: that is what a fresh proof is for them.
+    if !changeable.asks_for_second_factor || open.has_second_factor {
+        return Ok(None);
+    }
+    let own = security_questions::own(&web.app, open).await?;
+    if let asked @ Some(_) = questions::first(web, open, &own, &address_of(changeable.password.source)) {
+        return Ok(asked);
+    }
+    let about = match (own.answered, own.questions) {
+        (Some(_), _) => return Ok(None),
+        (None, Some(_)) => "needs-second-factor-or-answers",
+        (None, None) => "needs-second-factor-about",
+    };
+    let text = web.languages.of(headers);
+    Ok(Some(then(text, StatusCode::FORBIDDEN, "needs-second-factor", about, (SECURITY, "security"))))
 }
 
 /// Whether a password, or where it is asked for, is called like that.

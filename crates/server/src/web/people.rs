@@ -288,6 +288,7 @@ fn person(
         is_locked: helped.is_locked,
         are_codes_locked: helped.are_codes_locked,
         has_second_factor: helped.has_second_factor,
+        has_answers: helped.has_answers,
         may_remove: open.levels.contains(&UserLevel::OrgAdmin),
         has_codes,
         sessions: text.counted("help-sessions", "count", sessions),

@@ -11,13 +11,16 @@ use qrcodegen::{QrCode, QrCodeEcc};
 use zeroize::Zeroizing;
 
 use super::form::{self, Fields, FormCookie};
-use super::page::{AddPasskeyPage, Leave, RecoveryCodesPage, SecurityPage, ShownFactor, ShownSession, TotpPage, page};
+use super::page::{
+    AddPasskeyPage, Leave, RecoveryCodesPage, SecurityPage, ShownFactor, ShownQuestions, ShownSession, TotpPage, page,
+};
 use super::sign_in::SECURITY;
 use super::text::Language;
-use super::{Web, failed, session};
+use super::{Web, failed, questions, session};
 use crate::app::Error;
 use crate::app::passkey::{self, Added};
 use crate::app::second_factor::{self, OwnSecondFactor};
+use crate::app::security_questions::{self, OwnQuestions};
 use crate::app::session::{Listed, OpenSession};
 
 /// What the forms are about, within their session.
@@ -40,6 +43,7 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap) -> Response
             Err(elsewhere) => return Ok(elsewhere),
         };
         let own = second_factor::own(&web.app, open.session.identity).await?;
+        let questions = security_questions::own(&web.app, &open).await?;
         let sessions = crate::app::session::list(&web.app, open.session.identity).await?;
         let text = web.languages.of(&headers);
         let page_of = Own::of(&web, &headers, &open);
@@ -49,6 +53,7 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap) -> Response
             recovery_codes_left: text.counted("recovery-codes-left", "count", own.recovery_codes_left),
             may_add_passkey: web.app.passkeys.is_some(),
             may_add_codes: own.codes_since.is_none(),
+            questions: of_questions(text, &questions, &open),
             sessions: sessions.iter().map(|listed| said(text, listed, &open)).collect(),
             visitor: session::visitor(&web, &page_of.cookie, &open),
             form_token: &page_of.token,
@@ -71,7 +76,7 @@ pub(super) async fn begin_totp(State(web): State<Web>, headers: HeaderMap, body:
 /// The picture for the app, and the form for its first code.
 pub(super) async fn totp(State(web): State<Web>, headers: HeaderMap) -> Response {
     let shown = async {
-        let open = match session::enter_again(&web, &headers, TOTP).await? {
+        let open = match enter(&web, &headers, TOTP).await? {
             Ok(open) => open,
             Err(elsewhere) => return Ok(elsewhere),
         };
@@ -105,7 +110,7 @@ pub(super) async fn remove_totp(State(web): State<Web>, headers: HeaderMap, body
 /// The form with which a device makes a passkey.
 pub(super) async fn passkey(State(web): State<Web>, headers: HeaderMap) -> Response {
     let shown = async {
-        let open = match session::enter_again(&web, &headers, PASSKEY).await? {
+        let open = match enter(&web, &headers, PASSKEY).await? {
             Ok(open) => open,
             Err(elsewhere) => return Ok(elsewhere),
         };
@@ -171,8 +176,19 @@ async fn act(
     act_on(SECURITY, web, headers, body, done).await
 }
 
+/// Whoever may change something here: they have just shown who they are, by whatever they can show.
+pub(super) async fn enter(web: &Web, headers: &HeaderMap, to: &str) -> Result<Result<OpenSession, Response>, Error> {
+    let open = match session::enter_again(web, headers, to).await? {
+        Ok(open) => open,
+        Err(elsewhere) => return Ok(Err(elsewhere)),
+    };
+    // Else whoever knows the password would answer the questions anew, or have a second factor in their place.
+    let own = security_questions::own(&web.app, &open).await?;
+    Ok(questions::first(web, &open, &own, to).map_or(Ok(open), Err))
+}
+
 /// The same, where the form stands on this page: whoever has to show first who they are comes back there.
-async fn act_on(
+pub(super) async fn act_on(
     place: &str,
     web: &Web,
     headers: &HeaderMap,
@@ -180,7 +196,7 @@ async fn act_on(
     done: impl AsyncFnOnce(&OpenSession, &Fields) -> Result<Response, Error>,
 ) -> Response {
     let acted = async {
-        let open = match session::enter_again(web, headers, place).await? {
+        let open = match enter(web, headers, place).await? {
             Ok(open) => open,
             Err(elsewhere) => return Ok(elsewhere),
         };
@@ -199,13 +215,13 @@ async fn act_on(
 }
 
 /// The cookie of a page here, and the token of its forms.
-struct Own {
-    cookie: FormCookie,
-    token: String,
+pub(super) struct Own {
+    pub(super) cookie: FormCookie,
+    pub(super) token: String,
 }
 
 impl Own {
-    fn of(web: &Web, headers: &HeaderMap, open: &OpenSession) -> Self {
+    pub(super) fn of(web: &Web, headers: &HeaderMap, open: &OpenSession) -> Self {
         let cookie = FormCookie::of(headers);
         let id = open.session.id.to_string();
         let token = cookie.token(&web.app, &session::about(&id, &ABOUT));
@@ -307,6 +323,19 @@ fn factors(text: &Language, own: &OwnSecondFactor) -> Vec<ShownFactor> {
         id: Some(passkey.id.to_string()),
     });
     codes.into_iter().chain(passkeys).collect()
+}
+
+/// How it is with a person's security questions; none where there is nothing to say of them.
+fn of_questions(text: &Language, own: &OwnQuestions, open: &OpenSession) -> Option<ShownQuestions> {
+    let questions = own.questions.as_ref()?;
+    let about = match &own.answered {
+        Some(_) if open.has_second_factor => text.text("questions-not-asked"),
+        Some(answers) => text.with("questions-answered", "date", &answers.answered_at.format("%Y-%m-%d").to_string()),
+        // Whoever has something better needs none.
+        None if open.has_second_factor => return None,
+        None => text.counted("questions-about", "count", questions.answers),
+    };
+    Some(ShownQuestions { about, are_answered: own.answered.is_some() })
 }
 
 /// The recovery codes that were drawn; where none were, what there is.

@@ -347,7 +347,7 @@ impl Harness {
         query.execute(&mut self.own_database().await).await.expect("recoveries");
     }
 
-    async fn own_database(&self) -> sqlx::SqliteConnection {
+    pub(crate) async fn own_database(&self) -> sqlx::SqliteConnection {
         let path = self.app.config.store.url.strip_prefix("sqlite:").expect("SQLite");
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
         options.connect().await.expect("a database")

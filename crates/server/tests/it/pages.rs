@@ -6,6 +6,7 @@ mod forged;
 mod of_source;
 mod passkey;
 mod people;
+mod questions;
 mod reset;
 mod second_factor;
 mod session;

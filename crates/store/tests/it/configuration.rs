@@ -7,11 +7,13 @@ use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::holder::PolicyHolder;
 use lockstep_core::scope::{Scope, UserLevel};
+use lockstep_core::security_question::{SecurityQuestion, SecurityQuestions};
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::{self, Client};
 use lockstep_store::transport_key::{self, TransportKey};
 use lockstep_store::{
-    Error, application, configuration, dictionary, org_config, password_policy, source, source_secret, sync_group,
+    Error, application, configuration, dictionary, org_config, password_policy, security_question, source,
+    source_secret, sync_group,
 };
 
 use crate::harness::{Database, on_both_engines};
@@ -46,6 +48,14 @@ fn mail() -> Application {
         source: source_id(1),
         use_for_password_management: true,
     }
+}
+
+fn sample_questions() -> SecurityQuestions {
+    let question = |name: &str| SecurityQuestion {
+        name: name.to_owned(),
+        text: [("en".to_owned(), "Who?".to_owned()), ("de".to_owned(), "Wer?".to_owned())].into(),
+    };
+    SecurityQuestions { answers: 2, questions: ["teacher", "pet"].map(question).into() }
 }
 
 on_both_engines! {
@@ -178,6 +188,11 @@ on_both_engines! {
             database.write(move |tx| Box::pin(async move { org_config::put(tx, &config, at(1)).await })).await;
         }
         assert_eq!(database.read(|tx| Box::pin(org_config::find(tx))).await, Some(config));
+        assert_eq!(database.read(|tx| Box::pin(security_question::find(tx))).await, None);
+        for questions in [SecurityQuestions::default(), sample_questions()] {
+            database.write(move |tx| { let questions = questions.clone(); Box::pin(async move { security_question::put(tx, &questions, at(1)).await }) }).await;
+        }
+        assert_eq!(database.read(|tx| Box::pin(security_question::find(tx))).await, Some(sample_questions()));
     }
 
     async fn a_client_is_read_back(database) {
@@ -242,6 +257,7 @@ on_both_engines! {
         changes!("no policy", |tx| password_policy::remove(tx, policy_id));
         changes!("the dictionary", |tx| dictionary::put(tx, "word", at(1)));
         changes!("settings", |tx| org_config::put(tx, &PasswordOrgConfig::default(), at(1)));
+        changes!("questions", |tx| security_question::put(tx, &sample_questions(), at(1)));
         changes!("a client", |tx| client::put(tx, &sample_client(), at(1)));
         changes!("no client", |tx| client::remove(tx, sample_client().id));
         changes!("a key", |tx| transport_key::insert(tx, &sample_key()));

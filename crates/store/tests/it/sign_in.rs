@@ -51,6 +51,7 @@ fn session_of(n: u128, whose: u128) -> Session {
         created_at: at(1),
         used_at: at(1),
         proved_at: at(1),
+        answered_at: None,
         ended_at: None,
         half_open: false,
         must_change: false,
@@ -175,6 +176,13 @@ on_both_engines! {
         assert_eq!(standing(1).await, None, "whoever has the token of before has none");
         let there = standing(2).await.expect("there").session;
         assert_eq!((there.proved_at, there.used_at, there.created_at), (at(6), at(6), at(1)));
+
+        assert!(database.write(move |tx| Box::pin(async move { session::answered(tx, id, &renewal(2, 3), at(7)).await })).await);
+        let there = standing(3).await.expect("there").session;
+        assert_eq!((there.answered_at, there.proved_at), (Some(at(7)), at(6)), "it is no proof by itself");
+        let late = database.write(move |tx| Box::pin(async move { session::answered(tx, id, &renewal(2, 9), at(7)).await }));
+        assert!(!late.await);
+        assert!(database.write(move |tx| Box::pin(async move { session::proved(tx, id, &renewal(3, 2), at(7)).await })).await);
 
         let late = database.write(move |tx| Box::pin(async move { session::proved(tx, id, &renewal(1, 9), at(6)).await }));
         assert!(!late.await, "whoever has the token of before renews nothing");

@@ -12,6 +12,7 @@ use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::dictionary::Dictionary;
 use lockstep_core::scope::UserLevel;
+use lockstep_core::security_question::SecurityQuestions;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::Client;
@@ -19,7 +20,7 @@ use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::source::References;
 use lockstep_store::{
     Tx, account, aggregation, application, client, dictionary, identity, intent, org_config, password_policy,
-    personal_access_token, source, source_secret, sync_group,
+    personal_access_token, security_question, source, source_secret, sync_group,
 };
 use lockstep_vault::Vault;
 use lockstep_vault::seal::Binding;
@@ -34,6 +35,7 @@ use super::{Error, native_key};
 pub(super) struct Existing {
     pub(super) dictionary: Dictionary,
     pub(super) org_config: Option<PasswordOrgConfig>,
+    pub(super) security_questions: Option<SecurityQuestions>,
     pub(super) policies: Vec<PasswordPolicy>,
     pub(super) sources: Vec<Source>,
     /// The opened secrets of the sources that the file names.
@@ -66,6 +68,7 @@ impl Existing {
     pub(super) async fn load(tx: &mut Tx<'_>, vault: &Vault, wanted: &Wanted) -> Result<Self, Error> {
         let mut existing = Self {
             org_config: org_config::find(tx).await?,
+            security_questions: security_question::find(tx).await?,
             policies: password_policy::list(tx).await?,
             sources: source::list(tx).await?,
             groups: sync_group::list(tx).await?,

@@ -124,6 +124,7 @@ impl<'a> Planner<'a> {
         // What is referred to comes before what refers to it.
         self.dictionary(wanted);
         self.org_config(wanted);
+        self.security_questions(wanted);
         self.password_policies(wanted);
         self.sources(wanted);
         if wanted.prune {

@@ -29,6 +29,8 @@ pub type Fields = BTreeMap<Spanned<String>, Spanned<toml::Value>>;
 pub struct Wanted {
     /// `[org-config]`: the organisation's password settings, under the API's names (`digitTokenEnabled`, …).
     pub org_config: Option<Spanned<Fields>>,
+    /// `[security-questions]`: how many a person answers, and `[[security-questions.questions]]` to choose from.
+    pub security_questions: Option<Spanned<Fields>>,
     /// `dictionary = { file = "words.txt" }`: words that may not be inside a password.
     pub dictionary: Option<Spanned<Reference>>,
     /// `[[password-policy]]`: a name and the rules, under the API's names (`minLength`, …). What a new policy does not

@@ -13,6 +13,7 @@ use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::dictionary::Dictionary;
 use lockstep_core::scope::UserLevel;
+use lockstep_core::security_question::SecurityQuestions;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::Client;
@@ -22,7 +23,7 @@ use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{Result, Tx};
 use lockstep_store::{
     account, aggregation, application, client, dictionary, history, identity, intent, org_config, password_policy,
-    password_set, personal_access_token, sign_in_password, source, source_secret, sync_group,
+    password_set, personal_access_token, security_question, sign_in_password, source, source_secret, sync_group,
 };
 use lockstep_vault::secret::draw_id;
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ use crate::app::record::{About, record_by};
 pub(super) enum Write {
     Dictionary(Dictionary),
     OrgConfig(PasswordOrgConfig),
+    SecurityQuestions(SecurityQuestions),
     Policy(PasswordPolicy),
     Source(Source),
     SourceSecret {
@@ -113,6 +115,7 @@ async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
     match write {
         Write::Dictionary(words) => dictionary::put(tx, words.to_text(), now).await,
         Write::OrgConfig(config) => org_config::put(tx, config, now).await,
+        Write::SecurityQuestions(questions) => security_question::put(tx, questions, now).await,
         Write::Policy(policy) => password_policy::put(tx, policy, now).await,
         Write::Source(source) => source::put(tx, source, now).await,
         Write::SourceSecret { source, name, sealed } => source_secret::put(tx, *source, name, sealed, now).await,

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_core::id::{PasswordPolicyId, SourceId};
 use lockstep_core::source::Source;
 use lockstep_store::{
-    Tx, application, client, dictionary, org_config, password_policy, source, source_secret, sync_group,
+    Tx, application, client, dictionary, org_config, password_policy, security_question, source, source_secret,
+    sync_group,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -43,6 +44,9 @@ pub async fn settings(tx: &mut Tx<'_>, words_file: Option<&str>) -> Result<Setti
     }
     if let Some(config) = org_config::find(tx).await? {
         put(&mut text, "org-config", &without_nulls(config))?;
+    }
+    if let Some(questions) = security_question::find(tx).await? {
+        put(&mut text, "security-questions", &questions)?;
     }
     let (policies, sources) = (password_policy::list(tx).await?, source::list(tx).await?);
     for policy in &policies {

@@ -13,6 +13,10 @@ fn visitor() -> Visitor {
     Visitor { name: NASTY.to_owned(), helps: true, sign_out_token: NASTY.to_owned() }
 }
 
+fn question() -> ShownQuestion {
+    ShownQuestion { name: NASTY.to_owned(), language: NASTY.to_owned(), text: NASTY.to_owned() }
+}
+
 fn nasty() -> Vec<String> {
     vec![NASTY.to_owned(); 2]
 }
@@ -141,6 +145,7 @@ fn pages(text: &Language) -> Vec<String> {
             is_locked: true,
             are_codes_locked: true,
             has_second_factor: true,
+            has_answers: true,
             may_remove: true,
             has_codes: true,
             sessions: NASTY.to_owned(),
@@ -160,6 +165,27 @@ fn pages(text: &Language) -> Vec<String> {
             refused: Some(NASTY.to_owned()),
         }
         .render(),
+        QuestionsPage {
+            text,
+            visitor: visitor(),
+            form_token: NASTY,
+            places: vec![AnswerPlace {
+                question: NASTY.to_owned(),
+                answer: NASTY.to_owned(),
+                choices: vec![(question(), true)],
+            }],
+            refused: Some(NASTY.to_owned()),
+        }
+        .render(),
+        ProveQuestionsPage {
+            text,
+            visitor: visitor(),
+            to: NASTY,
+            form_token: NASTY,
+            asked: vec![question()],
+            refused: Some(NASTY.to_owned()),
+        }
+        .render(),
         SecurityPage {
             text,
             visitor: visitor(),
@@ -173,6 +199,7 @@ fn pages(text: &Language) -> Vec<String> {
             recovery_codes_left: NASTY.to_owned(),
             may_add_passkey: true,
             may_add_codes: true,
+            questions: Some(ShownQuestions { about: NASTY.to_owned(), are_answered: true }),
             sessions: vec![ShownSession {
                 id: NASTY.to_owned(),
                 browser: NASTY.to_owned(),

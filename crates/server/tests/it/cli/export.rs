@@ -134,6 +134,17 @@ const SETTINGS: &str = r#"dictionary = { file = "words.txt" }
 digitTokenEnabled = true
 digitTokenLength = 8
 
+[security-questions]
+answers = 2
+
+[[security-questions.questions]]
+name = "teacher"
+text = { en = "Who was your first teacher?", de = "Wer war Ihre erste Lehrerin?" }
+
+[[security-questions.questions]]
+name = "street"
+text = { en = "In which street did you grow up?" }
+
 [[password-policy]]
 name = "Staff \"quoted\""
 description = "Zürich, #1"

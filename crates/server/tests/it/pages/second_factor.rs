@@ -264,7 +264,7 @@ impl Browser<'_> {
     }
 
     /// Sends a form to this address that has nothing hidden in it but the token of the page's forms.
-    async fn submit_bare(&mut self, page: &Page, path: &str, filled: &[(&str, &str)]) -> Page {
+    pub(super) async fn submit_bare(&mut self, page: &Page, path: &str, filled: &[(&str, &str)]) -> Page {
         let token =
             page.hidden("/security/totp").into_iter().find(|(name, _)| name == "form_token").expect("a token").1;
         let text = format!("action=\"{path}\"><input type=\"hidden\" name=\"form_token\" value=\"{token}\"></form>");

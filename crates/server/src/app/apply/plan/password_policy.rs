@@ -62,6 +62,23 @@ impl Planner<'_> {
         self.write(Write::OrgConfig(config));
     }
 
+    pub(super) fn security_questions(&mut self, wanted: &Wanted) {
+        let Some(table) = &wanted.security_questions else { return };
+        let base = self.existing.security_questions.clone();
+        let Some(questions) = self.merged(&base.clone().unwrap_or_default(), table, &[]) else { return };
+        if let Err(error) = questions.validate() {
+            return self.problem(place_of(table, error.field()), error.to_string());
+        }
+        const WHAT: &str = "what people can answer";
+        match base {
+            Some(base) if base == questions => return,
+            Some(base) => self.changed("security questions", WHAT, differing(&base, &questions)),
+            None => self.created("security questions", WHAT),
+        }
+        self.audit(Action::SecurityQuestionsUpdated, About::default());
+        self.write(Write::SecurityQuestions(questions));
+    }
+
     pub(super) fn password_policies(&mut self, wanted: &Wanted) {
         let mut seen = HashSet::new();
         for table in &wanted.password_policy {
