@@ -158,6 +158,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
         // What the pages are made of.
         .route("/assets/lockstep.css", get(async |State(web): State<Web>| web.brand.stylesheet()))
         .route("/assets/logo", get(async |State(web): State<Web>| web.brand.logo()))
+        .route("/assets/icons/{digest}", get(brand::icon))
         .route("/assets/enrol.js", get(async || script(include_str!("../assets/enrol.js"))))
         .route("/assets/password.js", get(async || script(include_str!("../assets/password.js"))))
         .route("/assets/passkey.js", get(async || script(include_str!("../assets/passkey.js"))))

@@ -13,6 +13,7 @@
 pub mod account;
 pub mod aggregation;
 pub mod application;
+pub mod application_icon;
 pub mod audit;
 pub mod authorization_code;
 pub mod bucket;

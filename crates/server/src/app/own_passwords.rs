@@ -6,16 +6,17 @@
 //! to change one alone would change the others.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use lockstep_core::account::Account;
 use lockstep_core::application::Application;
-use lockstep_core::id::{AccountId, SourceId};
+use lockstep_core::id::{AccountId, ApplicationId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::operation::Operation;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
-use lockstep_store::{Tx, account, application, identity, password_set, source, sync_group};
+use lockstep_store::{Tx, account, application, application_icon, identity, password_set, source, sync_group};
 
 use super::configuration::Configuration;
 use super::session::{self, OpenSession};
@@ -69,7 +70,16 @@ pub enum Place {
     /// Here.
     Here,
     /// In this application, or where there is none on this source.
-    Named(String),
+    Named(Named),
+}
+
+/// What an application or a source is called.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Named {
+    /// How.
+    pub name: Arc<str>,
+    /// The digest of its icon, if it has one.
+    pub icon: Option<Arc<str>>,
 }
 
 /// An account that may be chosen.
@@ -148,23 +158,31 @@ pub struct Systems {
     sources: Vec<Source>,
     applications: Vec<Application>,
     groups: Vec<SyncGroup>,
-    /// The names of the places of every source that people see.
-    names: BTreeMap<SourceId, Vec<String>>,
+    /// What the places of every source that people see are called.
+    names: BTreeMap<SourceId, Vec<Named>>,
 }
 
 impl Systems {
     /// As `tx` sees them.
     pub(super) async fn read(tx: &mut Tx<'_>) -> Result<Self, lockstep_store::Error> {
-        Ok(Self::of(source::list(tx).await?, application::list(tx).await?, sync_group::list(tx).await?))
+        let icons = application_icon::list(tx).await?.into_iter().collect();
+        Ok(Self::of(source::list(tx).await?, application::list(tx).await?, sync_group::list(tx).await?, &icons))
     }
 
-    fn of(mut sources: Vec<Source>, applications: Vec<Application>, groups: Vec<SyncGroup>) -> Self {
+    fn of(
+        mut sources: Vec<Source>,
+        applications: Vec<Application>,
+        groups: Vec<SyncGroup>,
+        icons: &HashMap<ApplicationId, String>,
+    ) -> Self {
         let of = |source: &Source| {
             let seen = applications.iter().filter(|one| one.source == source.id && one.use_for_password_management);
-            let mut names: Vec<String> = seen.map(|one| one.name.clone()).collect();
+            let icon = |one: &Application| icons.get(&one.id).map(|digest| digest.as_str().into());
+            let mut names: Vec<Named> =
+                seen.map(|one| Named { name: one.name.as_str().into(), icon: icon(one) }).collect();
             // Where somebody signs in with another source's password, the built-in one's is asked for nowhere.
             if names.is_empty() && !source.is_built_in() {
-                names.push(source.name.clone());
+                names.push(Named { name: source.name.as_str().into(), icon: None });
             }
             (source.id, names)
         };
@@ -182,7 +200,7 @@ impl Systems {
     pub(super) fn places(&self, source: SourceId, here: SourceId) -> Vec<Place> {
         let here = (source == here).then_some(Place::Here);
         let names = self.names.get(&source).into_iter().flatten();
-        here.into_iter().chain(names.map(|name| Place::Named(name.clone()))).collect()
+        here.into_iter().chain(names.map(|named| Place::Named(named.clone()))).collect()
     }
 }
 
@@ -249,7 +267,7 @@ impl Owns<'_> {
 
 #[cfg(test)]
 mod tests {
-    use lockstep_core::id::{ApplicationId, PasswordPolicyId, SyncGroupId};
+    use lockstep_core::id::{PasswordPolicyId, SyncGroupId};
     use lockstep_core::source::Feature;
     use uuid::Uuid;
 
@@ -295,7 +313,7 @@ mod tests {
     }
 
     fn named(names: &[&str]) -> Vec<Place> {
-        names.iter().map(|name| Place::Named((*name).to_owned())).collect()
+        names.iter().map(|name| Place::Named(Named { name: (*name).into(), icon: None })).collect()
     }
 
     #[test]
@@ -325,7 +343,9 @@ mod tests {
             policy: PasswordPolicyId::DEFAULT,
             sources: vec![here.id, directory.id, mail.id],
         };
-        let systems = |groups: &[SyncGroup]| Systems::of(sources.to_vec(), applications.clone(), groups.to_vec());
+        let systems = |groups: &[SyncGroup]| {
+            Systems::of(sources.to_vec(), applications.clone(), groups.to_vec(), &HashMap::new())
+        };
         let owns = Owns {
             systems: &systems(std::slice::from_ref(&group)),
             accounts: vec![
@@ -390,6 +410,6 @@ mod tests {
         let with_directory = Owns { here: directory.id, ..owns };
         let places = with_directory.passwords().into_iter().map(|password| (password.source, password.places));
         let here: Vec<_> = places.filter(|(_, places)| places.contains(&Place::Here)).collect();
-        assert_eq!(here, [(directory.id, vec![Place::Here, Place::Named("Directory".to_owned())])]);
+        assert_eq!(here, [(directory.id, [vec![Place::Here], named(&["Directory"])].concat())]);
     }
 }

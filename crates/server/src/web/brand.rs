@@ -1,8 +1,13 @@
-//! How the pages look like the organisation's: its name, its picture and its colour, as the configuration has them.
+//! How the pages look like the organisation's: its name, its picture and its colour, as the configuration has them, and the icons of
+//! its applications.
 
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use lockstep_core::picture::Picture;
+use lockstep_store::{Tx, application_icon};
 
+use crate::app::App;
 use crate::config::Organisation;
 
 /// The stylesheet that every installation has.
@@ -15,7 +20,7 @@ const LARGEST_LOGO: usize = 128 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Brand {
     name: Option<String>,
-    logo: Option<(&'static str, Vec<u8>)>,
+    logo: Option<(Picture, Vec<u8>)>,
     stylesheet: String,
 }
 
@@ -26,11 +31,11 @@ impl Brand {
             let bytes = std::fs::read(path)
                 .inspect_err(|error| tracing::warn!(%error, file = %path.display(), "the logo cannot be read"))
                 .ok()?;
-            let kind = kind(&bytes);
-            if kind.is_none() || bytes.len() > LARGEST_LOGO {
+            let kind = Picture::of(&bytes).filter(|_| bytes.len() <= LARGEST_LOGO);
+            if kind.is_none() {
                 tracing::warn!(file = %path.display(), "the logo is no SVG or PNG of at most 128 KiB");
             }
-            kind.filter(|_| bytes.len() <= LARGEST_LOGO).map(|kind| (kind, bytes))
+            kind.map(|kind| (kind, bytes))
         });
         let mut stylesheet = STYLESHEET.to_owned();
         if let Some(colour) = organisation.colour {
@@ -62,42 +67,47 @@ impl Brand {
         ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], self.stylesheet.clone()).into_response()
     }
 
-    /// The picture. What is in it does nothing, even where somebody opens it alone.
+    /// The picture.
     pub(super) fn logo(&self) -> Response {
-        const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
         match &self.logo {
-            Some((kind, bytes)) => {
-                let kind = HeaderValue::from_static(kind);
-                let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, NOTHING)];
-                (headers, bytes.clone()).into_response()
-            }
+            Some((kind, bytes)) => picture(*kind, bytes.clone()),
             None => StatusCode::NOT_FOUND.into_response(),
         }
     }
 }
 
-/// What a picture is, by its beginning.
-fn kind(bytes: &[u8]) -> Option<&'static str> {
-    let start = bytes.get(..512).unwrap_or(bytes);
-    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        return Some("image/png");
-    }
-    std::str::from_utf8(bytes).ok()?;
-    start.windows(4).any(|four| four == b"<svg").then_some("image/svg+xml")
+/// The icon of an application, by its digest. Under the same address it never changes: a browser asks once.
+pub(super) async fn icon(State(app): State<App>, Path(digest): Path<String>) -> Response {
+    const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        let digest = digest.clone();
+        Box::pin(async move { application_icon::find(tx, &digest).await })
+    });
+    let found: Option<Vec<u8>> = match read.await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::error!(%error, "an icon could not be read");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    };
+    let Some((kind, bytes)) = found.and_then(|bytes| Some((Picture::of(&bytes)?, bytes))) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let mut response = picture(kind, bytes);
+    response.headers_mut().insert(header::CACHE_CONTROL, FOREVER);
+    response
+}
+
+/// A picture. What is in it does nothing, even where somebody opens it alone.
+fn picture(kind: Picture, bytes: Vec<u8>) -> Response {
+    const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+    let kind = HeaderValue::from_static(kind.media_type());
+    ([(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, NOTHING)], bytes).into_response()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_picture_is_known_by_what_is_in_it() {
-        assert_eq!(kind(b"\x89PNG\r\n\x1a\n...."), Some("image/png"));
-        assert_eq!(kind(b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>"), Some("image/svg+xml"));
-        for other in [&b""[..], b"<html>", b"GIF89a", b"\xff<svg>"] {
-            assert_eq!(kind(other), None);
-        }
-    }
 
     #[test]
     fn a_colour_is_the_last_word_and_the_dark_has_one_too() {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -142,9 +144,11 @@ pub(super) struct Section {
 /// A password.
 pub(super) struct Card {
     pub(super) initial: String,
+    /// The digest of its icon, which stands in place of the initial.
+    pub(super) icon: Option<Arc<str>>,
     pub(super) name: String,
-    /// Where it is asked for, unless its name says that.
-    pub(super) places: Vec<String>,
+    /// Where it is asked for, unless its name says that: names, and digests of icons.
+    pub(super) places: Vec<(String, Option<Arc<str>>)>,
     pub(super) changed: String,
     pub(super) expiry: Option<ShownExpiry>,
     pub(super) link: String,

@@ -312,10 +312,14 @@ fn sections(text: &Language, passwords: &[&OwnPassword]) -> Vec<Section> {
 }
 
 fn card(text: &Language, password: &OwnPassword) -> Card {
-    let places = shown(text, &password.places);
-    let (name, places) = match &password.shared_by {
-        SharedBy::Group(name) | SharedBy::Source(name) => (name.clone(), places),
-        SharedBy::Nothing => (places.join(", "), Vec::new()),
+    let names = shown(text, &password.places);
+    let icons = password.places.iter().map(|place| match place {
+        Place::Here => None,
+        Place::Named(named) => named.icon.clone(),
+    });
+    let (name, places, icon) = match &password.shared_by {
+        SharedBy::Group(name) | SharedBy::Source(name) => (name.clone(), names.into_iter().zip(icons).collect(), None),
+        SharedBy::Nothing => (names.join(", "), Vec::new(), icons.flatten().next()),
     };
     let changed = match password.changed_at {
         Some(at) => text.with("last-changed", "date", &at.format("%Y-%m-%d").to_string()),
@@ -328,6 +332,7 @@ fn card(text: &Language, password: &OwnPassword) -> Card {
     });
     Card {
         expiry,
+        icon,
         initial: name.chars().next().map(|first| first.to_uppercase().to_string()).unwrap_or_default(),
         label: text.with("change-password-of", "name", &name),
         link: address_of(password.source),
@@ -341,7 +346,7 @@ fn card(text: &Language, password: &OwnPassword) -> Card {
 pub(super) fn shown(text: &Language, places: &[Place]) -> Vec<String> {
     let shown = |place: &Place| match place {
         Place::Here => text.text("here"),
-        Place::Named(name) => name.clone(),
+        Place::Named(named) => named.name.to_string(),
     };
     places.iter().map(shown).collect()
 }

@@ -12,8 +12,8 @@ use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::{self, Client};
 use lockstep_store::transport_key::{self, TransportKey};
 use lockstep_store::{
-    Error, application, configuration, dictionary, org_config, password_policy, security_question, source,
-    source_secret, sync_group,
+    Error, application, application_icon, configuration, dictionary, org_config, password_policy, security_question,
+    source, source_secret, sync_group,
 };
 
 use crate::harness::{Database, on_both_engines};
@@ -172,6 +172,15 @@ on_both_engines! {
         assert_eq!((&dated[0].value, dated[0].created_at, dated[0].modified_at), (&mail, at(1), None));
         assert_eq!(database.read(|tx| Box::pin(application::list_on(tx, source_id(1)))).await, [mail]);
         assert!(database.read(|tx| Box::pin(application::list_on(tx, source_id(2)))).await.is_empty());
+        for (digest, picture) in [("one", b"<svg/>"), ("two", b"<svg >")] {
+            database.write(move |tx| Box::pin(application_icon::put(tx, id, digest, picture))).await;
+        }
+        assert_eq!(database.read(|tx| Box::pin(application_icon::list(tx))).await, [(id, "two".to_owned())]);
+        assert_eq!(database.read(|tx| Box::pin(application_icon::find(tx, "two"))).await.as_deref(), Some(&b"<svg >"[..]));
+        assert_eq!(database.read(|tx| Box::pin(application_icon::find(tx, "one"))).await, None);
+        database.write(move |tx| Box::pin(application_icon::remove(tx, id))).await;
+        assert!(database.read(|tx| Box::pin(application_icon::list(tx))).await.is_empty());
+        database.write(move |tx| Box::pin(application_icon::put(tx, id, "two", b"<svg/>"))).await;
         assert!(database.write(move |tx| Box::pin(application::remove(tx, id))).await);
     }
 
@@ -250,6 +259,8 @@ on_both_engines! {
         changes!("a policy", |tx| password_policy::put(tx, &added, at(1)));
         changes!("a source", |tx| source::put(tx, &sample_source(1, "Directory"), at(1)));
         changes!("an application", |tx| application::put(tx, &mail(), at(1)));
+        changes!("an icon", |tx| application_icon::put(tx, mail().id, "digest", b"<svg/>"));
+        changes!("no icon", |tx| application_icon::remove(tx, mail().id));
         changes!("no application", |tx| application::remove(tx, mail().id));
         changes!("a group", |tx| sync_group::put(tx, &group(1, "Main", vec![source_id(1)]), at(1)));
         changes!("no group", |tx| sync_group::remove(tx, SyncGroupId(uuid(1))));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use lockstep_core::account::Account;
 use lockstep_core::application::Application;
 use lockstep_core::change::IntentKind;
-use lockstep_core::id::{AccountId, IdentityId, SourceId};
+use lockstep_core::id::{AccountId, ApplicationId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::org_config::PasswordOrgConfig;
 use lockstep_core::password_policy::PasswordPolicy;
@@ -19,8 +19,8 @@ use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::source::References;
 use lockstep_store::{
-    Tx, account, aggregation, application, client, dictionary, identity, intent, org_config, password_policy,
-    personal_access_token, security_question, source, source_secret, sync_group,
+    Tx, account, aggregation, application, application_icon, client, dictionary, identity, intent, org_config,
+    password_policy, personal_access_token, security_question, source, source_secret, sync_group,
 };
 use lockstep_vault::Vault;
 use lockstep_vault::seal::Binding;
@@ -42,6 +42,8 @@ pub(super) struct Existing {
     pub(super) secrets: HashMap<SourceId, BTreeMap<String, Zeroizing<String>>>,
     pub(super) groups: Vec<SyncGroup>,
     pub(super) applications: Vec<Application>,
+    /// The digests of their icons.
+    pub(super) icons: HashMap<ApplicationId, String>,
     pub(super) clients: Vec<Client>,
     /// By [`Identity::alias_key`].
     pub(super) identities: HashMap<String, Identity>,
@@ -73,6 +75,7 @@ impl Existing {
             sources: source::list(tx).await?,
             groups: sync_group::list(tx).await?,
             applications: application::list(tx).await?,
+            icons: application_icon::list(tx).await?.into_iter().collect(),
             clients: client::list(tx).await?,
             ..Self::default()
         };

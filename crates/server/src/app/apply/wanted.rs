@@ -116,6 +116,8 @@ pub struct WantedApplication {
     pub source: Option<Name>,
     /// Whether people see it where they change passwords; true for a new one.
     pub use_for_password_management: Option<bool>,
+    /// Its picture: an SVG or a PNG. One without a name takes it away.
+    pub icon: Option<Spanned<Reference>>,
 }
 
 /// A person, with the accounts that are this person's.

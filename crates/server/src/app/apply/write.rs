@@ -22,8 +22,9 @@ use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{Result, Tx};
 use lockstep_store::{
-    account, aggregation, application, client, dictionary, history, identity, intent, org_config, password_policy,
-    password_set, personal_access_token, security_question, sign_in_password, source, source_secret, sync_group,
+    account, aggregation, application, application_icon, client, dictionary, history, identity, intent, org_config,
+    password_policy, password_set, personal_access_token, security_question, sign_in_password, source, source_secret,
+    sync_group,
 };
 use lockstep_vault::secret::draw_id;
 use std::collections::BTreeSet;
@@ -45,6 +46,7 @@ pub(super) enum Write {
     },
     Group(SyncGroup),
     Application(Application),
+    Icon(ApplicationId, Option<Icon>),
     Identity(Identity),
     Levels(IdentityId, BTreeSet<UserLevel>),
     Account {
@@ -66,6 +68,13 @@ pub(super) enum Write {
     RemovePolicy(PasswordPolicyId),
     RemoveClient(ClientId),
     Audit(Action, About),
+}
+
+/// An icon, and the digest by which it is known.
+#[derive(Debug)]
+pub(super) struct Icon {
+    pub(super) digest: String,
+    pub(super) picture: Vec<u8>,
 }
 
 /// The first sign-in password of a new identity, as the vault hashed it.
@@ -121,6 +130,8 @@ async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
         Write::SourceSecret { source, name, sealed } => source_secret::put(tx, *source, name, sealed, now).await,
         Write::Group(group) => sync_group::put(tx, group, now).await,
         Write::Application(application) => application::put(tx, application, now).await,
+        Write::Icon(id, Some(icon)) => application_icon::put(tx, *id, &icon.digest, &icon.picture).await,
+        Write::Icon(id, None) => application_icon::remove(tx, *id).await,
         Write::Identity(identity) => person(tx, identity, now).await,
         Write::Levels(id, levels) => identity::set_levels(tx, *id, levels, now).await,
         Write::Account { account, native_key } => account::put(tx, account, native_key, now).await,

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_core::id::{PasswordPolicyId, SourceId};
+use lockstep_core::id::{ApplicationId, PasswordPolicyId, SourceId};
 use lockstep_core::source::Source;
 use lockstep_store::{
-    Tx, application, client, dictionary, org_config, password_policy, security_question, source, source_secret,
-    sync_group,
+    Tx, application, application_icon, client, dictionary, org_config, password_policy, security_question, source,
+    source_secret, sync_group,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub struct Settings {
 }
 
 const HEAD: &str = "# The settings of this server, for `lockstep apply`. Applied here, they change nothing.
-# Secrets are not in it. On another server, put each into a file and take the # away where one is referred to.
+# Secrets and icons are not in it. On another server, put each into a file and take the # away where one is referred to.
 # People and accounts: `lockstep export identities` and `lockstep export accounts`.
 ";
 
@@ -79,6 +79,7 @@ pub async fn settings(tx: &mut Tx<'_>, words_file: Option<&str>) -> Result<Setti
         let policy = names.policies.get(&group.policy).copied().unwrap_or_default();
         put(&mut text, "sync-group", &[GroupOut { name: &group.name, policy, sources }])?;
     }
+    let icons: BTreeSet<ApplicationId> = application_icon::list(tx).await?.into_iter().map(|(id, _)| id).collect();
     for application in application::list(tx).await? {
         let out = ApplicationOut {
             name: &application.name,
@@ -87,6 +88,10 @@ pub async fn settings(tx: &mut Tx<'_>, words_file: Option<&str>) -> Result<Setti
             use_for_password_management: application.use_for_password_management,
         };
         put(&mut text, "application", &[out])?;
+        if icons.contains(&application.id) {
+            let file = quoted(&format!("{}.icon", simple(&application.name)));
+            text.push_str(&format!("# icon = {{ file = {file} }}\n"));
+        }
     }
     for client in client::list(tx).await? {
         let out = ClientOut {

@@ -3,6 +3,7 @@
 //! They are what Lockstep changes passwords in. Their passwords are set and checked by the same connector that does it
 //! later, so what the demo shows is what it does.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub(super) struct Application {
     pub(super) name: &'static str,
     /// The sync group it shares its password with.
     pub(super) group: Option<&'static str>,
+    /// Its picture.
+    pub(super) icon: &'static str,
     /// Its file.
     pub(super) database: PathBuf,
 }
@@ -48,19 +51,26 @@ impl Application {
 
 /// The applications, made where they are missing. Whoever has no password yet gets the first one.
 pub(super) async fn keep(data: &Path, first: &Password) -> Result<Vec<Application>> {
-    let application = |name: &'static str, group| {
+    let application = |name: &'static str, group, icon| {
         let database = data.join(format!("{}.db", name.to_lowercase()));
-        Application { name, group, database }
+        Application { name, group, icon, database }
     };
     let applications = vec![
-        application("Billing", Some("Office")),
-        application("Helpdesk", Some("Office")),
-        application("Wiki", None),
+        application("Billing", Some("Office"), include_str!("icons/billing.svg")),
+        application("Helpdesk", Some("Office"), include_str!("icons/helpdesk.svg")),
+        application("Wiki", None, include_str!("icons/wiki.svg")),
     ];
     for application in &applications {
+        let picture = data.join(icon_of(application));
+        fs::write(&picture, application.icon).with_context(|| format!("cannot write {}", picture.display()))?;
         fill(application, first).await.with_context(|| format!("cannot set up {}", application.database.display()))?;
     }
     Ok(applications)
+}
+
+/// The file of an application's picture, beside the demo's apply file.
+pub(super) fn icon_of(application: &Application) -> String {
+    format!("{}.svg", application.name.to_lowercase())
 }
 
 /// The applications where this is not the account's password any more.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::applications::Application;
+use super::applications::{Application, icon_of};
 use super::{NAME, PERSON};
 
 /// Alias, name and department of everybody.
@@ -56,8 +56,9 @@ secret = {{ file = "token.secret" }}
         let _ = write!(
             text,
             "\n[[source]]\nname = \"{name}\"\nconnector = \"sql\"\nconfig = {}\npolicies = [{{ policy = \"{NAME}\" }}]\n\
-             \n[[application]]\nname = \"{name}\"\nsource = \"{name}\"\n",
+             \n[[application]]\nname = \"{name}\"\nsource = \"{name}\"\nicon = {{ file = \"{}\" }}\n",
             toml::Value::Table(config),
+            icon_of(application),
         );
     }
     let mut groups: Vec<&str> = applications.iter().filter_map(|application| application.group).collect();

@@ -33,7 +33,8 @@ fn pages(text: &Language) -> Vec<String> {
     let card = Card {
         initial: "<".to_owned(),
         name: NASTY.to_owned(),
-        places: nasty(),
+        icon: None,
+        places: vec![(NASTY.to_owned(), Some(NASTY.into()))],
         changed: NASTY.to_owned(),
         expiry: Some(ShownExpiry { text: NASTY.to_owned(), is_near: true }),
         link: "/passwords/1".to_owned(),

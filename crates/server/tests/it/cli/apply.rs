@@ -479,3 +479,30 @@ fn ten_thousand_people_are_a_matter_of_seconds() {
     // An unoptimised build on a busy machine: a release build takes a fraction, something quadratic much more.
     assert!(first < Duration::from_secs(120) && second < Duration::from_secs(60), "{first:?}, {second:?}");
 }
+
+#[test]
+fn an_application_has_the_icon_of_the_file_and_loses_it_where_that_is_said() {
+    let installation = installation();
+    let state = |icon: &str| {
+        format!("[[application]]\nname = \"Portal\"\nsource = \"IdentityNow\"\nicon = {{ file = \"{icon}\" }}\n")
+    };
+    installation.write("portal.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
+    let done = |icon: &str| json(&apply(&installation, &state(icon), &["--json"]));
+    assert_eq!(done("portal.svg")["created"].as_array().expect("a list").len(), 1);
+    assert_eq!(done("portal.svg")["changed"].as_array().expect("a list").len(), 0, "applied again it changes nothing");
+    let exported = installation.run(&["export", "settings"]).stdout;
+    assert!(exported.contains("# icon = "), "{exported}");
+    installation.write("portal.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"><g/></svg>");
+    for (icon, changed) in [("portal.svg", 1), ("", 1), ("", 0)] {
+        let told = done(icon)["changed"].clone();
+        assert_eq!(told.as_array().expect("a list").len(), changed, "{icon}: {told}");
+        assert!(changed == 0 || told.to_string().contains("icon"), "{told}");
+    }
+    installation.write("big.svg", &format!("<svg>{}</svg>", " ".repeat(16 * 1024)));
+    installation.write("page.html", "<html></html>");
+    for wrong in ["big.svg", "page.html", "missing.svg"] {
+        let ran = apply(&installation, &state(wrong), &[]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.stderr.contains("state.toml:4:8: ") && ran.stderr.contains(wrong), "{}", ran.stderr);
+    }
+}

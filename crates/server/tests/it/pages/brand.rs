@@ -1,5 +1,8 @@
 //! The organisation's own name, picture and colour.
 
+use lockstep_store::{application, application_icon};
+
+use super::{PASSWORD, application as add_application, start};
 use crate::browser::Browser;
 use crate::harness::Harness;
 
@@ -34,5 +37,38 @@ async fn the_pages_have_the_name_the_picture_and_the_colour_of_the_organisation(
     assert_eq!(browser.get(&harness.url("/assets/logo")).await.status, 404);
     let page = browser.get(&harness.url("/sign-in")).await;
     assert!(page.text.contains("<bdi>Lockstep</bdi>") && !page.text.contains("<img"), "{}", page.text);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn an_application_is_known_by_its_icon_which_does_nothing_and_is_asked_for_once() {
+    let harness = start().await;
+    for (name, source) in [("Invoices", harness.world.billing), ("Wiki", harness.world.lone)] {
+        add_application(&harness, name, source).await;
+    }
+    const DRAWN: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
+    harness
+        .write(|tx| {
+            Box::pin(async move {
+                for one in application::list(tx).await? {
+                    application_icon::put(tx, one.id, &format!("d{}", one.name.len()), DRAWN.as_bytes()).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    let mut browser = Browser::new(&harness);
+    let page = browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    let alone = "<img class=\"icon\" src=\"/assets/icons/d4\" alt=\"\"";
+    let shared =
+        "<img class=\"beside\" src=\"/assets/icons/d8\" alt=\"\" width=\"16\" height=\"16\"> <bdi>Invoices</bdi>";
+    assert!(page.text.contains(alone) && page.text.contains(shared), "{}", page.text);
+    let icon = Browser::new(&harness).get(&harness.url("/assets/icons/d4")).await;
+    assert_eq!((icon.status, icon.text.as_str()), (200, DRAWN));
+    assert_eq!(icon.headers["content-type"], "image/svg+xml");
+    assert!(icon.headers["content-security-policy"].to_str().expect("text").contains("sandbox"));
+    assert_eq!(icon.headers["cache-control"], "public, max-age=31536000, immutable");
+    assert_eq!(icon.headers["x-content-type-options"], "nosniff");
+    assert_eq!(browser.get(&harness.url("/assets/icons/d5")).await.status, 404);
     harness.stop().await;
 }

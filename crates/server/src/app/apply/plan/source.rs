@@ -1,15 +1,18 @@
 //! Sources and applications.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 
 use lockstep_connectors::{ConfigError, Secrets};
 use lockstep_core::application::Application;
 use lockstep_core::audit::Action;
 use lockstep_core::id::{ApplicationId, SourceId};
 use lockstep_core::password_policy::holder::{PolicyHolder, Selector, Selectors};
+use lockstep_core::picture::{LARGEST_ICON, Picture};
 use lockstep_core::source::{Feature, Source};
 use lockstep_vault::seal::Binding;
 use lockstep_vault::secret::draw_id;
+use sha2::{Digest, Sha256};
 use toml::Spanned;
 use zeroize::Zeroizing;
 
@@ -17,7 +20,7 @@ use super::Planner;
 use super::fields::{differing, place_of, to_json};
 use crate::app::apply::reference::Reference;
 use crate::app::apply::wanted::{Name, Wanted, WantedApplication, WantedHolder, WantedSource};
-use crate::app::apply::write::Write;
+use crate::app::apply::write::{Icon, Write};
 use crate::app::record::About;
 use crate::app::source::{about, is_moved};
 
@@ -246,6 +249,29 @@ impl Planner<'_> {
         Some(PolicyHolder { policy_id, selectors })
     }
 
+    /// What is to be written so that an application has the icon that is wanted.
+    fn icon(&mut self, wanted: &WantedApplication, id: ApplicationId) -> Option<Write> {
+        let reference = wanted.icon.as_ref()?;
+        let before = self.existing.icons.get(&id);
+        if *reference.get_ref() == Reference::File(PathBuf::new()) {
+            return before.map(|_| Write::Icon(id, None));
+        }
+        let read = (self.follow)(reference.get_ref()).and_then(|bytes| match Picture::of(&bytes) {
+            Some(_) if bytes.len() <= LARGEST_ICON => Ok(bytes.to_vec()),
+            _ => Err(format!("{} is no SVG or PNG of at most 16 KiB", reference.get_ref())),
+        });
+        let picture = match read {
+            Ok(picture) => picture,
+            Err(problem) => {
+                self.problem(reference.span().start, problem);
+                return None;
+            }
+        };
+        // Half of it is enough for nobody to find another picture for an address.
+        let digest = hex::encode(&Sha256::digest(&picture)[..16]);
+        (before != Some(&digest)).then_some(Write::Icon(id, Some(Icon { digest, picture })))
+    }
+
     fn application(&mut self, wanted: &WantedApplication) {
         let name = wanted.name.get_ref();
         let index = self.existing.applications.iter().position(|application| application.name == *name);
@@ -273,11 +299,18 @@ impl Planner<'_> {
         if let Err(error) = application.validate() {
             return self.problem(wanted.name.span().start, error.to_string());
         }
+        let problems = self.problems.len();
+        let icon = self.icon(wanted, application.id);
+        if self.problems.len() > problems {
+            return;
+        }
         let told = About::source(source).with("application", application.id.0);
         match base {
-            Some(base) if base == application => return,
+            Some(base) if base == application && icon.is_none() => return,
             Some(base) => {
-                self.changed("application", name, differing(&base, &application));
+                let mut fields = differing(&base, &application);
+                fields.extend(icon.is_some().then(|| "icon".to_owned()));
+                self.changed("application", name, fields);
                 self.audit(Action::ApplicationUpdated, told);
             }
             None => {
@@ -286,6 +319,9 @@ impl Planner<'_> {
             }
         }
         self.write(Write::Application(application.clone()));
+        if let Some(icon) = icon {
+            self.write(icon);
+        }
         match index {
             Some(index) => self.existing.applications[index] = application,
             None => self.existing.applications.push(application),
