@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::Sender;
 
 use crate::failure::{Failure, diagnostic};
@@ -20,6 +21,8 @@ pub struct AccountEntry {
     pub name: String,
     /// Whether the source lets it sign in, where that is known.
     pub enabled: Option<bool>,
+    /// When its password was last changed, as the source itself says, in whole seconds; none where it does not say.
+    pub password_changed_at: Option<DateTime<Utc>>,
     /// The attributes that the source's settings allow. One value each (several: the first in alphabetical order, so that
     /// it does not flap).
     pub attributes: BTreeMap<String, String>,
@@ -98,6 +101,14 @@ impl Pages {
     }
 }
 
+/// The time that a source means by so many seconds since 1970; none of what can only stand for "never": its beginning, and what
+/// is behind the year 9999.
+pub(crate) fn time(seconds: i64) -> Option<DateTime<Utc>> {
+    /// The last second of the year 9999.
+    const LAST: i64 = 253_402_300_799;
+    (1..=LAST).contains(&seconds).then(|| DateTime::from_timestamp(seconds, 0)).flatten()
+}
+
 /// Whether a value can be kept and shown as text: not empty, and no control characters besides line breaks and tabs.
 pub(crate) fn is_text(value: &str) -> bool {
     !value.is_empty() && !value.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
@@ -118,6 +129,7 @@ mod tests {
             native_id: format!("user{number}"),
             name: String::new(),
             enabled: None,
+            password_changed_at: None,
             attributes: BTreeMap::new(),
         })
     }

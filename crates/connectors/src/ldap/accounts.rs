@@ -26,6 +26,9 @@ pub(super) struct Fields {
     stable_id: String,
     /// The attribute that people read; by default the first of `displayName`, `cn` and `uid` that is there.
     name: Option<String>,
+    /// The attribute that says when the password was last changed, a time as `pwdChangedTime` has it; empty: none does.
+    #[serde(default = "pwd_changed_time")]
+    password_changed_at: String,
     /// The attributes that are read.
     attributes: Option<Vec<String>>,
     /// Entries that are asked for at once, 1 to 5000.
@@ -51,6 +54,7 @@ pub(super) struct Accounts {
     pub(super) stable_id: String,
     /// The first that is there is the name.
     pub(super) names: Vec<String>,
+    pub(super) password_changed_at: Option<String>,
     pub(super) attributes: Vec<String>,
     pub(super) page_size: u16,
 }
@@ -90,6 +94,8 @@ impl Accounts {
             Some(name) => vec![readable("accounts.name", name)?],
             None => ["displayName", "cn", "uid"].map(str::to_owned).to_vec(),
         };
+        let changed_at = Some(fields.password_changed_at).filter(|name| !name.is_empty());
+        let password_changed_at = changed_at.map(|name| readable("accounts.password_changed_at", name)).transpose()?;
         let attributes = fields.attributes.unwrap_or_else(|| ATTRIBUTES.map(str::to_owned).to_vec());
         let attributes: Vec<String> =
             attributes.into_iter().map(|name| readable("accounts.attributes", name)).collect::<Result<_, _>>()?;
@@ -106,15 +112,18 @@ impl Accounts {
             },
             stable_id: readable("accounts.stable_id", fields.stable_id)?,
             names,
+            password_changed_at,
             attributes,
             page_size: fields.page_size,
         })
     }
 
-    /// Everything that is asked of the directory about an entry, each attribute once.
+    /// Everything that is asked of the directory about an entry, each attribute once. By name: directories send what they write
+    /// themselves, such as `pwdChangedTime`, to nobody who asks for all attributes.
     pub(super) fn wanted(&self, disable: Option<&Disable>) -> Arc<[String]> {
         let mut wanted: Vec<String> = Vec::new();
-        let all = std::iter::once(&self.stable_id).chain(&self.names).chain(&self.attributes);
+        let own = std::iter::once(&self.stable_id).chain(&self.names).chain(&self.password_changed_at);
+        let all = own.chain(&self.attributes);
         for name in all.chain(disable.map(|disable| &disable.attribute)) {
             if !wanted.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 wanted.push(name.clone());
@@ -163,6 +172,10 @@ fn entry_uuid() -> String {
     "entryUUID".to_owned()
 }
 
+fn pwd_changed_time() -> String {
+    "pwdChangedTime".to_owned()
+}
+
 fn five_hundred() -> u16 {
     500
 }
@@ -189,6 +202,9 @@ mod tests {
         let wanted = accounts.wanted(Some(&disable));
         assert_eq!(wanted.iter().filter(|name| name.eq_ignore_ascii_case("cn")).count(), 1);
         assert!(wanted.contains(&"entryUUID".to_owned()) && wanted.contains(&"NSACCOUNTLOCK".to_owned()));
+        assert!(wanted.contains(&"pwdChangedTime".to_owned()));
+        let none = parse(json!({ "password_changed_at": "" })).expect("right").wanted(None);
+        assert!(!none.contains(&"pwdChangedTime".to_owned()) && !none.contains(&String::new()));
         assert!(disable.says("true") && !disable.says("false"));
         assert_eq!(parse(json!({ "filter": "uid=*" })).expect("right").filter, "(uid=*)");
     }
@@ -202,6 +218,8 @@ mod tests {
             (json!({ "filter": "(uid=a)(uid=b)" }), "`accounts.filter`"),
             (json!({ "stable_id": "*" }), "`accounts.stable_id`"),
             (json!({ "name": "userPassword" }), "`accounts.name`"),
+            (json!({ "password_changed_at": "userPassword" }), "`accounts.password_changed_at`: `userPassword` holds"),
+            (json!({ "password_changed_at": "*" }), "`accounts.password_changed_at`"),
             (json!({ "attributes": ["uid", "userPassword"] }), "`accounts.attributes`: `userPassword` holds"),
             (json!({ "attributes": ["2.5.4.35"] }), "`accounts.attributes`: `2.5.4.35` holds"),
             (json!({ "attributes": ["sambaNTPassword"] }), "`accounts.attributes`"),

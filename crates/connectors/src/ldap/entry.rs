@@ -6,6 +6,7 @@ use ldap3::SearchEntry;
 
 use super::accounts::{Accounts, Disable};
 use super::dn;
+use super::timestamp::Timestamp;
 use crate::account::{AccountEntry, is_id, is_text};
 
 /// Takes from an entry what the settings allow. The problem is a sentence that names the entry.
@@ -25,6 +26,9 @@ pub(super) fn account(
         ));
     };
     let name = accounts.names.iter().find_map(|name| values.first(name).filter(|name| is_id(name)));
+    // One that cannot be read says nothing: no account is left out for it.
+    let changed_at = accounts.password_changed_at.iter().flat_map(|attribute| values.all(attribute));
+    let password_changed_at = changed_at.filter_map(|value| Timestamp::parse(value)?.utc()).max();
     let mut attributes = BTreeMap::new();
     for attribute in &accounts.attributes {
         if let Some(value) = values.first(attribute) {
@@ -35,6 +39,7 @@ pub(super) fn account(
         stable_id: stable_id.to_owned(),
         name: name.unwrap_or(&entry.dn).to_owned(),
         enabled: disable.map(|disable| !values.all(&disable.attribute).any(|value| disable.says(value))),
+        password_changed_at,
         attributes,
         native_id: entry.dn,
     })
@@ -107,6 +112,22 @@ mod tests {
         let account = account(entry(&[("entryUUID", &["1"]), ("cn", &["line\nbreak"])]), &accounts(), None);
         let account = account.expect("an account");
         assert_eq!((account.name.as_str(), account.enabled), ("uid=abby,dc=test", None));
+    }
+
+    #[test]
+    fn when_the_password_was_changed_is_taken_where_it_is_a_time() {
+        for (value, expected) in [
+            ("20241004000005Z", Some("2024-10-04T00:00:05+00:00")),
+            ("20241004000005.123456Z", Some("2024-10-04T00:00:05+00:00")),
+            ("133725312050000000", None),
+            ("20000", None),
+            ("tomorrow", None),
+            ("19700101000000Z", None),
+        ] {
+            let entry = entry(&[("entryUUID", &["1"]), ("PWDCHANGEDTIME", &[value])]);
+            let account = account(entry, &accounts(), None).expect("an account");
+            assert_eq!(account.password_changed_at.map(|at| at.to_rfc3339()).as_deref(), expected, "{value}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! When a directory last changed an entry, as far as readings of changes need it: a time in whole seconds (RFC 4517
-//! §3.3.13), cut rather than rounded, because an earlier mark reads too much and a later one too little.
+//! When a directory last changed an entry or its password: a time in whole seconds (RFC 4517 §3.3.13), cut rather than
+//! rounded, because an earlier mark of a reading of changes reads too much and a later one too little.
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+
+use crate::account;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timestamp(NaiveDateTime);
@@ -19,6 +21,11 @@ impl Timestamp {
             return None;
         }
         NaiveDateTime::parse_from_str(seconds, FORMAT).ok().map(Self)
+    }
+
+    /// As the time of what an entry tells.
+    pub(super) fn utc(self) -> Option<DateTime<Utc>> {
+        account::time(self.0.and_utc().timestamp())
     }
 
     /// The same time, earlier.
@@ -43,6 +50,15 @@ mod tests {
         assert_eq!(time.to_string(), "20241004000005Z");
         assert_eq!(Timestamp::parse("20241004000005Z"), Some(time));
         assert_eq!(time.before(TimeDelta::seconds(10)).to_string(), "20241003235955Z");
+    }
+
+    #[test]
+    fn what_can_only_stand_for_never_tells_no_time() {
+        let utc = |text| Timestamp::parse(text).expect("a time").utc().map(|at| at.to_rfc3339());
+        assert_eq!(utc("20241004000005.9Z").as_deref(), Some("2024-10-04T00:00:05+00:00"));
+        for never in ["00000101000000Z", "19700101000000Z"] {
+            assert_eq!(utc(never), None, "{never}");
+        }
     }
 
     #[test]

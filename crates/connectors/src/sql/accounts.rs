@@ -12,8 +12,8 @@ use crate::secret_name::is_secret;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fields {
-    /// Reads all accounts, a row each: the columns `stable_id` and `account`, `name` and `enabled` if there are such,
-    /// `changed_at` with `changed`; every other column is an attribute of that name.
+    /// Reads all accounts, a row each: the columns `stable_id` and `account`, `name`, `enabled` and `password_changed_at` if
+    /// there are such, `changed_at` with `changed`; every other column is an attribute of that name.
     statement: String,
     /// Reads the accounts that may have changed since `:since`, a `changed_at` of before.
     changed: Option<String>,
@@ -48,6 +48,7 @@ pub(super) enum Role {
     Account,
     Name,
     Enabled,
+    PasswordChangedAt,
     ChangedAt,
     Attribute(String),
 }
@@ -62,6 +63,7 @@ pub(super) fn roles(columns: &[String], with_changes: bool) -> Result<Vec<Role>,
             "account" => Role::Account,
             "name" => Role::Name,
             "enabled" => Role::Enabled,
+            "password_changed_at" => Role::PasswordChangedAt,
             "changed_at" => Role::ChangedAt,
             _ if is_secret(column) => {
                 return Err(wrong(format!(
@@ -96,9 +98,10 @@ mod tests {
 
     #[test]
     fn columns_are_known_by_their_names() {
-        let roles = told(&["STABLE_ID", "account", "mail", "changed_at"], true);
+        let roles = told(&["STABLE_ID", "account", "mail", "Password_Changed_At", "changed_at"], true);
         let mail = Role::Attribute("mail".to_owned());
-        assert_eq!(roles, Ok(vec![Role::StableId, Role::Account, mail, Role::ChangedAt]));
+        let expected = vec![Role::StableId, Role::Account, mail, Role::PasswordChangedAt, Role::ChangedAt];
+        assert_eq!(roles, Ok(expected));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::accounts::{Role, roles};
 use super::config::Engine;
 use super::connection::{Connection, Values};
-use super::row::{Cell, Row};
+use super::row::{Cell, Row, time};
 use super::statement::Statement;
 use super::{Trouble, fault};
 use crate::account::{AccountEntry, Pages, Reading, is_id, is_text};
@@ -99,6 +99,7 @@ impl<'a> Rows<'a> {
     fn found(&self, row: Row) -> Result<Found, Failure> {
         let wrong = |detail: String| Failure::refused(RefusalKind::Misconfigured, detail);
         let (mut stable_id, mut native_id, mut name, mut enabled, mut changed_at) = (None, None, None, None, None);
+        let mut password_changed_at = None;
         let mut attributes = BTreeMap::new();
         for ((role, cell), column) in self.roles.iter().zip(row.cells).zip(row.columns.iter()) {
             let text = match cell {
@@ -117,6 +118,8 @@ impl<'a> Rows<'a> {
                     let detail = "the column `enabled` is neither true nor false; compare it in the statement";
                     enabled = Some(truth(&text).ok_or_else(|| wrong(detail.to_owned()))?);
                 }
+                // One that cannot be read says nothing: no account is left out for it.
+                Role::PasswordChangedAt => password_changed_at = time(&text),
                 Role::ChangedAt => changed_at = Some(text),
                 Role::Attribute(attribute) => {
                     attributes.insert(attribute.clone(), text);
@@ -126,7 +129,7 @@ impl<'a> Rows<'a> {
         let entry = match (stable_id.filter(|id| is_id(id)), native_id.filter(|id| is_id(id))) {
             (Some(stable_id), Some(native_id)) => {
                 let name = name.filter(|name| is_id(name)).unwrap_or_else(|| native_id.clone());
-                Ok(AccountEntry { stable_id, native_id, name, enabled, attributes })
+                Ok(AccountEntry { stable_id, native_id, name, enabled, password_changed_at, attributes })
             }
             (Some(stable_id), None) => {
                 Err(format!("the row with the `stable_id` {stable_id} has no `account` that is text"))

@@ -1,16 +1,18 @@
 //! A row as text, in each of the three databases: how a value of each type is written down.
 //!
 //! A value is written so that the database reads it again where it is bound as text, and times so that the later one is
-//! also the greater text.
+//! also the greater text. And how a time is read back out of what was written down.
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, Utc};
 use sqlx::mysql::MySqlRow;
 use sqlx::postgres::{PgRow, PgTypeKind};
 use sqlx::sqlite::SqliteRow;
 use sqlx::types::Uuid;
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
+
+use crate::account;
 
 /// A row.
 pub(super) struct Row {
@@ -57,6 +59,21 @@ impl Cell {
     fn of_date(date: Option<NaiveDate>) -> Self {
         date.map_or(Self::Null, |date| Self::Text(date.to_string()))
     }
+}
+
+/// The time that is written down like this: with a zone, or in UTC where none is named; or in seconds since 1970. A day alone is
+/// none.
+pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
+    const ZONED: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f%#z"];
+    const PLAIN: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
+    let text = text.trim();
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    if let Ok(seconds) = whole.parse() {
+        return account::time(seconds);
+    }
+    let zoned = || ZONED.iter().find_map(|form| DateTime::parse_from_str(text, form).ok()).map(|at| at.timestamp());
+    let plain = || PLAIN.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    account::time(zoned().or_else(|| plain().map(|at| at.and_utc().timestamp()))?)
 }
 
 macro_rules! names {
@@ -151,5 +168,33 @@ impl Cells for SqliteRow {
     /// SQLite itself writes numbers as text where bytes are asked for.
     fn cell(&self, index: usize) -> Result<Cell, sqlx::Error> {
         Ok(self.try_get_unchecked::<Option<Vec<u8>>, _>(index)?.map_or(Cell::Null, Cell::of_bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_zone_or_is_in_utc() {
+        for (text, expected) in [
+            ("2024-10-04 02:00:05.500000+02", Some("2024-10-04T00:00:05+00:00")),
+            ("2024-10-04T02:00:05+02:00", Some("2024-10-04T00:00:05+00:00")),
+            ("2024-10-04T00:00:05Z", Some("2024-10-04T00:00:05+00:00")),
+            ("2024-10-04 00:00:05.999999", Some("2024-10-04T00:00:05+00:00")),
+            (" 2024-10-04T00:00:05 ", Some("2024-10-04T00:00:05+00:00")),
+            ("1728000005", Some("2024-10-04T00:00:05+00:00")),
+            ("1728000005.123456", Some("2024-10-04T00:00:05+00:00")),
+            ("2024-10-04", None),
+            ("00:00:05", None),
+            ("soon", None),
+            ("", None),
+            ("0", None),
+            ("-5", None),
+            ("1970-01-01 00:00:00", None),
+            ("9999999999999999", None),
+        ] {
+            assert_eq!(time(text).map(|at| at.to_rfc3339()).as_deref(), expected, "{text}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Reading the accounts of a directory, and enabling and disabling them: slapd, some of the time with limits.
 
+use chrono::{NaiveDateTime, TimeDelta};
 use lockstep_connectors::{
     AccountEntry, Connector, FailureKind, Level, LockState, RefusalKind, Secrets, SignIn, Written, build, native_key,
 };
@@ -211,6 +212,31 @@ async fn what_stands_in_the_way_is_told() {
     assert_eq!(good.level, Level::Good);
     connector.close().await;
     assert_eq!(read(connector.as_ref(), None).await.reading.expect_err("closed").kind, FailureKind::Connect);
+}
+
+#[tokio::test]
+async fn when_a_password_was_changed_is_read_and_its_change_alone_brings_the_entry() {
+    let directory = OwnDirectory::start(1500, "");
+    let connector = directory.connector(json!({ "attributes": ["modifyTimestamp"] }));
+    let all = read(connector.as_ref(), None).await;
+    assert_eq!(all.accounts[&person(3)].password_changed_at, None, "never, as far as the directory says");
+    let written = connector.set_password(&account(&person(3)), &fresh_password(), None).await;
+    assert_eq!(written, Written::Applied);
+    let changes = read(connector.as_ref(), all.mark()).await;
+    let entry = &changes.accounts[&person(3)];
+    let at = entry.password_changed_at.expect("a time");
+    let modified =
+        NaiveDateTime::parse_from_str(&entry.attributes["modifyTimestamp"], "%Y%m%d%H%M%SZ").expect("a time");
+    assert!((at.naive_utc() - modified).abs() < TimeDelta::seconds(5) && at.timestamp_subsec_nanos() == 0, "{at}");
+    assert!(changes.accounts.len() < 100, "{}", changes.accounts.len());
+    assert!(!entry.attributes.contains_key("pwdChangedTime"), "{entry:?}");
+    assert_eq!(connector.account(&entry.stable_id).await.expect("asked").expect("there").password_changed_at, Some(at));
+    for (attribute, says) in [("", false), ("createTimestamp", true), ("uid", false), ("noSuchAttribute", false)] {
+        let connector = directory.connector(json!({ "password_changed_at": attribute }));
+        let read = read(connector.as_ref(), None).await;
+        assert_eq!((read.accounts.len(), read.reading.expect("read").skipped.count), (1500, 0), "{attribute}");
+        assert_eq!(read.accounts[&person(3)].password_changed_at.is_some(), says, "{attribute}");
+    }
 }
 
 #[tokio::test]

@@ -74,6 +74,55 @@ async fn values_of_many_types_are_text() {
 }
 
 #[tokio::test]
+async fn when_a_password_was_changed_is_a_time_in_utc_or_with_a_zone() {
+    let in_seconds = "1728000005";
+    for table in tables().await {
+        fill(&table, 1).await;
+        let columns = match table.kind {
+            "postgres" => &[
+                ("timestamptz '2024-10-04 02:00:05.5+02'", true),
+                ("timestamp '2024-10-04 00:00:05'", true),
+                (in_seconds, true),
+                ("date '2024-10-04'", false),
+                ("'infinity'::timestamptz", false),
+                ("NULL::timestamptz", false),
+            ][..],
+            "mysql" => &[
+                ("CAST('2024-10-04 00:00:05' AS DATETIME)", true),
+                ("UNIX_TIMESTAMP(FROM_UNIXTIME(1728000005))", true),
+                ("UNIX_TIMESTAMP(CAST(FROM_UNIXTIME(1728000005.5) AS DATETIME(1)))", true),
+                ("CAST('2024-10-04' AS DATE)", false),
+                ("NULL", false),
+            ],
+            _ => &[
+                ("'2024-10-04T02:00:05+02:00'", true),
+                ("'2024-10-04 00:00:05'", true),
+                (in_seconds, true),
+                ("'yesterday'", false),
+                ("x'ff'", false),
+            ],
+        };
+        for (column, says) in columns {
+            let name = &table.name;
+            let select = format!(
+                "SELECT id AS stable_id, login AS account, {column} AS password_changed_at FROM {name} WHERE id = "
+            );
+            let key = if table.kind == "postgres" { ":stable_id::bigint" } else { ":stable_id" };
+            let accounts =
+                json!({ "statement": format!("{select}0"), "changed": null, "one": format!("{select}{key}") });
+            let connector = reading(&table, accounts);
+            let read = read(connector.as_ref(), None).await;
+            let entry = &read.accounts["user0"];
+            let expected = says.then_some("2024-10-04T00:00:05+00:00");
+            let found = entry.password_changed_at.map(|at| at.to_rfc3339());
+            assert_eq!(found.as_deref(), expected, "{}: {column}", table.kind);
+            assert!(entry.attributes.is_empty(), "{}: {entry:?}", table.kind);
+            assert_eq!(connector.account("0").await.expect("asked").as_ref(), Some(entry), "{}", table.kind);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_type_that_is_not_read_is_named() {
     let table = Table::postgres().await;
     prepare(&table).await;
