@@ -20,6 +20,7 @@ pub mod operation;
 pub mod org_config;
 pub mod password;
 pub mod password_policy;
+pub mod password_set;
 pub mod picture;
 pub mod recovery;
 pub mod restore_mark;

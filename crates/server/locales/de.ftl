@@ -49,6 +49,8 @@ change-password = Passwort ändern
 change-password-of = Passwort ändern: { $name }
 last-changed = Zuletzt geändert am { $date }
 never-changed = Hier noch nicht geändert
+changed-outside = Anderswo geändert am { $date }
+changed-outside-advice = Ändern Sie es hier, damit alle wieder dasselbe haben.
 
 change-reaches =
     { $count ->

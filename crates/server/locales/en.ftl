@@ -49,6 +49,8 @@ change-password = Change password
 change-password-of = Change password: { $name }
 last-changed = Last changed { $date }
 never-changed = Not changed here yet
+changed-outside = Changed elsewhere on { $date }
+changed-outside-advice = Change it here so that all have the same again.
 
 change-reaches =
     { $count ->

@@ -38,6 +38,7 @@ pub mod own_passwords;
 pub mod passkey;
 pub mod password_change_status;
 pub mod password_policy;
+mod password_set;
 pub(crate) mod patch;
 pub mod personal_access_tokens;
 pub mod query_password_info;

@@ -90,8 +90,8 @@ pub async fn put_state(tx: &mut Tx<'_>, source: SourceId, state: &State) -> Resu
 pub async fn known(tx: &mut Tx<'_>, source: SourceId, stable_ids: &[String]) -> Result<Vec<Known>> {
     let sql = among!(
         tx,
-        "SELECT id, identity, source, stable_id, native_id, native_key, name, enabled, correlated, password_sync,
-             attributes, vanished FROM account WHERE source = $2 AND stable_id IN ",
+        "SELECT id, identity, source, stable_id, native_id, native_key, name, enabled, password_changed_at, correlated,
+             password_sync, attributes, vanished FROM account WHERE source = $2 AND stable_id IN ",
         texts,
         ""
     );
@@ -117,8 +117,8 @@ pub async fn hold_known(tx: &mut Tx<'_>, source: SourceId, stable_ids: &[String]
 pub async fn holders(tx: &mut Tx<'_>, source: SourceId, native_keys: &[String]) -> Result<Vec<Known>> {
     let sql = among!(
         tx,
-        "SELECT id, identity, source, stable_id, native_id, native_key, name, enabled, correlated, password_sync,
-             attributes, vanished FROM account WHERE NOT vanished AND source = $2 AND native_key IN ",
+        "SELECT id, identity, source, stable_id, native_id, native_key, name, enabled, password_changed_at, correlated,
+             password_sync, attributes, vanished FROM account WHERE NOT vanished AND source = $2 AND native_key IN ",
         texts,
         ""
     );
@@ -136,8 +136,8 @@ pub async fn get(tx: &mut Tx<'_>, id: AccountId) -> Result<Known> {
         tx,
         fetch_optional as KnownRow,
         "find an account",
-        "SELECT id, identity, source, stable_id, native_id, native_key, name, enabled, correlated, password_sync,
-             attributes, vanished FROM account WHERE id = $1",
+        "SELECT id, identity, source, stable_id, native_id, native_key, name, enabled, password_changed_at, correlated,
+             password_sync, attributes, vanished FROM account WHERE id = $1",
         id.0
     )?;
     row.ok_or(Error::NotFound("account"))?.try_into()
@@ -172,13 +172,13 @@ pub async fn release(tx: &mut Tx<'_>, accounts: &[AccountId]) -> Result<()> {
 /// # Errors
 /// Constraint `account_source_stable_id_key` or `account_source_native_key_key` when another account has that id.
 pub async fn insert(tx: &mut Tx<'_>, known: &Known, now: DateTime<Utc>) -> Result<()> {
-    let Known { account, native_key, enabled, link } = known;
+    let Known { account, native_key, enabled, password_changed_at, link } = known;
     execute!(
         tx,
         "store a new account",
         "INSERT INTO account (id, identity, source, stable_id, native_id, native_key, name, enabled, correlated,
-             password_sync, attributes, vanished, created_at, modified_at, name_key, native_id_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE, $12, $12, $13, $14)",
+             password_sync, attributes, vanished, created_at, modified_at, name_key, native_id_key, password_changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE, $12, $12, $13, $14, $15)",
         account.id.0,
         account.identity.map(|identity| identity.0),
         account.source.0,
@@ -193,6 +193,7 @@ pub async fn insert(tx: &mut Tx<'_>, known: &Known, now: DateTime<Utc>) -> Resul
         now,
         fold(&account.name),
         fold(&account.native_id),
+        *password_changed_at,
     )?;
     Ok(())
 }
@@ -202,13 +203,13 @@ pub async fn insert(tx: &mut Tx<'_>, known: &Known, now: DateTime<Utc>) -> Resul
 /// # Errors
 /// Those of [`insert`].
 pub async fn update(tx: &mut Tx<'_>, known: &Known, now: DateTime<Utc>) -> Result<()> {
-    let Known { account, native_key, enabled, link } = known;
+    let Known { account, native_key, enabled, password_changed_at, link } = known;
     execute!(
         tx,
         "store what a source says of an account",
         "UPDATE account SET identity = COALESCE(identity, $2), stable_id = $3, native_id = $4, native_key = $5, name = $6,
              enabled = $7, correlated = $8, attributes = $9, vanished = FALSE, modified_at = $10, name_key = $11,
-             native_id_key = $12 WHERE id = $1",
+             native_id_key = $12, password_changed_at = $13 WHERE id = $1",
         account.id.0,
         account.identity.map(|identity| identity.0),
         account.stable_id.as_str(),
@@ -221,6 +222,7 @@ pub async fn update(tx: &mut Tx<'_>, known: &Known, now: DateTime<Utc>) -> Resul
         now,
         fold(&account.name),
         fold(&account.native_id),
+        *password_changed_at,
     )?;
     Ok(())
 }
@@ -377,6 +379,7 @@ pub async fn make(
         account: Account::built_in(identity),
         native_key: Some(Identity::alias_key(&identity.alias)),
         enabled: None,
+        password_changed_at: None,
         link: Link::Manual,
     };
     insert(tx, &built_in, now).await
@@ -464,6 +467,7 @@ row! {
         native_key: Option<String>,
         name: String,
         enabled: Option<bool>,
+        password_changed_at: Option<DateTime<Utc>>,
         correlated: String,
         password_sync: bool,
         attributes: Json<BTreeMap<String, String>>,
@@ -507,7 +511,13 @@ impl TryFrom<KnownRow> for Known {
             vanished: row.vanished,
         };
         let link = state_of(&Link::NAMES, "who said whose an account is", &row.correlated)?;
-        Ok(Self { account, native_key: row.native_key, enabled: row.enabled, link })
+        Ok(Self {
+            account,
+            native_key: row.native_key,
+            enabled: row.enabled,
+            password_changed_at: row.password_changed_at,
+            link,
+        })
     }
 }
 

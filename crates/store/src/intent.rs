@@ -135,6 +135,8 @@ pub(crate) async fn carry_out(tx: &mut Tx<'_>, identity: IdentityId, intent: Int
                 identity.0,
                 to.map(|to| to.0),
             )?;
+            // What others set there is not known as theirs when it comes back.
+            crate::password_set::remove(tx, identity, account).await?;
         }
         IntentKind::Bury { account } => {
             execute!(

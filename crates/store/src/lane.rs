@@ -180,6 +180,20 @@ pub async fn unfinished_in(tx: &mut Tx<'_>, bucket: Bucket) -> Result<Vec<Identi
     Ok(rows.into_iter().map(|(identity,)| IdentityId(identity)).collect())
 }
 
+/// The accounts of an identity of which a target is not final: what was written there may not be noted yet.
+pub async fn under_way(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<AccountId>> {
+    let rows = fetch!(
+        tx,
+        fetch_all as (Uuid,),
+        "list the accounts of an identity that are being changed",
+        "SELECT account FROM target WHERE bucket = $1 AND settled_at IS NULL AND change IN
+             (SELECT id FROM change WHERE bucket = $1 AND identity = $2 AND settled_at IS NULL)",
+        identity.bucket().number(),
+        identity.0
+    )?;
+    Ok(rows.into_iter().map(|(account,)| AccountId(account)).collect())
+}
+
 /// Whether `account` may hold the password of a request that is made again: the latest target before place `before` that
 /// settled after a write was begun has its password although its change has not (or not yet) reached every other target,
 /// or may have it.

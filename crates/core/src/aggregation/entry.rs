@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use crate::account::{Account, Link};
 
 /// An account as its source has it.
@@ -17,6 +19,8 @@ pub struct Entry {
     pub name: String,
     /// Whether the source lets it sign in, where that is known.
     pub enabled: Option<bool>,
+    /// When its password was last changed, as the source itself says.
+    pub password_changed_at: Option<DateTime<Utc>>,
     /// The attributes that the source's settings allow.
     pub attributes: BTreeMap<String, String>,
 }
@@ -30,6 +34,8 @@ pub struct Known {
     pub native_key: Option<String>,
     /// Whether its source lets it sign in, where that is known.
     pub enabled: Option<bool>,
+    /// When its password was last changed, as its source itself said when it was read.
+    pub password_changed_at: Option<DateTime<Utc>>,
     /// Who said whose it is.
     pub link: Link,
 }
@@ -62,7 +68,7 @@ impl Entry {
 
     /// What has changed since it was stored.
     pub fn against(&self, known: &Known) -> Difference {
-        let Known { account, native_key, enabled, .. } = known;
+        let Known { account, native_key, enabled, password_changed_at, .. } = known;
         if account.vanished {
             return Difference::Returned;
         }
@@ -72,7 +78,8 @@ impl Entry {
         let same = account.name == self.name
             && account.attributes == self.attributes
             && account.stable_id == self.stable_id
-            && *enabled == self.enabled;
+            && *enabled == self.enabled
+            && *password_changed_at == self.password_changed_at;
         if same { Difference::None } else { Difference::Changed }
     }
 }
@@ -93,7 +100,13 @@ impl Known {
             vanished: false,
             ..self.account
         };
-        Self { account, native_key: Some(entry.native_key.clone()), enabled: entry.enabled, link: self.link }
+        Self {
+            account,
+            native_key: Some(entry.native_key.clone()),
+            enabled: entry.enabled,
+            password_changed_at: entry.password_changed_at,
+            link: self.link,
+        }
     }
 }
 
@@ -112,6 +125,7 @@ pub(super) mod tests {
             native_key: "uid=abby".to_owned(),
             name: "abby".to_owned(),
             enabled: None,
+            password_changed_at: None,
             attributes: attributes.iter().map(owned).collect(),
         }
     }
@@ -128,7 +142,8 @@ pub(super) mod tests {
             attributes: BTreeMap::new(),
             vanished: true,
         };
-        Known { account, native_key: None, enabled: None, link: Link::Manual }.updated(entry)
+        let (enabled, password_changed_at) = (None, None);
+        Known { account, native_key: None, enabled, password_changed_at, link: Link::Manual }.updated(entry)
     }
 
     #[test]
@@ -141,6 +156,7 @@ pub(super) mod tests {
             (Entry { name: "bea".to_owned(), ..first.clone() }, Difference::Changed),
             (Entry { enabled: Some(false), ..first.clone() }, Difference::Changed),
             (Entry { attributes: BTreeMap::new(), ..first.clone() }, Difference::Changed),
+            (Entry { password_changed_at: Some(DateTime::<Utc>::UNIX_EPOCH), ..first.clone() }, Difference::Changed),
             (Entry { native_id: "uid=abby".to_owned(), ..first.clone() }, Difference::Renamed),
             (Entry { native_key: "uid=bea".to_owned(), ..first.clone() }, Difference::Renamed),
         ] {

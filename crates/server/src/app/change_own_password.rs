@@ -54,7 +54,7 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
         Box::pin(async move {
             let configuration = within.configuration.read(tx).await?;
             let identity = identity::get(tx, person).await?;
-            let all = own_passwords::load(&configuration, tx, &identity).await?;
+            let all = own_passwords::load(&within, &configuration, tx, &identity).await?;
             let password = all.into_iter().find(|password| password.source == source);
             let password = password.ok_or(Error::NotFound("password of yours"))?;
             let policy = policy_for(&configuration, tx, &identity, source).await?;

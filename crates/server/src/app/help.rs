@@ -21,6 +21,7 @@ use lockstep_store::{
 use lockstep_vault::secret::draw_id;
 
 use super::own_change::{ListedChange, changes_of};
+use super::password_set::Known;
 use super::record::{About, record};
 use super::{App, Error, level};
 use crate::auth::Permit;
@@ -59,6 +60,8 @@ pub struct HelpedAccount {
     pub source: String,
     /// What it is called there.
     pub name: String,
+    /// When somebody else changed its password after Lockstep set it.
+    pub changed_outside_at: Option<DateTime<Utc>>,
 }
 
 /// The people whose login name, name, last name or address begins like that.
@@ -90,15 +93,16 @@ pub async fn search(app: &App, _: &Permit, text: &str) -> Result<Vec<ListedIdent
 /// A person, and what they have.
 pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, Error> {
     let listed = super::identity::get(app, permit, id).await?;
-    let (now, listed_source) = (app.clock.utc(), listed.identity.sign_in_source);
+    let (now, grace, listed_source) = (app.clock.utc(), app.config.engine.grace, listed.identity.sign_in_source);
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let sources = source::list(tx).await?;
             let name = |id| sources.iter().find(|source| source.id == id).map(|source| source.name.clone());
+            let set = Known::read(tx, id, now, grace).await?;
             let accounts = account::list_of(tx, id).await?.into_iter().filter(|account| !account.vanished);
             let accounts = accounts.map(|account| {
                 let source = name(account.source).unwrap_or_default();
-                HelpedAccount { source, name: account.name }
+                HelpedAccount { source, name: account.name, changed_outside_at: set.changed_outside_at(account.id) }
             });
             let stored = sign_in_password::find(tx, id).await?;
             let factor = second_factor::find(tx, id).await?;

@@ -16,9 +16,10 @@ use lockstep_core::identity::Identity;
 use lockstep_core::operation::Operation;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
-use lockstep_store::{Tx, account, application, application_icon, identity, password_set, source, sync_group};
+use lockstep_store::{Tx, account, application, application_icon, identity, source, sync_group};
 
 use super::configuration::Configuration;
+use super::password_set::Known;
 use super::session::{self, OpenSession};
 use super::{App, Error};
 use crate::auth::Caller;
@@ -36,10 +37,21 @@ pub struct OwnPassword {
     pub sources: Vec<(SourceId, Vec<Place>)>,
     /// The person's accounts on that source, in the order of their names. Where there are several, one is chosen.
     pub accounts: Vec<OwnAccount>,
-    /// When Lockstep last set it, wherever it is.
+    /// When Lockstep last set it, wherever it is; where it never did, when it was last changed, as the systems say.
     pub changed_at: Option<DateTime<Utc>>,
+    /// Where it was changed by somebody else after Lockstep set it: there it may be another one now.
+    pub outside: Vec<Outside>,
     /// When it is to be changed, where the policy says so.
     pub expiry: Option<Expiry>,
+}
+
+/// A source on which a password was changed by somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outside {
+    /// When, as the source says.
+    pub at: DateTime<Utc>,
+    /// Where it is asked for.
+    pub places: Vec<Place>,
 }
 
 /// When a password is to be changed.
@@ -91,8 +103,8 @@ pub struct OwnAccount {
     pub native_id: String,
     /// What people read.
     pub name: String,
-    /// When Lockstep last set its password.
-    pub set_at: Option<DateTime<Utc>>,
+    /// From when on the age of its password counts: Lockstep set it then, or somebody else later. None: it does not expire here.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// The session of a token, and the passwords of whoever it is of: groups first, then sources, then single applications.
@@ -106,11 +118,11 @@ pub async fn own_passwords(
         Box::pin(async move {
             let person = identity::get(tx, permit?.person()?).await?;
             let configuration = within.configuration.read(tx).await?;
-            let mut passwords = load(&configuration, tx, &person).await?;
+            let mut passwords = load(&within, &configuration, tx, &person).await?;
             for password in &mut passwords {
                 // Of several the one that has it for the longest.
-                let Some(set_at) = password.accounts.iter().filter_map(|own| own.set_at).min() else { continue };
-                password.expiry = expiry(&configuration, tx, &person, password.source, set_at, now).await?;
+                let Some(since) = password.accounts.iter().filter_map(|own| own.since).min() else { continue };
+                password.expiry = expiry(&configuration, tx, &person, password.source, since, now).await?;
             }
             Ok(passwords)
         })
@@ -118,24 +130,25 @@ pub async fn own_passwords(
     found.await
 }
 
-/// When the password that a person has on a source is to be changed, where it was set then.
+/// When the password that a person has on a source is to be changed, where its age counts from then on.
 pub(super) async fn expiry(
     configuration: &Configuration,
     tx: &mut Tx<'_>,
     person: &Identity,
     source: SourceId,
-    set_at: DateTime<Utc>,
+    since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<Expiry>, Error> {
     let Some(source) = configuration.source(tx, source).await? else { return Ok(None) };
     let policy = configuration.policy_on(tx, &source, person).await?;
     let policy = policy.ok_or(Error::Lacking("a password policy that is referred to"))?;
     let of = |at| Expiry { at, is_over: at <= now, is_near: policy.reminds_of(at, now) };
-    Ok(policy.expires_at(set_at).map(of))
+    Ok(policy.expires_at(since).map(of))
 }
 
 /// What there is to know, in one state of the database.
 pub(super) async fn load(
+    app: &App,
     configuration: &Configuration,
     tx: &mut Tx<'_>,
     person: &Identity,
@@ -145,7 +158,7 @@ pub(super) async fn load(
     let owns = Owns {
         systems: &systems,
         accounts: accounts.into_iter().filter(|account| !account.vanished).collect(),
-        set: password_set::list_of(tx, person.id).await?.into_iter().collect(),
+        set: Known::read(tx, person.id, app.clock.utc(), app.config.engine.grace).await?,
         here: person.sign_in_source,
     };
     Ok(owns.passwords())
@@ -208,7 +221,7 @@ struct Owns<'a> {
     systems: &'a Systems,
     accounts: Vec<Account>,
     /// When each account's was set.
-    set: HashMap<AccountId, DateTime<Utc>>,
+    set: Known,
     here: SourceId,
 }
 
@@ -253,21 +266,30 @@ impl Owns<'_> {
             held.iter().map(|(source, _)| (source.id, self.systems.places(source.id, self.here))).collect();
         let mut places: Vec<Place> = sources.iter().flat_map(|(_, places)| places.clone()).collect();
         places.sort();
-        let set = |account: &Account| self.set.get(&account.id).copied();
-        let changed_at = held.iter().flat_map(|(_, accounts)| accounts.iter().filter_map(|own| set(own))).max();
+        let all = || held.iter().flat_map(|(_, accounts)| accounts.iter().map(|own| own.id));
+        let set_at = all().filter_map(|own| self.set.set_at(own)).max();
+        let changed_at = set_at.or_else(|| all().filter_map(|own| self.set.said_at(own)).max());
+        let outside = |(source, accounts): &(&Source, Vec<&Account>)| {
+            let at = accounts.iter().filter_map(|own| self.set.changed_outside_at(own.id)).max()?;
+            let mut places = self.systems.places(source.id, self.here);
+            places.sort();
+            Some(Outside { at, places })
+        };
+        let outside = held.iter().filter_map(outside).collect();
         let own = |account: &&Account| {
             let Account { id, native_id, name, .. } = *account;
-            OwnAccount { id: *id, native_id: native_id.clone(), name: name.clone(), set_at: set(account) }
+            OwnAccount { id: *id, native_id: native_id.clone(), name: name.clone(), since: self.set.counts_from(*id) }
         };
         let accounts = accounts.iter().map(own).collect();
         let (source, expiry) = (source.id, None);
-        Some(OwnPassword { source, shared_by, places, sources, accounts, changed_at, expiry })
+        Some(OwnPassword { source, shared_by, places, sources, accounts, changed_at, outside, expiry })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use lockstep_core::id::{PasswordPolicyId, SyncGroupId};
+    use lockstep_core::password_set::PasswordSet;
     use lockstep_core::source::Feature;
     use uuid::Uuid;
 
@@ -310,6 +332,19 @@ mod tests {
             attributes: BTreeMap::new(),
             vanished: false,
         }
+    }
+
+    fn day(number: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::TimeDelta::days(number)
+    }
+
+    /// Accounts with the days on which Lockstep set them, and on which their systems say that they were changed.
+    fn known(sets: &[(u128, Option<i64>, Option<i64>)]) -> Known {
+        let set = |(account, set, said): &(u128, Option<i64>, Option<i64>)| {
+            let [set_at, said_at] = [set, said].map(|number| number.map(day));
+            (AccountId(Uuid::from_u128(*account)), PasswordSet { set_at, written_at: set_at, said_at })
+        };
+        Known::of_sets(sets.iter().map(set).collect(), day(10))
     }
 
     fn named(names: &[&str]) -> Vec<Place> {
@@ -356,10 +391,7 @@ mod tests {
                 account(5, hr, "4712"),
                 account(6, hidden, "x"),
             ],
-            set: HashMap::from([
-                (AccountId(Uuid::from_u128(1)), DateTime::UNIX_EPOCH),
-                (AccountId(Uuid::from_u128(3)), DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
-            ]),
+            set: known(&[(1, Some(1), None), (3, Some(2), Some(9)), (4, None, Some(9)), (5, None, Some(8))]),
             here: here.id,
         };
         let passwords = owns.passwords();
@@ -368,8 +400,13 @@ mod tests {
         let mut places = vec![Place::Here];
         places.extend(named(&["Calendar", "Directory", "Webmail"]));
         assert_eq!((&everyday.places, everyday.accounts.len()), (&places, 1));
-        assert_eq!(everyday.changed_at, Some(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)), "the latest of them");
-        assert_eq!(everyday.accounts[0].set_at, Some(DateTime::UNIX_EPOCH), "what one signs in with is older");
+        assert_eq!(everyday.changed_at, Some(day(2)), "the latest of them");
+        assert_eq!(everyday.accounts[0].since, Some(day(1)), "what one signs in with is older");
+        let outside = Outside { at: day(9), places: named(&["Calendar", "Webmail"]) };
+        assert_eq!(everyday.outside, [outside]);
+        let payroll = &passwords[1];
+        assert_eq!((payroll.changed_at, &payroll.outside[..]), (Some(day(9)), &[][..]), "what was never set here");
+        assert_eq!(payroll.accounts[0].since, None, "and does not expire here");
         assert_eq!(passwords[1].shared_by, SharedBy::Source("HR".to_owned()));
         assert_eq!((&passwords[1].places, passwords[1].accounts.len()), (&named(&["Payslips", "Time sheets"]), 2));
         assert_eq!(
@@ -389,7 +426,7 @@ mod tests {
                 owns.accounts[3].clone(),
                 owns.accounts[4].clone(),
             ],
-            set: HashMap::new(),
+            set: Known::default(),
             here: here.id,
         };
         let passwords = apart.passwords();

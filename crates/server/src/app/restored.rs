@@ -10,7 +10,9 @@ use chrono::{DateTime, Utc};
 use lockstep_core::audit::{Action, Actor, Detail, Event, Outcome};
 use lockstep_core::change::{LaneEvent, end_restored};
 use lockstep_core::id::{Bucket, IdentityId};
-use lockstep_store::{Tx, audit, bucket, digit_token, identity, lane, node, passkey, restore_mark, transport_key};
+use lockstep_store::{
+    Tx, audit, bucket, digit_token, identity, lane, node, passkey, password_set, restore_mark, transport_key,
+};
 use lockstep_vault::secret::draw_id_at;
 
 use super::restore_mark::somebody_lives;
@@ -89,6 +91,8 @@ async fn end_bucket(tx: &mut Tx<'_>, of: Bucket, epoch: i64, now: DateTime<Utc>)
         return Err(Error::Impossible("a server has just started on this database: stop it first".to_owned()));
     }
     digit_token::remove_in(tx, of).await?;
+    // What was set after the copy was made is not known, and was not changed outside for that.
+    password_set::all_may_be_set(tx, of, now).await?;
     let (mut changes, mut targets) = (0, 0);
     for whose in lane::unfinished_in(tx, of).await? {
         let delta = end_restored(lane::load(tx, whose).await?, now);

@@ -183,7 +183,8 @@ async fn take_back(app: &App, person: &Identity) -> Result<(), Error> {
 }
 
 /// Whether the password that somebody signs in with was set longer ago than the policy for it allows, and they can change it. What
-/// a source thinks of that is another matter, and what Lockstep never set does not expire here.
+/// a source thinks of that is another matter, and what Lockstep never set does not expire here. A source's time of its latest change
+/// lets somebody in for longer, and never keeps anybody out.
 async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
     let (now, within) = (app.clock.utc(), app.clone());
     let read = app.store.read(move |tx: &mut Tx<'_>| {
@@ -191,7 +192,7 @@ async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
             let configuration = within.configuration.read(tx).await?;
             let source = person.sign_in_source;
             let account = keeper(tx, &person).await?.map(|own| own.id);
-            let passwords = own_passwords::load(&configuration, tx, &person).await?;
+            let passwords = own_passwords::load(&within, &configuration, tx, &person).await?;
             let stored = sign_in_password::find(tx, person.id).await?;
             let mut changeable = passwords.into_iter().filter(|password| password.source == source);
             let own = changeable.find_map(|password| {
@@ -199,8 +200,8 @@ async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
             });
             // Of what was set before that was written down, the built-in source knows the date.
             let known = stored.map(|stored| stored.changed_at).filter(|_| account.is_none());
-            let Some(set_at) = own.and_then(|own| own.set_at.or(known)) else { return Ok(false) };
-            let expiry = own_passwords::expiry(&configuration, tx, &person, source, set_at, now).await?;
+            let Some(since) = own.and_then(|own| own.since.or(known)) else { return Ok(false) };
+            let expiry = own_passwords::expiry(&configuration, tx, &person, source, since, now).await?;
             Ok::<_, Error>(expiry.is_some_and(|expiry| expiry.is_over))
         })
     });

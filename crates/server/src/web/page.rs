@@ -150,10 +150,27 @@ pub(super) struct Card {
     /// Where it is asked for, unless its name says that: names, and digests of icons.
     pub(super) places: Vec<(String, Option<Arc<str>>)>,
     pub(super) changed: String,
+    /// Where it is another one than in the rest of what shares it.
+    pub(super) apart: Vec<ShownOutside>,
     pub(super) expiry: Option<ShownExpiry>,
     pub(super) link: String,
     /// What its link is called for those who do not see what it stands beside.
     pub(super) label: String,
+}
+
+/// Where a password was changed by somebody else.
+pub(super) struct ShownOutside {
+    /// When.
+    pub(super) text: String,
+    pub(super) places: Vec<String>,
+}
+
+/// An account of a person.
+pub(super) struct ShownAccount {
+    pub(super) source: String,
+    pub(super) name: String,
+    /// That somebody else changed its password.
+    pub(super) outside: Option<String>,
 }
 
 /// When a password is to be changed.
@@ -350,7 +367,7 @@ pub(super) struct PersonPage<'a> {
     /// In how many places they are signed in.
     pub(super) sessions: String,
     /// Each account's source and name.
-    pub(super) accounts: Vec<(String, String)>,
+    pub(super) accounts: Vec<ShownAccount>,
     pub(super) changes: Vec<ShownChange>,
 }
 

@@ -1,5 +1,7 @@
 //! `/passwords`: the Password Manager. A person sees their passwords and changes one.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -15,7 +17,7 @@ use serde::Serialize;
 
 use super::changes::CHANGES;
 use super::form::{self, FormCookie};
-use super::page::{Card, ChangePage, Leave, PasswordsPage, Section, ShownExpiry, ShownRule, page, then};
+use super::page::{Card, ChangePage, Leave, PasswordsPage, Section, ShownExpiry, ShownOutside, ShownRule, page, then};
 use super::session;
 use super::sign_in::{HOME, SECURITY};
 use super::text::Language;
@@ -321,11 +323,14 @@ fn card(text: &Language, password: &OwnPassword) -> Card {
         SharedBy::Group(name) | SharedBy::Source(name) => (name.clone(), names.into_iter().zip(icons).collect(), None),
         SharedBy::Nothing => (names.join(", "), Vec::new(), icons.flatten().next()),
     };
-    let changed = match password.changed_at {
-        Some(at) => text.with("last-changed", "date", &at.format("%Y-%m-%d").to_string()),
-        None => text.text("never-changed"),
+    // Where one system alone has it, this is its latest change.
+    let apart = apart(text, password);
+    let outside = password.outside.iter().map(|outside| outside.at).max().filter(|_| apart.is_empty());
+    let changed = match (outside, password.changed_at) {
+        (Some(at), _) => text.with("changed-outside", "date", &on(at)),
+        (None, Some(at)) => text.with("last-changed", "date", &on(at)),
+        (None, None) => text.text("never-changed"),
     };
-    let on = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
     let expiry = password.expiry.map(|expiry| ShownExpiry {
         text: text.with(if expiry.is_over { "expired" } else { "expires" }, "date", &on(expiry.at)),
         is_near: expiry.is_near || expiry.is_over,
@@ -339,7 +344,27 @@ fn card(text: &Language, password: &OwnPassword) -> Card {
         name,
         places,
         changed,
+        apart,
     }
+}
+
+/// Where a password that several systems share was changed by somebody else, by days. Where it is one system's, nothing is apart.
+fn apart(text: &Language, password: &OwnPassword) -> Vec<ShownOutside> {
+    let is_shared = matches!(password.shared_by, SharedBy::Group(_)) && password.sources.len() > 1;
+    let mut by_day: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for outside in password.outside.iter().filter(|_| is_shared) {
+        by_day.entry(on(outside.at)).or_default().extend(shown(text, &outside.places));
+    }
+    let there = |(date, places): (String, Vec<String>)| ShownOutside {
+        text: text.with("changed-outside", "date", &date),
+        places,
+    };
+    by_day.into_iter().map(there).collect()
+}
+
+/// A day, as people read it.
+pub(super) fn on(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d").to_string()
 }
 
 /// Places as they are called.

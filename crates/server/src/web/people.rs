@@ -11,11 +11,13 @@ use lockstep_store::org_config;
 
 use super::changes::Told;
 use super::form::{self, FormCookie};
-use super::page::{CodePage, Leave, PeoplePage, PersonPage, ShownDelivery, ShownPerson, page, then};
+use super::page::{CodePage, Leave, PeoplePage, PersonPage, ShownAccount, ShownDelivery, ShownPerson, page, then};
+use super::passwords::on;
 use super::sign_in::PEOPLE;
+use super::text::Language;
 use super::{Web, changes, failed, session};
 use crate::app::generate_digit_token::{Request, generate_digit_token};
-use crate::app::help::{self, FOUND, FailingDelivery, Helped};
+use crate::app::help::{self, FOUND, FailingDelivery, Helped, HelpedAccount};
 use crate::app::own_change::change_of;
 use crate::app::session::OpenSession;
 use crate::app::{Error, identity};
@@ -261,6 +263,12 @@ fn address_of(id: IdentityId) -> String {
     format!("{PEOPLE}/{id}")
 }
 
+fn account(text: &Language, account: &HelpedAccount) -> ShownAccount {
+    let HelpedAccount { source, name, changed_outside_at } = account.clone();
+    let outside = changed_outside_at.map(|at| text.with("changed-outside", "date", &on(at)));
+    ShownAccount { source, name, outside }
+}
+
 fn person(
     web: &Web,
     headers: &HeaderMap,
@@ -292,7 +300,7 @@ fn person(
         may_remove: open.levels.contains(&UserLevel::OrgAdmin),
         has_codes,
         sessions: text.counted("help-sessions", "count", sessions),
-        accounts: helped.accounts.iter().map(|account| (account.source.clone(), account.name.clone())).collect(),
+        accounts: helped.accounts.iter().map(|own| account(text, own)).collect(),
         changes: helped.changes.iter().map(|change| changes::listed(text, &changes, change)).collect(),
     };
     cookie.keep(page(StatusCode::OK, &shown, &Leave::default()))

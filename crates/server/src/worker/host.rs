@@ -131,6 +131,16 @@ impl Host for App {
         let committed = self.store.write(move |tx: &mut Tx<'_>| {
             Box::pin(async move {
                 bucket::hold(tx, hold.bucket, hold.node, hold.epoch).await?;
+                // Before the intents: whoever loses the account in this step has that forgotten too.
+                for (key, payload) in &applied {
+                    match payload.renews {
+                        true => password_set::put(tx, whose, key.account, now).await?,
+                        false => password_set::put_again(tx, whose, key.account, now).await?,
+                    }
+                }
+                for target in delta.targets.iter().filter(|target| target.state.is_final() && target.unsure) {
+                    password_set::may_be_set(tx, whose, target.key.account, now).await?;
+                }
                 lane::save(tx, whose, &delta).await?;
                 for (change, hash) in &sign_in_passwords {
                     let hash = hash.to_bytes();
@@ -151,9 +161,6 @@ impl Host for App {
                 }
                 for entry in first_applied.iter().filter_map(|payload| payload.history.as_ref()) {
                     history::push(tx, whose, entry.holder, &entry.hash.to_bytes(), entry.keep, now).await?;
-                }
-                for (key, _) in applied.iter().filter(|(_, payload)| payload.renews) {
-                    password_set::put(tx, whose, key.account, now).await?;
                 }
                 for event in &events {
                     audit::append(tx, draw_id_at(event.at), event).await?;

@@ -14,6 +14,7 @@ use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::password_policy::dictionary::{Dictionary, InvalidDictionary};
 use lockstep_core::password_policy::holder::binding_policy;
 use lockstep_core::password_policy::rules::{self, Context, Violation};
+use lockstep_core::password_set::PasswordSet;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_engine::Judged;
@@ -181,12 +182,13 @@ impl Facts {
     async fn has_expired(&self, app: &App, change: &Change) -> anyhow::Result<bool> {
         let identity = change.identity;
         let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(password_set::list_of(tx, identity)));
-        let set: lockstep_store::Result<Vec<(AccountId, DateTime<Utc>)>> = read.await;
+        let set: lockstep_store::Result<Vec<(AccountId, PasswordSet)>> = read.await;
         let set = set.context("cannot read when passwords were set")?;
+        // One that was set outside since does not make the one of before younger, and that one is asked for again.
         let expires = set
             .iter()
             .find(|(account, _)| *account == change.account)
-            .and_then(|(_, at)| self.policy.as_ref().and_then(|policy| policy.expires_at(*at)));
+            .and_then(|(_, known)| self.policy.as_ref().and_then(|policy| policy.expires_at(known.set_at?)));
         Ok(expires.is_some_and(|at| at <= change.created_at))
     }
 

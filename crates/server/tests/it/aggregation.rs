@@ -1,6 +1,7 @@
 //! Accounts come in from a real table, and what that makes of accounts and identities; through the worker, as in a server.
 
 mod leavers;
+mod outside;
 mod people;
 mod staff;
 

@@ -10,7 +10,7 @@
 mod api;
 mod canary;
 mod configuration;
-mod directory;
+pub(crate) mod directory;
 mod doctor;
 mod faults;
 mod graceful_stop;

@@ -16,7 +16,8 @@ use crate::sample::{
 
 fn known(n: u128) -> Known {
     let account = sample_account(n, None, source_id(1));
-    Known { native_key: Some(format!("key-{n}")), enabled: Some(true), link: Link::None, account }
+    let native_key = Some(format!("key-{n}"));
+    Known { native_key, enabled: Some(true), password_changed_at: Some(at(1)), link: Link::None, account }
 }
 
 /// A source, Abby (1) and Bo (2), and four accounts that are nobody's.
@@ -52,6 +53,25 @@ on_both_engines! {
         assert_eq!(database.read(|tx| Box::pin(aggregation::count_living(tx, source_id(1)))).await, 4);
         let walk = database.read(|tx| Box::pin(aggregation::living_after(tx, source_id(1), "stable-1", 2))).await;
         assert_eq!(walk.iter().map(|living| living.id).collect::<Vec<_>>(), [account_id(2), account_id(3)]);
+    }
+
+    async fn when_a_password_was_changed_follows_the_source_and_nobody_else_touches_it(database) {
+        populate(&database).await;
+        let told = async || database.read(|tx| Box::pin(aggregation::get(tx, account_id(1)))).await.password_changed_at;
+        assert_eq!(told().await, Some(at(1)));
+        database.write(|tx| Box::pin(async move {
+            let account = account::get(tx, account_id(1)).await?;
+            account::put(tx, &account, "key-1", at(3)).await
+        })).await;
+        assert_eq!(told().await, Some(at(1)), "an apply file does not say it");
+        for said in [Some(at(9)), None] {
+            let changed = Known { password_changed_at: said, ..known(1) };
+            database.write(move |tx| {
+                let changed = changed.clone();
+                Box::pin(async move { aggregation::update(tx, &changed, at(4)).await })
+            }).await;
+            assert_eq!(told().await, said);
+        }
     }
 
     async fn two_accounts_change_their_names_in_one_transaction(database) {

@@ -13,6 +13,7 @@ mod keys;
 mod lane;
 mod listing;
 mod migrate;
+mod password_set;
 mod people;
 mod postgres;
 mod restore;

@@ -13,7 +13,7 @@ use crate::harness::{Database, on_both_engines};
 use crate::sample::{at, identity};
 
 /// Runs a statement that no function of the store would.
-async fn raw(tx: &mut Tx<'_>, sql: &'static str) -> Result<()> {
+pub(crate) async fn raw(tx: &mut Tx<'_>, sql: &'static str) -> Result<()> {
     match tx {
         Tx::Sqlite(connection) => connection.execute_batch(sql).expect(sql),
         Tx::Postgres(connection) => connection.execute(sql).await.map(drop).expect(sql),
@@ -98,7 +98,7 @@ on_both_engines! {
             DROP TABLE spent_challenge; DROP TABLE passkey; DROP TABLE totp; DROP TABLE second_factor;
             DROP TABLE source_sign_in; DROP TABLE password_set; DROP TABLE application_icon; DROP TABLE security_answers; DROP TABLE security_questions;
             ALTER TABLE session DROP COLUMN answered_at;
-            DROP INDEX identity_sign_in_source;
+            DROP INDEX identity_sign_in_source; ALTER TABLE account DROP COLUMN password_changed_at;
             DELETE FROM migration WHERE name >= '20261128';
             CREATE TABLE second_factor (
                 identity UUID NOT NULL, secret BYTEA NOT NULL, confirmed_at TIMESTAMPTZ, last_step BIGINT NOT NULL,

@@ -218,7 +218,13 @@ impl Page {
             attributes: entry.attributes.clone(),
             vanished: false,
         };
-        Known { account, native_key: Some(entry.native_key.clone()), enabled: entry.enabled, link: Link::None }
+        Known {
+            account,
+            native_key: Some(entry.native_key.clone()),
+            enabled: entry.enabled,
+            password_changed_at: entry.password_changed_at,
+            link: Link::None,
+        }
     }
 }
 
@@ -247,6 +253,7 @@ mod tests {
             native_key: native_key.to_owned(),
             name: String::new(),
             enabled: None,
+            password_changed_at: None,
             attributes: Default::default(),
         }
     }

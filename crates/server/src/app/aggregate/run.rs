@@ -401,6 +401,7 @@ pub(in crate::app) fn entry(kind: &str, entry: AccountEntry) -> Entry {
         native_id: entry.native_id,
         name: entry.name,
         enabled: entry.enabled,
+        password_changed_at: entry.password_changed_at,
         attributes: entry.attributes,
     }
 }

@@ -28,7 +28,7 @@ fn pages(text: &Language) -> Vec<String> {
         id: AccountId(Uuid::nil()),
         native_id: NASTY.to_owned(),
         name: name.to_owned(),
-        set_at: None,
+        since: None,
     });
     let card = Card {
         initial: "<".to_owned(),
@@ -36,6 +36,7 @@ fn pages(text: &Language) -> Vec<String> {
         icon: None,
         places: vec![(NASTY.to_owned(), Some(NASTY.into()))],
         changed: NASTY.to_owned(),
+        apart: vec![ShownOutside { text: NASTY.to_owned(), places: nasty() }],
         expiry: Some(ShownExpiry { text: NASTY.to_owned(), is_near: true }),
         link: "/passwords/1".to_owned(),
         label: NASTY.to_owned(),
@@ -150,7 +151,11 @@ fn pages(text: &Language) -> Vec<String> {
             may_remove: true,
             has_codes: true,
             sessions: NASTY.to_owned(),
-            accounts: vec![(NASTY.to_owned(), NASTY.to_owned())],
+            accounts: vec![ShownAccount {
+                source: NASTY.to_owned(),
+                name: NASTY.to_owned(),
+                outside: Some(NASTY.to_owned()),
+            }],
             changes: Vec::new(),
         }
         .render(),

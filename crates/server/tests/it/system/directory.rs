@@ -28,7 +28,7 @@ pub(super) const DIRECTORY: &str = "Corporate Directory";
 const ADMIN: [&str; 5] = ["-x", "-D", "cn=admin,dc=example,dc=test", "-w", "adminpw"];
 
 /// A directory.
-pub(super) struct Directory {
+pub(crate) struct Directory {
     url: String,
     ldaps_url: String,
     authority: PathBuf,
@@ -50,7 +50,7 @@ impl Directory {
     }
 
     /// A copy of it as it was in the beginning, started.
-    pub(super) async fn own() -> Self {
+    pub(crate) async fn own() -> Self {
         Self::own_named("DNS:localhost,IP:127.0.0.1").await
     }
 
@@ -93,7 +93,7 @@ impl Directory {
     }
 
     /// Starts a copy, on the same ports as before.
-    pub(super) async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         let Own { folder, process } = self.own.as_mut().expect("the shared one is not for one test to start");
         let started = Command::new(daemon("slapd"))
             .args(["-d", "0", "-f"])
@@ -111,7 +111,7 @@ impl Directory {
     }
 
     /// Stops a copy, and waits until it is gone.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         let own = self.own.as_mut().expect("the shared one is not for one test to stop");
         let mut process = own.process.take().expect("it runs");
         let pid = process.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
@@ -126,7 +126,7 @@ impl Directory {
     }
 
     /// Its address without TLS.
-    pub(super) fn plain(&self) -> &str {
+    pub(crate) fn plain(&self) -> &str {
         &self.url
     }
 
@@ -168,7 +168,7 @@ impl Directory {
     }
 
     /// Old passwords are taken again from now on.
-    pub(super) async fn forget_histories(&self) {
+    pub(crate) async fn forget_histories(&self) {
         let policy = "dn: cn=default,ou=policies,dc=example,dc=test\nchangetype: modify\n";
         self.modify(format!("{policy}replace: pwdInHistory\npwdInHistory: 0\n\n")).await;
     }
@@ -203,7 +203,7 @@ impl Directory {
     }
 
     /// Gives these people a password, as the administrator whom no policy binds; a locked account is open after it.
-    pub(super) async fn reset(&self, numbers: impl IntoIterator<Item = usize>, password: &str) {
+    pub(crate) async fn reset(&self, numbers: impl IntoIterator<Item = usize>, password: &str) {
         let entry = |number| {
             let dn = dn(number);
             format!("dn: {dn}\nchangetype: modify\nreplace: userPassword\nuserPassword: {password}\n\n")
@@ -211,10 +211,22 @@ impl Directory {
         self.modify(numbers.into_iter().map(entry).collect()).await;
     }
 
+    /// Has a password be one that was changed at this time (`20250101000000Z`).
+    pub(crate) async fn was_changed_at(&self, number: usize, time: &str) {
+        let dn = dn(number);
+        let ldif = format!("dn: {dn}\nchangetype: modify\nreplace: pwdChangedTime\npwdChangedTime: {time}\n\n");
+        // Directories write it themselves, and let an administrator do so who asks for that.
+        self.modify_with(&["-e", "relax"], ldif).await;
+    }
+
     /// Makes changes as the administrator whom no policy binds.
     async fn modify(&self, ldif: String) {
+        self.modify_with(&[], ldif).await;
+    }
+
+    async fn modify_with(&self, options: &[&str], ldif: String) {
         let mut command = Command::new("ldapmodify");
-        command.args(ADMIN).args(["-H", &self.url]).stdin(Stdio::piped());
+        command.args(ADMIN).args(options).args(["-H", &self.url]).stdin(Stdio::piped());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("ldapmodify runs");
         let mut input = child.stdin.take().expect("piped");
         let writing = async move { input.write_all(ldif.as_bytes()).await };
@@ -226,7 +238,7 @@ impl Directory {
 }
 
 /// The distinguished name of one of the people.
-pub(super) fn dn(number: usize) -> String {
+pub(crate) fn dn(number: usize) -> String {
     assert!(number < 1000, "{number} belongs to other tests");
     format!("uid=user{number:05},ou=people,dc=example,dc=test")
 }
