@@ -138,8 +138,10 @@ impl Written {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum SignIn {
-    /// The password is the account's. Also when the system says that it is right but expired, or must be changed.
+    /// The password is the account's.
     Right,
+    /// It is, and the system lets nobody do anything with it before there is another one.
+    MustChange(MustChange),
     /// The system said unequivocally that the password is not the account's.
     Wrong,
     /// The system was asked and did not accept the password, which does not prove that it is wrong: it may answer so of right
@@ -149,6 +151,15 @@ pub enum SignIn {
     Unable(Failure),
     /// This source is not set up for sign-in, and never will answer.
     Unsupported,
+}
+
+/// Why a right password must be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MustChange {
+    /// It is too old.
+    Expired,
+    /// Somebody else than its person has set it. Some systems say so of what Lockstep delivers, too.
+    Reset,
 }
 
 /// Whether an account is locked after wrong passwords. A disabled account is something else and not told here.

@@ -4,7 +4,7 @@
 
 use super::ppolicy::{self, PolicyError};
 use crate::failure::{Failure, FailureKind, RefusalKind, diagnostic};
-use crate::{SignIn, Written};
+use crate::{MustChange, SignIn, Written};
 
 /// The parts of an answer that decide something.
 #[derive(Debug, Clone)]
@@ -56,7 +56,9 @@ impl Answer {
     pub(super) fn sign_in(&self, secrets: &[&str]) -> SignIn {
         let refused = |words: &str| Failure::refused(RefusalKind::PolicyOther, self.sentence(words, secrets));
         match (self.code, self.policy_error()) {
-            (0, _) | (_, Some(PolicyError::PasswordExpired | PolicyError::ChangeAfterReset)) => SignIn::Right,
+            (_, Some(PolicyError::PasswordExpired)) => SignIn::MustChange(MustChange::Expired),
+            (_, Some(PolicyError::ChangeAfterReset)) => SignIn::MustChange(MustChange::Reset),
+            (0, _) => SignIn::Right,
             (_, Some(PolicyError::AccountLocked)) => {
                 SignIn::NotAccepted(refused("the account is locked in the directory"))
             }
@@ -214,8 +216,11 @@ mod tests {
     #[test]
     fn sign_ins() {
         assert_eq!(answer(0, "", None).sign_in(&[]), SignIn::Right);
-        assert_eq!(answer(0, "", Some(PolicyError::ChangeAfterReset)).sign_in(&[]), SignIn::Right);
-        assert_eq!(answer(49, "", Some(PolicyError::PasswordExpired)).sign_in(&[]), SignIn::Right);
+        for code in [0, 49] {
+            let of = |error| answer(code, "", Some(error)).sign_in(&[]);
+            assert_eq!(of(PolicyError::ChangeAfterReset), SignIn::MustChange(MustChange::Reset));
+            assert_eq!(of(PolicyError::PasswordExpired), SignIn::MustChange(MustChange::Expired));
+        }
         assert_eq!(answer(49, "", None).sign_in(&[]), SignIn::Wrong);
         for (code, error) in [(49, Some(PolicyError::AccountLocked)), (19, None), (53, None), (48, None), (50, None)] {
             assert!(matches!(answer(code, "", error).sign_in(&[]), SignIn::NotAccepted(_)), "{code} {error:?}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockstep_connectors::{FailureKind, Level, LockState, RefusalKind, SignIn, Written};
+use lockstep_connectors::{FailureKind, Level, LockState, MustChange, RefusalKind, SignIn, Written};
 use serde_json::json;
 
 use crate::support::directory::{attribute, ldaps, modify, plain, policy, signs_in, user};
@@ -82,7 +82,8 @@ async fn an_expired_password_is_right_and_a_wrong_one_is_wrong() {
     policy("connectors-max-age", "pwdMaxAge: 1", &dn);
     tokio::time::sleep(Duration::from_millis(2100)).await;
     assert!(!signs_in(&dn, &new), "the directory lets nobody in with an expired password");
-    assert_eq!(connector.sign_in(&account(&dn), &new).await, SignIn::Right);
+    let said = connector.sign_in(&account(&dn), &new).await;
+    assert_eq!(said, SignIn::MustChange(MustChange::Expired));
     assert_eq!(connector.sign_in(&account(&dn), &fresh_password()).await, SignIn::Wrong);
     modify(&format!("dn: {dn}\nchangetype: modify\nreplace: pwdPolicySubentry\n"));
 }
@@ -93,7 +94,11 @@ async fn a_password_that_must_be_changed_is_right() {
     policy("connectors-must-change", "pwdMustChange: TRUE", &dn);
     assert_eq!(connector.set_password(&account(&dn), &new, None).await, Written::Applied);
     modify(&format!("dn: {dn}\nchangetype: modify\nreplace: pwdReset\npwdReset: TRUE\n"));
-    assert_eq!(connector.sign_in(&account(&dn), &new).await, SignIn::Right);
+    assert_eq!(connector.sign_in(&account(&dn), &new).await, SignIn::MustChange(MustChange::Reset));
+    assert_eq!(connector.sign_in(&account(&dn), &fresh_password()).await, SignIn::Wrong);
+    let newer = fresh_password();
+    assert_eq!(connector.set_password(&account(&dn), &newer, None).await, Written::Applied);
+    assert_eq!(connector.sign_in(&account(&dn), &newer).await, SignIn::Right, "another password is what it waited for");
     modify(&format!("dn: {dn}\nchangetype: modify\nreplace: pwdPolicySubentry\n"));
 }
 

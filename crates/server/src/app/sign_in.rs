@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lockstep_connectors::{AccountRef, SignIn as Answer};
+use lockstep_connectors::{AccountRef, MustChange, SignIn as Answer};
 use lockstep_core::account::Account;
 use lockstep_core::audit::{Action, Actor, Event, Outcome};
 use lockstep_core::id::{IdentityId, SessionId, SourceId};
@@ -17,6 +17,7 @@ use lockstep_core::password::Password;
 use lockstep_core::session::{Origin, Session};
 use lockstep_core::sign_in::{TRIES, Tries};
 use lockstep_core::source::Feature;
+use lockstep_store::history::Holder;
 use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{
     Tx, account, aggregation, audit, history, identity, session, sign_in_password, source, source_sign_in,
@@ -26,7 +27,7 @@ use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 
 use super::passkey::Assertion;
 use super::second_factor::{self, Second};
-use super::{App, Error, own_passwords, passed, passkey};
+use super::{App, Error, own_passwords, passed, passkey, password_set};
 
 /// A person who has shown a moment ago who they are.
 pub struct SignedIn {
@@ -149,7 +150,7 @@ async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpos
             // Whoever does not wait for the answer must not leave a try behind that was none.
             let asking = tokio::spawn(ask(app.clone(), person.id, account.clone(), password));
             let right = asking.await.map_err(|_| Error::Lacking("what asks a source"))??;
-            right.then(|| (person, false, Shown::OfSource(account.clone(), *since)))
+            right.map(|Right { must_change }| (person, must_change, Shown::OfSource(account.clone(), *since)))
         }
         _ => None,
     };
@@ -208,13 +209,25 @@ async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
     read.await
 }
 
+/// What a source says of a right password.
+struct Right {
+    must_change: bool,
+}
+
 /// Asks the source of an account whether the password is its. What it did not compare is no wrong try.
-async fn ask(app: App, whose: IdentityId, account: Account, password: Password) -> Result<bool, Error> {
-    let (source, account) = (account.source, AccountRef { native_id: account.native_id, name: account.name });
-    let error = match app.sources.sign_in(source, &account, &password).await {
-        Ok(Answer::Right) => return Ok(true),
+async fn ask(app: App, whose: IdentityId, account: Account, password: Password) -> Result<Option<Right>, Error> {
+    let source = account.source;
+    let there = AccountRef { native_id: account.native_id.clone(), name: account.name.clone() };
+    let error = match app.sources.sign_in(source, &there, &password).await {
+        Ok(Answer::Right) => return Ok(Some(Right { must_change: false })),
+        Ok(Answer::MustChange(MustChange::Expired)) => return Ok(Some(Right { must_change: true })),
+        // What its person has chosen here is what a source calls reset as well, where it does so of all that others write.
+        Ok(Answer::MustChange(MustChange::Reset)) => {
+            let must_change = !is_of_here(&app, whose, &account, password).await?;
+            return Ok(Some(Right { must_change }));
+        }
         // Not accepted counts, too: where a right password would have been, not to count the others is to let them be guessed.
-        Ok(Answer::Wrong | Answer::NotAccepted(_)) => return Ok(false),
+        Ok(Answer::Wrong | Answer::NotAccepted(_)) => return Ok(None),
         Ok(Answer::Unable(failure)) => failure.to_string(),
         Ok(Answer::Unsupported) => "its settings do not say how a password is tried".to_owned(),
         Err(error) => error.to_string(),
@@ -224,6 +237,28 @@ async fn ask(app: App, whose: IdentityId, account: Account, password: Password) 
         app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { source_sign_in::take_back(tx, whose).await }));
     taking.await.map_err(Error::Store)?;
     Err(Error::Unavailable("the system that knows the password cannot be asked now".to_owned()))
+}
+
+/// Whether a password that its source calls reset is the one that was last set through Lockstep, as far as is known: its hash
+/// tells where the policy keeps a history, else that nobody is known to have changed it since.
+async fn is_of_here(app: &App, whose: IdentityId, account: &Account, password: Password) -> Result<bool, Error> {
+    let (within, source, id, now) = (app.clone(), account.source, account.id, app.clock.utc());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move {
+            let group = within.configuration.read(tx).await?.group_of(tx, source).await?;
+            let holder = group.map_or(Holder::Source(source), |group| Holder::SyncGroup(group.id));
+            let newest = history::last(tx, whose, holder, 1).await?.pop();
+            let set = password_set::Known::read(tx, whose, now, within.config.engine.grace).await?;
+            let is_set_here = set.set_at(id).is_some() && set.changed_outside_at(id).is_none();
+            Ok((newest.zip(history::find_salt(tx, whose).await?), is_set_here))
+        })
+    });
+    let (kept, is_set_here) = read.await.map_err(Error::Store)?;
+    let Some((hash, salt)) = kept else { return Ok(is_set_here) };
+    let (Ok(hash), Ok(salt)) = (PasswordHash::from_bytes(&hash), salt.try_into().map(Salt)) else { return Ok(false) };
+    let vault = app.vault.clone();
+    let comparing = app.compute(move || vault.passwords().verify(&password, &salt, &hash));
+    comparing.await.map_err(|_| Error::Lacking("what computes hashes"))
 }
 
 /// Whoever has shown a passkey, as a page with this form token sends it on. None: not let in.

@@ -219,7 +219,7 @@ pub(super) async fn write(
 pub(super) async fn sign_in(source: &InUse, call: &Call, payload: &Payload, patience: Duration) -> (SignIn, Health) {
     let account = account(&call.target);
     match tokio::time::timeout(patience, source.connector.sign_in(&account, &payload.password)).await {
-        Ok(Answer::Right) => (SignIn::Right, Health::Answered),
+        Ok(Answer::Right | Answer::MustChange(_)) => (SignIn::Right, Health::Answered),
         Ok(Answer::Wrong) => (SignIn::Wrong, Health::Answered),
         // Proves nothing about the source either.
         Ok(Answer::NotAccepted(failure) | Answer::Unable(failure)) => {

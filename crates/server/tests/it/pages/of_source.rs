@@ -1,7 +1,9 @@
 //! People who sign in with the password of a source: it is asked, and nobody else; while it is away, nobody's try counts.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use lockstep::app::apply::{self, Reference};
 use lockstep::app::session;
 use lockstep::app::sign_in::{Purpose, sign_in};
 use lockstep_core::account::Account;
@@ -15,11 +17,13 @@ use lockstep_core::sign_in::TRIES;
 use lockstep_core::source::{Feature, Source};
 use lockstep_store::{account, identity, source};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::{NEW, PASSWORD, draw_code, start};
 use crate::browser::{Browser, Page};
 use crate::harness::{FIRST_PASSWORD, Harness};
 use crate::sign_in::Portal;
+use crate::system::directory::{Directory, dn};
 
 const SESSION: &str = "__Host-lockstep-session";
 
@@ -251,4 +255,73 @@ async fn a_new_password_of_the_source_is_the_one_here_and_ends_the_other_session
     let came = attempt(&mut Browser::new(&harness), "Abby.Smith", "Another-Good-Password-77").await;
     assert_eq!(came.sent_to(), "/passwords");
     harness.stop().await;
+}
+
+/// A server where somebody signs in with the password of a directory.
+async fn with_directory(history: u8) -> (Harness, Directory) {
+    let (harness, directory) = (start().await, Directory::own().await);
+    directory.forget_histories().await;
+    let text = format!(
+        "[[password-policy]]\nname = \"Kept\"\nhistory = {history}\n\
+         [[source]]\nname = \"Directory\"\nconnector = \"ldap\"\npolicies = [{{ policy = \"Kept\" }}]\nsecrets = {{ password = {{ env = \"IT\" }} }}\n\
+         [source.config]\nurl = \"{url}\"\nallow_plain = true\nbind_dn = \"cn=svc,dc=example,dc=test\"\n\
+         [[application]]\nname = \"Mail\"\nsource = \"Directory\"\n\
+         [[identity]]\nalias = \"user00009\"\nsign-in-source = \"Directory\"\n\
+         [[identity.account]]\nsource = \"Directory\"\nnative-id = \"{dn}\"\n",
+        url = directory.plain(),
+        dn = dn(9),
+    );
+    let wanted = toml::from_str(&text).expect("a file");
+    let follow = Arc::new(|_: &Reference| Ok(Zeroizing::new(b"svcsecret".to_vec())));
+    apply::apply(&harness.app, Arc::new(wanted), follow).await.expect("applied");
+    (harness, directory)
+}
+
+#[tokio::test]
+async fn a_password_that_must_be_changed_at_its_source_leads_to_a_new_one_unless_it_came_from_here() {
+    for history in [0, 3] {
+        leads_to_a_new_one(history).await;
+    }
+}
+
+async fn leads_to_a_new_one(history: u8) {
+    let (harness, mut directory) = with_directory(history).await;
+    const GIVEN: &str = "Given-By-An-Administrator-9";
+    directory.reset([9], GIVEN).await;
+    let came = attempt(&mut Browser::new(&harness), "user00009", GIVEN).await;
+    assert_eq!(came.sent_to(), "/passwords");
+
+    directory.must_change(9).await;
+    let source = harness.read(|tx| Box::pin(source::find_by_name(tx, "Directory"))).await.expect("applied").id;
+    let (change, mut browser) = (format!("/passwords/{source}"), Browser::new(&harness));
+    assert_eq!(attempt(&mut browser, "user00009", "Another-Password-9").await.status, 400, "a wrong one is wrong");
+    attempt(&mut browser, "user00009", GIVEN).await.sent_to();
+    assert_eq!(browser.visit("/passwords").await.sent_to(), change);
+    let portal = Portal::make(&harness, ClientKind::Confidential).await;
+    let mut client = Browser::new(&harness);
+    let page = client.open(&portal.asks()).await;
+    let filled = [("user_name", "user00009"), ("password", GIVEN)];
+    assert_eq!(client.submit(&page, "/oauth/authorize", &filled).await.returned("code"), None);
+
+    let watched = browser.change(source, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    harness.settled().await;
+    assert!(browser.visit(&watched).await.text.contains("Your password is changed"));
+    assert_eq!(browser.visit("/passwords").await.status, 200);
+
+    // Some directories want another one after every write that is not its person's own, and so after ours.
+    directory.must_change(9).await;
+    let mut again = Browser::new(&harness);
+    attempt(&mut again, "user00009", NEW).await.sent_to();
+    assert_eq!(again.visit("/passwords").await.status, 200);
+    directory.reset([9], GIVEN).await;
+    directory.must_change(9).await;
+    let mut again = Browser::new(&harness);
+    attempt(&mut again, "user00009", GIVEN).await.sent_to();
+    // Without a history nobody knows which it is, before the directory says that it was changed.
+    match history {
+        0 => assert_eq!(again.visit("/passwords").await.status, 200),
+        _ => assert_eq!(again.visit("/passwords").await.sent_to(), change),
+    }
+    harness.stop().await;
+    directory.stop().await;
 }

@@ -219,6 +219,15 @@ impl Directory {
         self.modify_with(&["-e", "relax"], ldif).await;
     }
 
+    /// Has a password be one that must be changed, as an administrator says who has set it. The policy has such from then on.
+    pub(crate) async fn must_change(&self, number: usize) {
+        let replace = |dn: &str, attribute: &str| {
+            format!("dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: TRUE\n\n")
+        };
+        let policy = replace("cn=default,ou=policies,dc=example,dc=test", "pwdMustChange");
+        self.modify(policy + &replace(&dn(number), "pwdReset")).await;
+    }
+
     /// Makes changes as the administrator whom no policy binds.
     async fn modify(&self, ldif: String) {
         self.modify_with(&[], ldif).await;
