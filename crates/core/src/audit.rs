@@ -216,6 +216,14 @@ actions! {
     PasswordSyncGroupSourceRemoved = "PASSWORD_SYNC_GROUP_SOURCE_REMOVED",
     /// The organisation's words were replaced.
     PasswordDictionaryUpdated = "PASSWORD_DICTIONARY_UPDATED",
+    /// Networks and countries where people are trusted were told for the first time.
+    AuthOrgNetworkConfigCreate = "AUTH_ORG_NETWORK_CONFIG_CREATE",
+    /// Other networks or countries are where people are trusted.
+    AuthOrgNetworkConfigUpdate = "AUTH_ORG_NETWORK_CONFIG_UPDATE",
+    /// How many wrong tries lock, or for how long, was changed.
+    AuthOrgLockoutConfigUpdate = "AUTH_ORG_LOCKOUT_CONFIG_UPDATE",
+    /// How long sessions go on was changed.
+    AuthOrgSessionConfigUpdate = "AUTH_ORG_SESSION_CONFIG_UPDATE",
     /// A person was given a level, or it was taken away.
     UserLevelsUpdated = "USER_LEVELS_UPDATED",
     /// An application was made.
@@ -327,7 +335,10 @@ mod tests {
              SOURCE_UPDATED SOURCE_DELETED ACCOUNT_LINKED ACCOUNT_ENABLED ACCOUNT_DISABLED API_CLIENT_UPDATED \
              PERSONAL_ACCESS_TOKEN_UPDATED PERSONAL_ACCESS_TOKEN_DELETED SIGN_IN_TOKEN_ISSUE TOKEN_REUSE_DETECTED \
              TOKEN_REVOKED DELIVERY_RETRIED SIGNED_OUT SECOND_FACTOR_ADDED SECOND_FACTOR_REMOVED \
-             RECOVERY_CODES_RENEWED RECOVERY_CODE_USED ENROLMENT_CREATED DATABASE_RESTORED";
+             RECOVERY_CODES_RENEWED RECOVERY_CODE_USED ENROLMENT_CREATED DATABASE_RESTORED \
+             AUTH_ORG_NETWORK_CONFIG_CREATE AUTH_ORG_NETWORK_CONFIG_UPDATE AUTH_ORG_LOCKOUT_CONFIG_UPDATE \
+             AUTH_ORG_SESSION_CONFIG_UPDATE SECURITY_QUESTIONS_ANSWERED SECURITY_ANSWERS_REMOVED \
+             SECURITY_QUESTIONS_UPDATED";
         let expected: BTreeSet<&str> = contract.split_whitespace().chain(own.split_whitespace()).collect();
         assert_eq!(Action::ALL.iter().map(|action| action.as_str()).collect::<BTreeSet<_>>(), expected);
     }

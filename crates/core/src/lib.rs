@@ -9,6 +9,7 @@ pub mod account;
 pub mod aggregation;
 pub mod application;
 pub mod audit;
+pub mod auth_org;
 pub mod change;
 pub mod client;
 pub mod digit_token;

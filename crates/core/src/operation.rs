@@ -264,6 +264,28 @@ operations! {
     ChangeOrgConfig = "putPasswordOrgConfig" Put "password-org-config" ""
         scopes[PasswordOrgConfigManage] people levels[OrgAdmin] own[] stable;
 
+    /// How many wrong tries lock.
+    GetLockoutConfig = "getAuthOrgLockoutConfig" Get "auth-org" "/lockout-config"
+        scopes[AuthOrgRead] programs levels[OrgAdmin] own[] stable;
+    /// Others.
+    ChangeLockoutConfig = "patchAuthOrgLockoutConfig" Patch "auth-org" "/lockout-config"
+        scopes[AuthOrgManage] people levels[OrgAdmin] own[] stable;
+    /// From where people are trusted.
+    GetNetworkConfig = "getAuthOrgNetworkConfig" Get "auth-org" "/network-config"
+        scopes[AuthOrgRead] programs levels[OrgAdmin] own[] stable;
+    /// The first networks and countries.
+    CreateNetworkConfig = "createAuthOrgNetworkConfig" Post "auth-org" "/network-config"
+        scopes[AuthOrgManage] people levels[OrgAdmin] own[] stable;
+    /// Others.
+    ChangeNetworkConfig = "patchAuthOrgNetworkConfig" Patch "auth-org" "/network-config"
+        scopes[AuthOrgManage] people levels[OrgAdmin] own[] stable;
+    /// How long a session goes on.
+    GetSessionConfig = "getAuthOrgSessionConfig" Get "auth-org" "/session-config"
+        scopes[AuthOrgRead] programs levels[OrgAdmin] own[] stable;
+    /// Longer, or shorter.
+    ChangeSessionConfig = "patchAuthOrgSessionConfig" Patch "auth-org" "/session-config"
+        scopes[AuthOrgManage] people levels[OrgAdmin] own[] stable;
+
     /// The words that no password may hold.
     GetDictionary = "getPasswordDictionary" Get "password-dictionary" ""
         scopes[PasswordDictionaryRead PasswordDictionaryManage] programs levels[OrgAdmin] own[] stable;

@@ -20,6 +20,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
+use crate::auth_org::Trust;
 use crate::id::PasswordPolicyId;
 
 /// A password policy.
@@ -136,12 +137,11 @@ impl PasswordPolicy {
         before.and_then(|before| expires_at.checked_sub_signed(before)).is_some_and(|from| from <= now)
     }
 
-    /// Whether a person shows a second factor before a change. Nobody is known to be on a network or in a country that would do
-    /// without it.
-    pub fn asks_for_second_factor(&self) -> bool {
+    /// Whether a person shows a second factor before a change, who is trusted so far for where they are.
+    pub fn asks_for_second_factor(&self, trust: Trust) -> bool {
         self.require_strong_authn
-            || self.require_strong_auth_off_network
-            || self.require_strong_auth_untrusted_geographies
+            || (self.require_strong_auth_off_network && !trust.network)
+            || (self.require_strong_auth_untrusted_geographies && !trust.country)
     }
 
     /// The id of a policy that has not been stored.
@@ -308,6 +308,29 @@ mod tests {
             "defaultPolicy",
         ] {
             assert!(written.contains_key(field), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_second_factor_is_asked_of_those_who_are_not_trusted_for_where_they_are() {
+        let everybody = [(false, false), (false, true), (true, false), (true, true)];
+        for (always, off_network, geographies) in [
+            (false, false, false),
+            (true, false, false),
+            (false, true, false),
+            (false, false, true),
+            (false, true, true),
+        ] {
+            let policy = PasswordPolicy {
+                require_strong_authn: always,
+                require_strong_auth_off_network: off_network,
+                require_strong_auth_untrusted_geographies: geographies,
+                ..PasswordPolicy::unrestricted()
+            };
+            for (network, country) in everybody {
+                let asks = always || (off_network && !network) || (geographies && !country);
+                assert_eq!(policy.asks_for_second_factor(Trust { network, country }), asks, "{network} {country}");
+            }
         }
     }
 

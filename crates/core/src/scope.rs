@@ -85,6 +85,10 @@ scopes! {
     AuthUserRead = "sp:auth-user:read",
     /// Grant and revoke levels.
     AuthUserManage = "sp:auth-user:manage",
+    /// Read the organisation's sign-in settings.
+    AuthOrgRead = "sp:auth-org:read",
+    /// Change the organisation's sign-in settings.
+    AuthOrgManage = "sp:auth-org:manage",
     /// Everything that the caller's level allows.
     All = "sp:scopes:all",
     /// What needs no scope of its own.

@@ -1,18 +1,13 @@
 //! Sessions: a person who signed in on the pages, and for how long that holds.
 //!
-//! A session ends by itself when nobody uses it, and after a working day in any case; whoever signs out, changes the
+//! A session ends by itself when nobody uses it, and after a while in any case ([`SessionConfig`]); whoever signs out, changes the
 //! sign-in password elsewhere or is disabled ends it at once. What is dangerous asks for a proof that is fresher than the
 //! session.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::auth_org::SessionConfig;
 use crate::id::{IdentityId, SessionId};
-
-/// For how long a session that nobody uses goes on.
-pub const IDLE: TimeDelta = TimeDelta::minutes(30);
-
-/// The longest that one goes on.
-pub const LONGEST: TimeDelta = TimeDelta::hours(12);
 
 /// For how long the proof of who somebody is counts as fresh.
 pub const FRESH: TimeDelta = TimeDelta::minutes(5);
@@ -60,12 +55,15 @@ impl Session {
         Self { id, identity, created_at, used_at, proved_at, answered_at, ended_at, half_open, must_change }
     }
 
-    /// Whether it goes on.
-    pub fn lives(&self, now: DateTime<Utc>) -> bool {
-        // Whoever looks for their telephone has as long as a proof is fresh.
-        let longest = if self.half_open { FRESH } else { LONGEST };
-        // A use that is written down late must not end it early.
-        self.ended_at.is_none() && now < self.created_at + longest && now < self.used_at + IDLE + NOTED_EVERY
+    /// Whether it goes on, as the settings are now.
+    pub fn lives(&self, now: DateTime<Utc>, settings: &SessionConfig) -> bool {
+        let ends_at = match self.half_open {
+            // Whoever looks for their telephone has as long as a proof is fresh.
+            true => self.created_at + FRESH,
+            // A use that is written down late must not end it early.
+            false => (self.created_at + settings.longest()).min(self.used_at + settings.idle() + NOTED_EVERY),
+        };
+        self.ended_at.is_none() && now < ends_at
     }
 
     /// Whether that it is used now is worth a write.
@@ -98,15 +96,34 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_when_nobody_uses_it_and_after_a_working_day() {
+    fn it_ends_when_nobody_uses_it_and_after_a_while_in_any_case() {
         let moment = TimeDelta::milliseconds(1);
-        assert!(session().lives(SIGNED_IN + IDLE));
-        assert!(!session().lives(SIGNED_IN + IDLE + NOTED_EVERY));
-        let used = Session { used_at: SIGNED_IN + LONGEST - moment, ..session() };
-        assert!(used.lives(SIGNED_IN + LONGEST - moment) && !used.lives(SIGNED_IN + LONGEST));
-        assert!(!Session { ended_at: Some(SIGNED_IN), ..session() }.lives(SIGNED_IN));
-        let half = Session { half_open: true, ..session() };
-        assert!(half.lives(SIGNED_IN + FRESH - moment) && !half.lives(SIGNED_IN + FRESH));
+        let of =
+            |max_idle_time, max_session_time| SessionConfig { max_idle_time, max_session_time, remember_me: false };
+        for settings in [SessionConfig::default(), of(1, 2), of(1440, 10080)] {
+            let (idle, longest) = (settings.idle(), settings.longest());
+            assert!(session().lives(SIGNED_IN + idle, &settings), "{settings:?}");
+            assert!(!session().lives(SIGNED_IN + idle + NOTED_EVERY, &settings), "{settings:?}");
+            let used = Session { used_at: SIGNED_IN + longest - moment, ..session() };
+            assert!(used.lives(SIGNED_IN + longest - moment, &settings), "{settings:?}");
+            assert!(!used.lives(SIGNED_IN + longest, &settings), "{settings:?}");
+            assert!(!Session { ended_at: Some(SIGNED_IN), ..session() }.lives(SIGNED_IN, &settings));
+            let half = Session { half_open: true, ..session() };
+            assert!(half.lives(SIGNED_IN + FRESH - moment, &settings) && !half.lives(SIGNED_IN + FRESH, &settings));
+        }
+    }
+
+    #[test]
+    fn whoever_uses_it_all_the_time_stays_in_it_however_short_it_is() {
+        let settings = SessionConfig { max_idle_time: 1, max_session_time: 30, remember_me: false };
+        let mut session = session();
+        for seconds in (0..1800).step_by(59) {
+            let now = SIGNED_IN + TimeDelta::seconds(seconds);
+            assert!(session.lives(now, &settings), "after {seconds} seconds");
+            if session.is_noted(now) {
+                session.used_at = now;
+            }
+        }
     }
 
     #[test]

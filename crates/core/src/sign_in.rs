@@ -3,16 +3,9 @@
 //! Whether a password is right is asked elsewhere; here is only when it may be asked. A lock always ends by itself, since
 //! whoever knows a login name can bring it about.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-/// How many wrong tries in a row lock.
-pub const TRIES: i64 = 5;
-
-/// Tries that are further apart than this are not in a row.
-pub const WITHIN: TimeDelta = TimeDelta::minutes(5);
-
-/// How long nobody is let in after that.
-pub const LOCKED_FOR: TimeDelta = TimeDelta::minutes(15);
+use crate::auth_org::LockoutConfig;
 
 /// The tries of somebody so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +19,12 @@ pub struct Tries {
 impl Tries {
     /// How many there are once one more is counted; none while nobody is let in. A try that is not looked at counts for
     /// nothing, so that the lock ends however many come.
-    pub fn one_more(self, now: DateTime<Utc>) -> Option<i64> {
+    pub fn one_more(self, now: DateTime<Utc>, lockout: &LockoutConfig) -> Option<i64> {
         let Some(last) = self.failed_at else { return Some(1) };
-        match self.failures >= TRIES {
-            true if now < last + LOCKED_FOR => None,
+        match self.failures >= lockout.maximum_attempts {
+            true if now < last + lockout.locked_for() => None,
             true => Some(1),
-            false if now >= last + WITHIN => Some(1),
+            false if now >= last + lockout.within() => Some(1),
             false => Some(self.failures + 1),
         }
     }
@@ -39,27 +32,52 @@ impl Tries {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
+    const START: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn lockout(maximum_attempts: i64, lockout_duration: i64, lockout_window: i64) -> LockoutConfig {
+        LockoutConfig { maximum_attempts, lockout_duration, lockout_window }
+    }
+
     #[test]
-    fn five_tries_lock_for_a_quarter_of_an_hour_and_no_longer() {
-        let start = DateTime::UNIX_EPOCH;
-        let mut tries = Tries { failures: 0, failed_at: None };
-        for count in 1..=TRIES {
-            assert_eq!(tries.one_more(start), Some(count));
-            tries = Tries { failures: count, failed_at: Some(start) };
+    fn so_many_tries_lock_for_a_while_and_no_longer() {
+        for lockout in [LockoutConfig::default(), lockout(1, 5, 5), lockout(3, 60, 5), lockout(15, 5, 60)] {
+            let mut tries = Tries { failures: 0, failed_at: None };
+            for count in 1..=lockout.maximum_attempts {
+                assert_eq!(tries.one_more(START, &lockout), Some(count));
+                tries = Tries { failures: count, failed_at: Some(START) };
+            }
+            for minutes in 0..lockout.lockout_duration {
+                assert_eq!(
+                    tries.one_more(START + TimeDelta::minutes(minutes), &lockout),
+                    None,
+                    "{minutes} {lockout:?}"
+                );
+            }
+            assert_eq!(tries.one_more(START + lockout.locked_for(), &lockout), Some(1));
         }
-        for minutes in 0..15 {
-            assert_eq!(tries.one_more(start + TimeDelta::minutes(minutes)), None, "{minutes}");
-        }
-        assert_eq!(tries.one_more(start + LOCKED_FOR), Some(1));
     }
 
     #[test]
     fn tries_that_are_far_apart_are_not_in_a_row() {
-        let start = DateTime::UNIX_EPOCH;
-        let tries = Tries { failures: 4, failed_at: Some(start) };
-        assert_eq!(tries.one_more(start + WITHIN - TimeDelta::milliseconds(1)), Some(5));
-        assert_eq!(tries.one_more(start + WITHIN), Some(1));
+        let tries = Tries { failures: 4, failed_at: Some(START) };
+        for lockout in [LockoutConfig::default(), lockout(5, 5, 60)] {
+            let moment = TimeDelta::milliseconds(1);
+            assert_eq!(tries.one_more(START + lockout.within() - moment, &lockout), Some(5));
+            assert_eq!(tries.one_more(START + lockout.within(), &lockout), Some(1));
+        }
+    }
+
+    #[test]
+    fn other_settings_count_for_the_tries_that_there_were() {
+        let tries = Tries { failures: 3, failed_at: Some(START) };
+        let soon = START + TimeDelta::minutes(1);
+        assert_eq!(tries.one_more(soon, &lockout(5, 15, 5)), Some(4));
+        assert_eq!(tries.one_more(soon, &lockout(3, 15, 5)), None, "fewer tries lock who has had as many");
+        assert_eq!(tries.one_more(soon, &lockout(2, 15, 5)), None);
+        assert_eq!(tries.one_more(START + TimeDelta::minutes(5), &lockout(3, 5, 5)), Some(1), "a shorter lock is over");
     }
 }

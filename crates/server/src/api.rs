@@ -8,6 +8,7 @@ mod accept;
 pub mod accounts;
 pub mod address;
 pub mod aggregation;
+mod auth_org;
 mod auth_users;
 mod boundary;
 mod caller;
@@ -179,6 +180,14 @@ fn handler(operation: Operation) -> UtoipaMethodRouter<Api> {
         Operation::GetOrgConfig => routes!(password_org_config::get_org_config),
         Operation::CreateOrgConfig => routes!(password_org_config::create_org_config),
         Operation::ChangeOrgConfig => routes!(password_org_config::change_org_config),
+
+        Operation::GetLockoutConfig => routes!(auth_org::get_lockout_config),
+        Operation::ChangeLockoutConfig => routes!(auth_org::change_lockout_config),
+        Operation::GetNetworkConfig => routes!(auth_org::get_network_config),
+        Operation::CreateNetworkConfig => routes!(auth_org::create_network_config),
+        Operation::ChangeNetworkConfig => routes!(auth_org::change_network_config),
+        Operation::GetSessionConfig => routes!(auth_org::get_session_config),
+        Operation::ChangeSessionConfig => routes!(auth_org::change_session_config),
 
         Operation::GetDictionary => routes!(password_dictionary::get_dictionary),
         Operation::ReplaceDictionary => routes!(password_dictionary::replace_dictionary),

@@ -8,6 +8,7 @@ pub mod account;
 pub mod aggregate;
 pub mod application;
 pub mod apply;
+pub mod auth_org;
 pub mod authorise;
 pub mod await_change;
 pub mod backup;
@@ -79,6 +80,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::compute::{Computing, Fault};
 use crate::config::Config;
+use crate::geography::Geography;
 use crate::metrics::Metrics;
 use crate::worker::{Sources, Waker};
 
@@ -109,6 +111,8 @@ pub struct Shared {
     pub restore_mark: RestoreMark,
     /// The keys.
     pub vault: Vault,
+    /// What is known of countries.
+    pub geography: Geography,
     /// Whom passkeys are for, where there can be any.
     pub passkeys: Option<RelyingParty>,
     /// The connectors and their limits.

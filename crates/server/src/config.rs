@@ -31,6 +31,8 @@ pub struct Config {
     /// What stands between the server and its clients.
     #[serde(default)]
     pub proxy: ProxyConfig,
+    /// What is known of countries; without it, nothing.
+    pub geography: Option<GeographyConfig>,
     /// Where everything is kept.
     pub store: StoreConfig,
     /// Where the master key comes from. Exactly one of its fields.
@@ -83,6 +85,14 @@ pub enum ForwardingHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
+}
+
+/// What is known of countries.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GeographyConfig {
+    /// A database in MaxMind's format that says in which country an address is.
+    pub database: PathBuf,
 }
 
 /// Where everything is kept. Its `Debug` does not show the address, which may hold a password.

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod compute;
 pub mod config;
 pub mod failpoint;
+pub mod geography;
 pub mod metrics;
 pub mod seclusion;
 pub mod tls;

@@ -1,6 +1,6 @@
 //! The version of the configuration: another one after every transaction that writes to the tables that are small, seldom
 //! written and read for every request. Those are the sources, applications, sync groups, password policies, the dictionary,
-//! the organisation's settings, API clients and transport keys; identities and accounts are none of them.
+//! the organisation's settings of passwords and of sign-in, API clients and transport keys; identities and accounts are none of them.
 //!
 //! Whoever keeps such rows in memory keeps the version with them that was read in the same transaction, before and after
 //! the rows: one that writes may read, on PostgreSQL, rows of the next version after the version. A later transaction that

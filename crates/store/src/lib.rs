@@ -15,6 +15,7 @@ pub mod aggregation;
 pub mod application;
 pub mod application_icon;
 pub mod audit;
+pub mod auth_org;
 pub mod authorization_code;
 pub mod bucket;
 pub mod change;

@@ -46,6 +46,8 @@ pub struct Standing {
     pub sign_in_source: SourceId,
     /// Whether they are asked for a second factor.
     pub has_second_factor: bool,
+    /// The version of the configuration, whose settings say whether the session goes on.
+    pub configuration: Option<Uuid>,
 }
 
 /// Stores a new session under the hash of its token.
@@ -75,7 +77,8 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session, origin: &Origin, token: 
     Ok(())
 }
 
-/// The session of a token, and what its person is, in one statement: it is asked for every page.
+/// The session of a token, what its person is, and the version of the configuration, in one statement: it is asked for every
+/// page.
 pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>> {
     let row = fetch!(
         tx,
@@ -85,7 +88,8 @@ pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>>
              session.answered_at, session.ended_at, session.half_open, session.must_change, identity.enabled, identity.levels, identity.display_name,
              identity.alias, identity.sign_in_source, EXISTS (SELECT 1 FROM totp WHERE totp.identity = session.identity
                  AND totp.confirmed_at IS NOT NULL)
-             OR EXISTS (SELECT 1 FROM passkey WHERE passkey.identity = session.identity) AS has_second_factor
+             OR EXISTS (SELECT 1 FROM passkey WHERE passkey.identity = session.identity) AS has_second_factor,
+             (SELECT version FROM configuration WHERE configuration.id = 1) AS configuration
          FROM session JOIN identity ON identity.id = session.identity WHERE session.token = $1",
         token
     )?;
@@ -298,6 +302,7 @@ row! {
         alias: String,
         sign_in_source: Uuid,
         has_second_factor: bool,
+        configuration: Option<Uuid>,
     }
 }
 
@@ -329,6 +334,7 @@ impl From<StandingRow> for Standing {
             alias: row.alias,
             sign_in_source: SourceId(row.sign_in_source),
             has_second_factor,
+            configuration: row.configuration,
         }
     }
 }

@@ -1,6 +1,6 @@
 """A server set up through one line of the Python SDK: from nothing but the administrator's token to a changed password.
 
-The administrator makes a client, a policy, the dictionary, the settings, two sources, their readings, a sync group and an
+The administrator makes a client, a policy, the dictionary, the settings of passwords and of sign-in, two sources, their readings, a sync group and an
 application; the new client then does the four operations. The SDK's lines differ in where a module lies and in what
 a method is called; the programs beside this file say both.
 """
@@ -76,6 +76,8 @@ def administer(line: Line, directory: dict, table: dict, user: str, password: st
     told = settings("put_password_org_config", draft)
     expect((told.digit_token_enabled, told.digit_token_length) == (True, 8), f"the settings are {told}")
 
+    set_sign_in_up(administrator)
+
     policies = administrator.api("password_policies", "PasswordPoliciesApi")
     draft = administrator.model(
         "password_policies", "PasswordPolicyV3Dto", name="Everybody", minLength=10, minNumeric=1, useDictionary=True
@@ -108,6 +110,30 @@ def administer(line: Line, directory: dict, table: dict, user: str, password: st
     result = common.change(line.name, line.connect(), user, directory["name"], password)
     expect(sorted(result["sourceIds"]) == sorted(source.id for source in sources), "the change went elsewhere")
     return result
+
+
+def set_sign_in_up(administrator: Administrator) -> None:
+    """Where people are trusted, how many wrong tries lock, and how long a session goes on."""
+    package = "global_tenant_security_settings"
+    security = administrator.api(package, "GlobalTenantSecuritySettingsApi")
+    draft = administrator.model(package, "NetworkConfiguration", geolocation=["DE"], whitelisted=True)
+    made = security("create_auth_org_network_config", draft)
+    expect((made.range, made.geolocation, made.whitelisted) == (None, ["DE"], True), f"the network is {made}")
+    patch = administrator.patch(package, ("add", "/geolocation/-", "AT"), ("replace", "/whitelisted", False))
+    security("patch_auth_org_network_config", patch)
+    told = security("get_auth_org_network_config")
+    expect((told.geolocation, told.whitelisted) == (["DE", "AT"], False), f"the network is {told}")
+
+    patch = administrator.patch(package, ("replace", "/maximumAttempts", 7), ("add", "/lockoutDuration", 35))
+    security("patch_auth_org_lockout_config", patch)
+    told = security("get_auth_org_lockout_config")
+    lockout = (told.maximum_attempts, told.lockout_duration, told.lockout_window)
+    expect(lockout == (7, 35, 5), f"wrong tries lock by {told}")
+
+    security("patch_auth_org_session_config", administrator.patch(package, ("replace", "/maxSessionTime", 480)))
+    told = security("get_auth_org_session_config")
+    session = (told.max_idle_time, told.max_session_time, told.remember_me)
+    expect(session == (30, 480, False), f"sessions go on by {told}")
 
 
 def create_client(administrator: Administrator) -> Any:

@@ -27,8 +27,8 @@ pub struct Changeable {
     pub password: OwnPassword,
     /// The rules that bind there.
     pub rules: Vec<Violation>,
-    /// Whether whoever has no second factor needs one first.
-    pub asks_for_second_factor: bool,
+    /// The policy that they come from.
+    pub policy: Arc<PasswordPolicy>,
     /// Where no more than so many bytes of it are taken.
     pub caps: Vec<(Vec<Place>, usize)>,
 }
@@ -58,9 +58,8 @@ pub async fn changeable(app: &App, permit: &Permit, source: SourceId) -> Result<
             let password = all.into_iter().find(|password| password.source == source);
             let password = password.ok_or(Error::NotFound("password of yours"))?;
             let policy = policy_for(&configuration, tx, &identity, source).await?;
-            let asks_for_second_factor = policy.asks_for_second_factor();
             let rules = binding(&policy);
-            Ok::<_, Error>(Changeable { password, rules, asks_for_second_factor, caps: Vec::new() })
+            Ok::<_, Error>(Changeable { password, rules, policy, caps: Vec::new() })
         })
     });
     let mut changeable: Changeable = read.await?;

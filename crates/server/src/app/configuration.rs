@@ -1,5 +1,5 @@
 //! What is small, seldom written and needed for every request, kept in memory once it was needed: sources, applications,
-//! groups, policies, the dictionary, API clients and the public halves of transport keys.
+//! groups, policies, the dictionary, the sign-in settings, API clients and the public halves of transport keys.
 //!
 //! It is as fresh as a read of the rows. Each transaction that wants it reads the version of the configuration first,
 //! which is another one after every write to one of these tables, by whichever process; then nothing is kept that was read
@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lockstep_core::auth_org::AuthOrg;
 use lockstep_core::id::{ClientId, PasswordPolicyId, SourceId, TransportKeyId};
 use lockstep_core::identity::Identity;
 use lockstep_core::password_policy::PasswordPolicy;
@@ -19,7 +20,7 @@ use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::Client;
 use lockstep_store::{
-    Error, Tx, client, configuration, dictionary, password_policy, source, sync_group, transport_key,
+    Error, Tx, auth_org, client, configuration, dictionary, password_policy, source, sync_group, transport_key,
 };
 use uuid::Uuid;
 
@@ -44,6 +45,7 @@ pub struct Configuration {
     transport_keys: Rows<TransportKeyId, TransportKey>,
     published_keys: Rows<&'static str, TransportKey>,
     dictionary: Rows<(), Result<Dictionary, InvalidDictionary>>,
+    auth_org: Rows<(), AuthOrg>,
 }
 
 /// A transport key without its private half.
@@ -78,7 +80,8 @@ impl Remembered {
         Ok((self.of(version), revoked))
     }
 
-    fn of(&self, version: Option<Uuid>) -> Arc<Configuration> {
+    /// The configuration under the version that a transaction has just read; what is asked of it is asked with the same one.
+    pub(super) fn of(&self, version: Option<Uuid>) -> Arc<Configuration> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Before anything is configured, nothing tells two states from each other.
         if known.version != version || version.is_none() {
@@ -182,6 +185,16 @@ impl Configuration {
         }
         let found = dictionary::find(tx).await?.map(|words| Dictionary::parse(words.as_bytes()));
         self.keep(tx, &self.dictionary, (), found).await
+    }
+
+    /// The organisation's sign-in settings.
+    pub async fn auth_org(&self, tx: &mut Tx<'_>) -> Result<Arc<AuthOrg>> {
+        if let Some(known) = self.auth_org.known(&()) {
+            return Ok(known);
+        }
+        let found = auth_org::get(tx).await?;
+        let kept = self.keep(tx, &self.auth_org, (), Some(found.clone())).await?;
+        Ok(kept.unwrap_or_else(|| Arc::new(found)))
     }
 
     /// Keeps a row that `tx` has just read, if it belongs to this version: on PostgreSQL a transaction that writes reads each

@@ -53,6 +53,7 @@ pub async fn examine(path: &Path, config: &Config, source: Option<&str>) -> Find
     let clock = Clock::start();
     files::configuration(path, config, &mut found);
     files::certificate(config, clock.utc(), &mut found);
+    files::countries(config, &mut found);
     let masters = keys::master_keys(config, &mut found);
     let store = database::open(config, &mut found).await;
     if let Some(store) = &store {

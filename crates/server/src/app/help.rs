@@ -93,7 +93,8 @@ pub async fn search(app: &App, _: &Permit, text: &str) -> Result<Vec<ListedIdent
 /// A person, and what they have.
 pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, Error> {
     let listed = super::identity::get(app, permit, id).await?;
-    let (now, grace, listed_source) = (app.clock.utc(), app.config.engine.grace, listed.identity.sign_in_source);
+    let (now, grace, within) = (app.clock.utc(), app.config.engine.grace, app.clone());
+    let listed_source = listed.identity.sign_in_source;
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let sources = source::list(tx).await?;
@@ -106,20 +107,23 @@ pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, 
             });
             let stored = sign_in_password::find(tx, id).await?;
             let factor = second_factor::find(tx, id).await?;
+            let settings = within.configuration.read(tx).await?.auth_org(tx).await?;
             let tries = match listed_source {
                 SourceId::IDENTITY_NOW => stored.map(|it| Tries { failures: it.failures, failed_at: it.failed_at }),
                 _ => Some(source_sign_in::find(tx, id).await?),
             };
             let codes = Some(Tries { failures: factor.failures, failed_at: factor.failed_at });
             let [is_locked, are_codes_locked] =
-                [tries, codes].map(|tries| tries.is_some_and(|tries| tries.one_more(now).is_none()));
+                [tries, codes].map(|tries| tries.is_some_and(|tries| tries.one_more(now, &settings.lockout).is_none()));
             let has_second_factor = factor.is_asked_for();
             let has_answers = security_question::answers_of(tx, id).await?.is_some();
-            Ok((accounts.collect(), is_locked, are_codes_locked, has_second_factor, has_answers))
+            let found = (accounts.collect(), is_locked, are_codes_locked, has_second_factor, has_answers);
+            Ok((found, settings.session))
         })
     });
-    let (accounts, is_locked, are_codes_locked, has_second_factor, has_answers) = read.await.map_err(Error::Store)?;
-    let sessions = super::session::list(app, id).await?.len();
+    let (found, settings) = read.await.map_err(Error::Store)?;
+    let (accounts, is_locked, are_codes_locked, has_second_factor, has_answers) = found;
+    let sessions = super::session::list(app, id, &settings).await?.len();
     let changes = changes_of(app, permit, id).await?;
     Ok(Helped { listed, accounts, is_locked, are_codes_locked, has_second_factor, has_answers, sessions, changes })
 }

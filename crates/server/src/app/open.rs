@@ -22,6 +22,7 @@ use super::{App, RestoreMark, Shared, signing_keys};
 use crate::clock::Clock;
 use crate::compute::Computing;
 use crate::config::{Config, MasterKeyConfig};
+use crate::geography::{Geography, GeographyError};
 use crate::metrics::Metrics;
 use crate::worker::{Sources, Waker};
 
@@ -70,6 +71,9 @@ pub enum OpenError {
     /// A key that signs tokens could not be opened.
     #[error("cannot open a key that signs tokens")]
     Sealed(#[from] lockstep_vault::seal::OpenError),
+    /// The database of countries cannot be used.
+    #[error(transparent)]
+    Geography(#[from] GeographyError),
     /// There can be no more threads.
     #[error("cannot start the threads that compute")]
     Threads(#[source] std::io::Error),
@@ -91,6 +95,10 @@ impl App {
         let options = Options { exclusive: role != Role::Tool, lock_timeout, ..Options::default() };
         // Read before anything is made that it will wrap.
         master_keys(&config.master_key)?;
+        let geography = match role {
+            Role::Serve => Geography::load(config.geography.as_ref())?,
+            Role::Work | Role::Restore | Role::Tool => Geography::none(),
+        };
         let restore_mark = RestoreMark::new(config.restore_mark().ok_or(OpenError::NoRestoreMark)?);
         let store = Arc::new(Store::open(&url, options).await?);
         store.migrate(clock.utc()).await?;
@@ -107,6 +115,7 @@ impl App {
             signing_keys::use_them(&store, &vault, &clock, Vec::new()).await?;
         }
         Ok(Self(Arc::new(Shared {
+            geography,
             passkeys: super::passkey::relying_party(&config),
             sources: Sources::new(Arc::clone(&store), vault.clone(), clock.clone()),
             role,

@@ -113,11 +113,10 @@ pub async fn own_passwords(
     token: &str,
 ) -> Result<Option<(OpenSession, Result<Vec<OwnPassword>, Error>)>, Error> {
     let (within, now) = (app.clone(), app.clock.utc());
-    let found = session::find_and(app, token, move |tx: &mut Tx<'_>, open: &OpenSession| {
+    let found = session::find_and(app, token, move |tx: &mut Tx<'_>, open: &OpenSession, configuration| {
         let permit = Caller::in_session(open).permit(Operation::ListOwnUserApps);
         Box::pin(async move {
             let person = identity::get(tx, permit?.person()?).await?;
-            let configuration = within.configuration.read(tx).await?;
             let mut passwords = load(&within, &configuration, tx, &person).await?;
             for password in &mut passwords {
                 // Of several the one that has it for the longest.

@@ -240,7 +240,8 @@ pub(super) async fn show(
     if !held.is_asked_for() {
         return Ok(false);
     }
-    let Some(failures) = Tries { failures: held.failures, failed_at: held.failed_at }.one_more(now) else {
+    let lockout = app.configuration.read(tx).await?.auth_org(tx).await?.lockout;
+    let Some(failures) = Tries { failures: held.failures, failed_at: held.failed_at }.one_more(now, &lockout) else {
         refused(tx, Action::AuthenticationLocked, identity, now).await?;
         return Ok(false);
     };

@@ -116,7 +116,7 @@ pub async fn show(app: &App, open: &OpenSession, given: &Given) -> Result<Option
     let right = is_right(app, open, &known, given).await?;
     let (id, identity) = (open.session.id, open.session.identity);
     let (token, renewal) = open.renew(app);
-    let known = Arc::new(known);
+    let (known, lockout) = (Arc::new(known), open.settings.lockout);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let known = known.clone();
         Box::pin(async move {
@@ -127,7 +127,7 @@ pub async fn show(app: &App, open: &OpenSession, given: &Given) -> Result<Option
             if is_asked_for(tx, identity).await? || stored.as_ref() != Some(&*known) {
                 return Err(Error::Outdated);
             }
-            let tries = Tries { failures: held.failures, failed_at: held.failed_at }.one_more(now);
+            let tries = Tries { failures: held.failures, failed_at: held.failed_at }.one_more(now, &lockout);
             match tries {
                 None => refused(tx, Action::AuthenticationLocked, identity, now).await?,
                 Some(failures) if !right => {

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use lockstep_core::audit::Action;
+use lockstep_core::auth_org::{AuthOrg, SessionConfig};
 use lockstep_core::id::{IdentityId, SessionId, SourceId};
 use lockstep_core::scope::UserLevel;
-use lockstep_core::session::{LONGEST, Origin, Session};
+use lockstep_core::session::{Origin, Session};
 use lockstep_store::session::{self, Renewal};
 use lockstep_store::{Tx, aggregation};
 use lockstep_vault::hash::HashPurpose;
 use lockstep_vault::secret::{Secret, draw_token};
 
+use super::configuration::Configuration;
 use super::second_factor::{self, Second};
 use super::sign_in::{self, Entered, SignedIn};
 use super::{App, Error};
@@ -33,6 +35,8 @@ pub struct OpenSession {
     pub sign_in_source: SourceId,
     /// Whether they show a second factor when they are asked who they are, and not the password.
     pub has_second_factor: bool,
+    /// The sign-in settings that are in force.
+    pub settings: Arc<AuthOrg>,
     /// The hash of the token that their browser has.
     held: [u8; 32],
 }
@@ -69,21 +73,21 @@ pub async fn begin(app: &App, signed_in: SignedIn, origin: Origin) -> Result<Opt
 /// The session of a token, as the database has it at this moment; none where it does not go on. That it is used is written
 /// down.
 pub async fn find(app: &App, token: &str) -> Result<Option<OpenSession>, Error> {
-    let found = find_and(app, token, |_: &mut Tx<'_>, _: &OpenSession| Box::pin(async {})).await?;
+    let found = find_and(app, token, |_: &mut Tx<'_>, _: &OpenSession, _| Box::pin(async {})).await?;
     Ok(found.map(|(open, ())| open))
 }
 
-/// The same, and what else is read for whoever it is of: in one transaction, as it is for a page.
+/// The same, and what else is read for whoever it is of, under the same configuration: in one transaction, as it is for a page.
 pub(super) async fn find_and<T, F>(app: &App, token: &str, read: F) -> Result<Option<(OpenSession, T)>, Error>
 where
-    F: for<'a> FnOnce(&'a mut Tx<'_>, &OpenSession) -> BoxFuture<'a, T> + Send + 'static,
+    F: for<'a> FnOnce(&'a mut Tx<'_>, &OpenSession, Arc<Configuration>) -> BoxFuture<'a, T> + Send + 'static,
     T: Send + 'static,
 {
-    let (now, hash) = (app.clock.utc(), digest(app, token));
+    let (now, hash, within) = (app.clock.utc(), digest(app, token), app.clone());
     let found = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
-            let Some(open) = standing(tx, hash, now).await? else { return Ok(None) };
-            let besides = read(tx, &open).await;
+            let Some((open, configuration)) = standing(&within, tx, hash, now).await? else { return Ok(None) };
+            let besides = read(tx, &open, configuration).await;
             Ok::<_, Error>(Some((open, besides)))
         })
     });
@@ -100,22 +104,37 @@ where
 
 /// The same for a page that asks by itself: nobody may be sitting before it.
 pub async fn look(app: &App, token: &str) -> Result<Option<OpenSession>, Error> {
-    let (now, hash) = (app.clock.utc(), digest(app, token));
-    app.store.read(move |tx: &mut Tx<'_>| Box::pin(standing(tx, hash, now))).await
+    let (now, hash, within) = (app.clock.utc(), digest(app, token), app.clone());
+    let read = app.store.read(move |tx: &mut Tx<'_>| {
+        Box::pin(async move { Ok(standing(&within, tx, hash, now).await?.map(|(open, _)| open)) })
+    });
+    read.await
 }
 
-async fn standing(tx: &mut Tx<'_>, hash: [u8; 32], now: DateTime<Utc>) -> Result<Option<OpenSession>, Error> {
+async fn standing(
+    app: &App,
+    tx: &mut Tx<'_>,
+    hash: [u8; 32],
+    now: DateTime<Utc>,
+) -> Result<Option<(OpenSession, Arc<Configuration>)>, Error> {
     let found = session::standing(tx, &hash).await?;
-    let found = found.filter(|found| found.enabled && !found.session.half_open && found.session.lives(now));
-    Ok(found.map(|found| OpenSession {
+    let Some(found) = found.filter(|found| found.enabled && !found.session.half_open) else { return Ok(None) };
+    let configuration = app.configuration.of(found.configuration);
+    let settings = configuration.auth_org(tx).await?;
+    if !found.session.lives(now, &settings.session) {
+        return Ok(None);
+    }
+    let open = OpenSession {
         session: found.session,
         levels: found.levels,
         display_name: found.display_name,
         alias: found.alias,
         sign_in_source: found.sign_in_source,
         has_second_factor: found.has_second_factor,
+        settings,
         held: hash,
-    }))
+    };
+    Ok(Some((open, configuration)))
 }
 
 /// With what a person shows once more who they are.
@@ -170,12 +189,13 @@ pub struct Listed {
     pub origin: Origin,
 }
 
-/// The sessions in which a person is signed in.
-pub async fn list(app: &App, identity: IdentityId) -> Result<Vec<Listed>, Error> {
+/// The sessions in which a person is signed in, under these settings.
+pub async fn list(app: &App, identity: IdentityId, settings: &SessionConfig) -> Result<Vec<Listed>, Error> {
     let now = app.clock.utc();
-    let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(session::list_of(tx, identity, now - LONGEST)));
+    let since = now - settings.longest();
+    let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(session::list_of(tx, identity, since)));
     let all = read.await.map_err(Error::Store)?.into_iter();
-    let living = all.filter(|(session, _)| session.lives(now) && !session.half_open);
+    let living = all.filter(|(session, _)| session.lives(now, settings) && !session.half_open);
     Ok(living.map(|(session, origin)| Listed { session, origin }).collect())
 }
 

@@ -15,7 +15,7 @@ use lockstep_core::id::{IdentityId, SessionId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
 use lockstep_core::session::{Origin, Session};
-use lockstep_core::sign_in::{TRIES, Tries};
+use lockstep_core::sign_in::Tries;
 use lockstep_core::source::Feature;
 use lockstep_store::history::Holder;
 use lockstep_store::sign_in_password::SignInPassword;
@@ -93,6 +93,8 @@ struct Attempt {
     keeper: Option<Keeper>,
     /// How many tries in a row this makes; none where nobody is let in for now.
     tries: Option<i64>,
+    /// How many lock.
+    most_tries: i64,
     /// Whether sources are asked for anybody.
     asks_sources: bool,
 }
@@ -118,7 +120,9 @@ pub async fn sign_in(app: &App, alias: &str, password: Password, purpose: Purpos
     let (now, begun) = (app.clock.utc(), app.clock.monotonic());
     // What can be no login name is nobody's.
     let sought = if alias.chars().any(char::is_control) { String::new() } else { alias.to_owned() };
-    let attempting = app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { attempt(tx, &sought, now).await }));
+    let within = app.clone();
+    let attempting =
+        app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { attempt(&within, tx, &sought, now).await }));
     let attempt: Attempt = attempting.await.map_err(Error::Store)?;
     let answer = judge(app, &attempt, password, purpose).await;
     if attempt.asks_sources {
@@ -325,12 +329,16 @@ impl Halfway {
 
 /// Whoever is half in by this token; none where it is good for nothing any more.
 pub async fn halfway(app: &App, token: &str, purpose: Purpose) -> Result<Option<Halfway>, Error> {
-    let (now, hash) = (app.clock.utc(), app.vault.keyed_hash(HashPurpose::Session, token.as_bytes()));
+    let (now, within) = (app.clock.utc(), app.clone());
+    let hash = app.vault.keyed_hash(HashPurpose::Session, token.as_bytes());
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         Box::pin(async move {
             let found = session::standing(tx, &hash).await?;
-            let found = found.filter(|found| found.enabled && found.session.half_open && found.session.lives(now));
-            let Some(found) = found else { return Ok(None) };
+            let Some(found) = found.filter(|found| found.enabled && found.session.half_open) else { return Ok(None) };
+            let settings = within.configuration.of(found.configuration).auth_org(tx).await?;
+            if !found.session.lives(now, &settings.session) {
+                return Ok(None);
+            }
             let Session { identity, id: half, must_change, .. } = found.session;
             if must_change && purpose == Purpose::Client {
                 return Ok(None);
@@ -457,30 +465,37 @@ async fn not_let_in(app: &App, whose: Option<IdentityId>, why: Action) -> Result
     Ok(None)
 }
 
-async fn attempt(tx: &mut Tx<'_>, alias: &str, now: DateTime<Utc>) -> Result<Attempt, lockstep_store::Error> {
+async fn attempt(
+    app: &App,
+    tx: &mut Tx<'_>,
+    alias: &str,
+    now: DateTime<Utc>,
+) -> Result<Attempt, lockstep_store::Error> {
+    let lockout = app.configuration.read(tx).await?.auth_org(tx).await?.lockout;
+    let most_tries = lockout.maximum_attempts;
     let person = identity::find_by_alias(tx, alias).await?;
     let asks_sources = identity::sign_in_elsewhere(tx).await?;
     if let Some(person) = person.as_ref().filter(|person| person.sign_in_source != SourceId::IDENTITY_NOW) {
         let since = identity::tokens_valid_from(tx, person.id).await?;
         let keeper = keeper(tx, person).await?.map(|account| Keeper::Source(account, since));
-        let tries = source_sign_in::hold(tx, person.id).await?.one_more(now);
+        let tries = source_sign_in::hold(tx, person.id).await?.one_more(now, &lockout);
         if let Some(tries) = tries {
             source_sign_in::tried(tx, person.id, tries, now).await?;
         }
-        return Ok(Attempt { person: Some(person.clone()), keeper, tries, asks_sources });
+        return Ok(Attempt { person: Some(person.clone()), keeper, tries, most_tries, asks_sources });
     }
     let id = person.as_ref().map_or(IdentityId(uuid::Uuid::nil()), |person| person.id);
     let stored = sign_in_password::hold(tx, id).await?.filter(|_| person.is_some());
     let salt = history::find_salt(tx, id).await?.and_then(|salt| salt.try_into().ok()).map(Salt);
     let tries = stored
         .as_ref()
-        .and_then(|stored| Tries { failures: stored.failures, failed_at: stored.failed_at }.one_more(now));
+        .and_then(|stored| Tries { failures: stored.failures, failed_at: stored.failed_at }.one_more(now, &lockout));
     match tries {
         Some(tries) => sign_in_password::tried(tx, id, tries, now).await?,
         None => sign_in_password::tried_at_nobodys(tx, now).await?,
     }
     let keeper = stored.map(|stored| Keeper::Here { stored, salt });
-    Ok(Attempt { person, keeper, tries, asks_sources })
+    Ok(Attempt { person, keeper, tries, most_tries, asks_sources })
 }
 
 /// The account with whose password a person signs in: that of their name on the source, or the only one they have there. None
@@ -513,7 +528,8 @@ async fn refuse(app: &App, attempt: &Attempt, why: Action, purpose: Purpose) -> 
     };
     let identity = attempt.person.as_ref().map(|person| person.id);
     let refused = Event { outcome: Outcome::Failed, ..passed(action, Actor::Nobody, identity, now) };
-    let is_last = attempt.tries == Some(TRIES) && why != Action::AuthenticationExpired;
+    let is_last =
+        attempt.tries.is_some_and(|tries| tries >= attempt.most_tries) && why != Action::AuthenticationExpired;
     let lock = is_last.then(|| passed(Action::UserLock, Actor::Nobody, identity, now));
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         Box::pin(async move {

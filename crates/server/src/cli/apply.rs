@@ -50,6 +50,8 @@ const FORMAT: &str = r##"The file, by example (names refer to names; most fields
 
   [org-config]                          # under the API's names
   digitTokenEnabled = true
+  [lockout-config]                      # likewise, as [session-config] and [network-config]
+  maximumAttempts = 5
 
   [[security-questions.questions]]      # off without any
   name = "teacher"

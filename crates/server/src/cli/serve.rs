@@ -21,7 +21,7 @@ use super::{Exit, log, print, read_config};
 use crate::app::{App, OpenError, Role};
 use crate::config::Config;
 use crate::tls::Tls;
-use crate::{api, worker};
+use crate::{api, geography, worker};
 
 /// How long requests under way get to be answered after the order to stop. The longest that a request may wait for its
 /// change is 30 s.
@@ -31,7 +31,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(35);
 ///
 /// Brings the database up to date, carries out what is waiting, and serves the API until it gets SIGTERM or SIGINT.
 /// Then it answers the requests under way, lets deliveries under way end, and stops; a second signal stops it at once.
-/// Whatever it was doing, nothing that was accepted is lost. SIGHUP has the certificate read anew.
+/// Whatever it was doing, nothing that was accepted is lost. SIGHUP has the certificate and the database of countries read anew.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lockstep serve
@@ -52,7 +52,7 @@ pub(super) async fn run(arguments: Serve, config: Option<&Path>) -> Result<Exit>
     }
     log::start(&config.log)?;
     let (app, entrance) = open(config).await.map_err(|error| with_remedy(error, named))?;
-    if entrance.tls.is_none() {
+    if entrance.tls.is_none() && !app.geography.is_known() {
         tokio::spawn(nothing_to_reload(signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?));
     }
     serve(&app, entrance, |app| Ok(print::line(format_args!("Lockstep serves {}", app.config.public_url()))?)).await
@@ -106,23 +106,32 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
 /// Serves until a signal comes. `announce` is called once clients may come.
 pub(super) async fn serve(app: &App, entrance: Entrance, announce: impl FnOnce(&App) -> Result<()>) -> Result<Exit> {
     let Entrance { listener, tls } = entrance;
+    let mut _reloading = None;
+    if tls.is_some() || app.geography.is_known() {
+        let hangups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+        _reloading = Some(AbortOnDropHandle::new(tokio::spawn(reload_on(hangups, tls.clone(), app.clone()))));
+    }
+    let _countries = AbortOnDropHandle::new(tokio::spawn(geography::keep(app.clone())));
     let Some(tls) = tls else { return work(app, |stop| api::serve(app.clone(), listener, stop), announce).await };
-    let hangups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
-    let _reloading = AbortOnDropHandle::new(tokio::spawn(reload_on(hangups, Arc::clone(&tls))));
     let _keeping = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&tls).keep(app.metrics.clone(), app.clock.clone())));
     work(app, |stop| async move { api::serve_tls(app.clone(), listener, &tls, stop).await }, announce).await
 }
 
-async fn reload_on(mut hangups: Signal, tls: Arc<Tls>) {
+async fn reload_on(mut hangups: Signal, tls: Option<Arc<Tls>>, app: App) {
     while hangups.recv().await.is_some() {
-        tls.reload();
+        if let Some(tls) = &tls {
+            tls.reload();
+        }
+        app.geography.reload();
     }
 }
 
 /// Without this, what a service manager sends for "read your files anew" would end the process.
 async fn nothing_to_reload(mut hangups: Signal) {
     while hangups.recv().await.is_some() {
-        tracing::info!("there is no certificate to read anew; the configuration is read when the server starts");
+        tracing::info!(
+            "there is no certificate to read anew, nor a database of countries; the configuration is read when the server starts"
+        );
     }
 }
 

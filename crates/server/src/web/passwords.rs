@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -22,6 +24,7 @@ use super::session;
 use super::sign_in::{HOME, SECURITY};
 use super::text::Language;
 use super::{Web, failed, questions, rules};
+use crate::api::client_address::ClientAddress;
 use crate::app::Error;
 use crate::app::change_own_password::{
     self, Asked, Changeable, broken_rules, change_own_password, changeable, strength_for,
@@ -60,15 +63,20 @@ pub(super) async fn list(State(web): State<Web>, headers: HeaderMap, RawQuery(qu
 }
 
 /// The form with which one is changed.
-pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, Path(source): Path<String>) -> Response {
+pub(super) async fn show(
+    State(web): State<Web>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    Path(source): Path<String>,
+) -> Response {
     let shown = async {
-        let (source, address) = named(&source)?;
-        let open = match session::enter_again(&web, &headers, &address).await? {
+        let (source, own_address) = named(&source)?;
+        let open = match session::enter_again(&web, &headers, &own_address).await? {
             Ok(open) => open,
             Err(elsewhere) => return Ok(elsewhere),
         };
         let changeable = changeable(&web.app, &session::permit(&open, Operation::SetPassword)?, source).await?;
-        if let Some(first) = more_first(&web, &headers, &open, &changeable).await? {
+        if let Some(first) = more_first(&web, &headers, &open, &changeable, address).await? {
             return Ok(first);
         }
         let form = Form { web: &web, headers: &headers, open: &open, changeable: &changeable };
@@ -80,6 +88,7 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, Path(source
 /// The form that comes back.
 pub(super) async fn submit(
     State(web): State<Web>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Path(source): Path<String>,
     body: Bytes,
@@ -98,7 +107,7 @@ pub(super) async fn submit(
         let permit = session::permit(&open, Operation::SetPassword)?;
         let changeable = changeable(&web.app, &permit, source).await?;
         let text = web.languages.of(&headers);
-        if let Some(first) = more_first(&web, &headers, &open, &changeable).await? {
+        if let Some(first) = more_first(&web, &headers, &open, &changeable, address).await? {
             return Ok(first);
         }
         let chosen = fields.get("account");
@@ -264,9 +273,10 @@ async fn more_first(
     headers: &HeaderMap,
     open: &OpenSession,
     changeable: &Changeable,
+    address: IpAddr,
 ) -> Result<Option<Response>, Error> {
     // Whoever has a second factor has just shown it: that is what a fresh proof is for them.
-    if !changeable.asks_for_second_factor || open.has_second_factor {
+    if open.has_second_factor || !changeable.policy.asks_for_second_factor(session::trust(web, open, address)) {
         return Ok(None);
     }
     let own = security_questions::own(&web.app, open).await?;

@@ -44,7 +44,7 @@ pub(super) async fn show(State(web): State<Web>, headers: HeaderMap) -> Response
         };
         let own = second_factor::own(&web.app, open.session.identity).await?;
         let questions = security_questions::own(&web.app, &open).await?;
-        let sessions = crate::app::session::list(&web.app, open.session.identity).await?;
+        let sessions = crate::app::session::list(&web.app, open.session.identity, &open.settings.session).await?;
         let text = web.languages.of(&headers);
         let page_of = Own::of(&web, &headers, &open);
         let shown = SecurityPage {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use lockstep_core::auth_org::Trust;
 use lockstep_core::operation::Operation;
 use lockstep_core::session::Origin;
 use lockstep_vault::secret::Secret;
@@ -125,6 +126,11 @@ fn called(agent: &str) -> String {
     let first = |of: &[(&str, &'static str)]| of.iter().find(|(part, _)| agent.contains(part)).map(|(_, name)| *name);
     let parts: Vec<&str> = [first(&BROWSERS), first(&SYSTEMS)].into_iter().flatten().collect();
     parts.join(", ")
+}
+
+/// How far the person is trusted for where they are.
+pub(super) fn trust(web: &Web, open: &OpenSession, address: IpAddr) -> Trust {
+    open.settings.trust(address, web.app.geography.country(address).as_deref())
 }
 
 /// What a form in this session is about: with the session in it, it is good for no other.

@@ -24,8 +24,8 @@ const PRUNE_EVERY: u32 = 24 * 60;
 
 /// How long the status of a final change can be asked for, at least.
 const KEPT: TimeDelta = TimeDelta::days(30);
-/// How long a token is kept that is dead: the longest access token of a sign-in that is over lives for twelve hours, and so does a
-/// session, from its beginning.
+/// How long a token is kept that is dead: the longest access token of a sign-in that is over lives for twelve hours. A session is
+/// kept for as long as it may live, if that is longer.
 const DEAD_FOR: TimeDelta = TimeDelta::hours(13);
 /// How many changes are looked for at a time; each bucket's are removed in a transaction of its own.
 const BATCH: u32 = 500;
@@ -74,13 +74,15 @@ async fn look_after(app: &App, ticks: u32) -> anyhow::Result<()> {
 /// What has been dead for so long that nobody asks about it: sign-ins, codes, and the access tokens that were revoked.
 async fn forget_tokens(app: &App) -> anyhow::Result<()> {
     let now = app.clock.utc();
-    let before = now - DEAD_FOR;
+    let (before, within) = (now - DEAD_FOR, app.clone());
     let forget = app.store.write(move |tx: &mut Tx<'_>| {
+        let within = within.clone();
         Box::pin(async move {
+            let settings = within.configuration.read(tx).await?.auth_org(tx).await?;
             token_family::forget(tx, before).await?;
             authorization_code::forget(tx, before).await?;
             revoked_token::forget(tx, before).await?;
-            session::forget(tx, before).await?;
+            session::forget(tx, before.min(now - settings.session.longest())).await?;
             recovery::forget(tx, before).await?;
             passkey::forget_spent(tx, now).await?;
             sign_in_link::forget(tx, before).await?;

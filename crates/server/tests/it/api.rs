@@ -1,6 +1,7 @@
 //! The API over HTTP; the files mirror its addresses.
 
 mod accounts;
+mod auth_org;
 mod auth_users;
 mod authentication;
 mod identities;

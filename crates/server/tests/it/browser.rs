@@ -13,6 +13,8 @@ pub(crate) struct Browser<'a> {
     http: reqwest::Client,
     /// Its cookies.
     pub(crate) cookies: BTreeMap<String, String>,
+    /// What a proxy says of where it is.
+    pub(crate) forwarded_for: Option<String>,
     /// What it says of where a form stands.
     pub(crate) origin: Vec<(&'static str, String)>,
 }
@@ -30,7 +32,7 @@ impl<'a> Browser<'a> {
         let policy = reqwest::redirect::Policy::none();
         let http = reqwest::Client::builder().no_proxy().redirect(policy).build().expect("a client");
         let origin = vec![("origin", harness.app.config.public_url())];
-        Self { harness, http, cookies: BTreeMap::new(), origin }
+        Self { harness, http, cookies: BTreeMap::new(), forwarded_for: None, origin }
     }
 
     /// Opens a page.
@@ -53,6 +55,9 @@ impl<'a> Browser<'a> {
     async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Page {
         let cookies = self.cookies.iter().map(|(name, value)| format!("; {name}={value}"));
         request = request.header("cookie", cookies.fold("other=1".to_owned(), |all, one| all + &one));
+        if let Some(address) = &self.forwarded_for {
+            request = request.header("x-forwarded-for", address);
+        }
         let answer = request.send().await.expect("an answer");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         for set in headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().expect("text")) {

@@ -7,6 +7,7 @@ mod authenticator;
 mod browser;
 mod cli;
 mod compatibility;
+mod countries;
 mod documentation;
 mod harness;
 mod intents;

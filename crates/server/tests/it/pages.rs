@@ -10,11 +10,13 @@ mod questions;
 mod reset;
 mod second_factor;
 mod session;
+mod trusted;
 
 use lockstep_core::application::Application;
+use lockstep_core::auth_org::{AuthOrg, LockoutConfig};
 use lockstep_core::id::{ApplicationId, SourceId};
 use lockstep_core::org_config::PasswordOrgConfig;
-use lockstep_store::{application, org_config};
+use lockstep_store::{application, auth_org, org_config};
 use lockstep_vault::secret::draw_id;
 use serde_json::json;
 
@@ -53,6 +55,13 @@ async fn draw_code(harness: &Harness, alias: &str) -> String {
     let post = post.bearer_auth(token).header("X-SailPoint-Experimental", "true").json(&json!({ "userId": alias }));
     let drawn = Answer::of(post).await.with_status(200);
     drawn["digitToken"].as_str().expect("digits").to_owned()
+}
+
+/// Has so many wrong tries lock.
+async fn lock_after(harness: &Harness, maximum_attempts: i64) {
+    let lockout = LockoutConfig { maximum_attempts, ..LockoutConfig::default() };
+    let (settings, now) = (AuthOrg { lockout, ..AuthOrg::default() }, harness.app.clock.utc());
+    harness.write(move |tx| Box::pin(async move { auth_org::put(tx, &settings, now).await })).await;
 }
 
 /// An application that people see.

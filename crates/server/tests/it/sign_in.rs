@@ -10,6 +10,7 @@ mod withdrawn;
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use lockstep_core::client::{AccessType, ClientKind, ClientSettings, Grant};
 use lockstep_core::id::{ClientId, IdentityId};
 use lockstep_core::password::Password;
@@ -27,6 +28,9 @@ use crate::harness::{Answer, Harness};
 
 const CALLBACK: &str = "https://portal.example.org/callback";
 const PASSWORD: &str = "Sign-In-Password-1";
+/// How many wrong tries lock, and for how long, unless the organisation has set it otherwise.
+pub(crate) const TRIES: i64 = 5;
+const LOCKED_FOR: TimeDelta = TimeDelta::minutes(15);
 /// RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";

@@ -1,6 +1,7 @@
 //! Systems and rules: sources, applications, policies, sync groups, dictionary, settings, clients.
 
 use lockstep_core::application::Application;
+use lockstep_core::auth_org::{AuthOrg, LockoutConfig, NetworkConfig, SessionConfig};
 use lockstep_core::client::ClientSettings;
 use lockstep_core::id::{ApplicationId, ClientId, PasswordPolicyId, SourceId, SyncGroupId, TransportKeyId};
 use lockstep_core::org_config::PasswordOrgConfig;
@@ -12,8 +13,8 @@ use lockstep_core::sync_group::SyncGroup;
 use lockstep_store::client::{self, Client};
 use lockstep_store::transport_key::{self, TransportKey};
 use lockstep_store::{
-    Error, application, application_icon, configuration, dictionary, org_config, password_policy, security_question,
-    source, source_secret, sync_group,
+    Error, application, application_icon, auth_org, configuration, dictionary, org_config, password_policy,
+    security_question, source, source_secret, sync_group,
 };
 
 use crate::harness::{Database, on_both_engines};
@@ -204,6 +205,22 @@ on_both_engines! {
         assert_eq!(database.read(|tx| Box::pin(security_question::find(tx))).await, Some(sample_questions()));
     }
 
+    async fn the_sign_in_settings_are_the_defaults_until_others_are_stored(database) {
+        let get = async || database.read(|tx| Box::pin(auth_org::get(tx))).await;
+        assert_eq!(get().await, AuthOrg::default());
+        let range = Some(vec!["192.0.2.0/24".to_owned()]);
+        let first = AuthOrg {
+            network: Some(NetworkConfig { range, geolocation: None, whitelisted: true }),
+            lockout: LockoutConfig { maximum_attempts: 3, lockout_duration: 60, lockout_window: 10 },
+            session: SessionConfig { max_idle_time: 5, remember_me: false, max_session_time: 60 },
+        };
+        for settings in [first, AuthOrg::default()] {
+            let put = settings.clone();
+            database.write(move |tx| Box::pin(async move { auth_org::put(tx, &put, at(1)).await })).await;
+            assert_eq!(get().await, settings);
+        }
+    }
+
     async fn a_client_is_read_back(database) {
         let id = ClientId(uuid(7));
         let mut stored = Client {
@@ -269,6 +286,7 @@ on_both_engines! {
         changes!("the dictionary", |tx| dictionary::put(tx, "word", at(1)));
         changes!("settings", |tx| org_config::put(tx, &PasswordOrgConfig::default(), at(1)));
         changes!("questions", |tx| security_question::put(tx, &sample_questions(), at(1)));
+        changes!("sign-in settings", |tx| auth_org::put(tx, &AuthOrg::default(), at(1)));
         changes!("a client", |tx| client::put(tx, &sample_client(), at(1)));
         changes!("no client", |tx| client::remove(tx, sample_client().id));
         changes!("a key", |tx| transport_key::insert(tx, &sample_key()));

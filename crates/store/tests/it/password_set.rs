@@ -127,7 +127,7 @@ on_both_engines! {
             }
             raw(tx, "ALTER TABLE account DROP COLUMN password_changed_at;
                      ALTER TABLE password_set DROP COLUMN written_at;
-                     DELETE FROM migration WHERE name >= '20261128120000'").await
+                     DELETE FROM migration WHERE name = '20261128120000_password_changed_at'").await
         })).await;
         database.store.migrate(at(200)).await.expect("migrated");
         assert_eq!(of(&database, identity_id(1)).await, [

@@ -166,6 +166,7 @@ on_both_engines! {
         let standing = async |token: u8| database.read(move |tx| Box::pin(async move { session::standing(tx, &[token; 32]).await })).await;
         let there = standing(1).await.expect("there");
         assert_eq!((there.session, there.enabled), (session_of(1, 1), true));
+        assert_eq!(there.configuration, database.read(|tx| Box::pin(configuration::version(tx))).await);
         assert_eq!(standing(2).await, None);
 
         let id = SessionId(uuid(1));

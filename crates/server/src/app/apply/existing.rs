@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use lockstep_core::account::Account;
 use lockstep_core::application::Application;
+use lockstep_core::auth_org::AuthOrg;
 use lockstep_core::change::IntentKind;
 use lockstep_core::id::{AccountId, ApplicationId, IdentityId, SourceId};
 use lockstep_core::identity::Identity;
@@ -19,8 +20,8 @@ use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::source::References;
 use lockstep_store::{
-    Tx, account, aggregation, application, application_icon, client, dictionary, identity, intent, org_config,
-    password_policy, personal_access_token, security_question, source, source_secret, sync_group,
+    Tx, account, aggregation, application, application_icon, auth_org, client, dictionary, identity, intent,
+    org_config, password_policy, personal_access_token, security_question, source, source_secret, sync_group,
 };
 use lockstep_vault::Vault;
 use lockstep_vault::seal::Binding;
@@ -36,6 +37,7 @@ pub(super) struct Existing {
     pub(super) dictionary: Dictionary,
     pub(super) org_config: Option<PasswordOrgConfig>,
     pub(super) security_questions: Option<SecurityQuestions>,
+    pub(super) auth_org: AuthOrg,
     pub(super) policies: Vec<PasswordPolicy>,
     pub(super) sources: Vec<Source>,
     /// The opened secrets of the sources that the file names.
@@ -71,6 +73,7 @@ impl Existing {
         let mut existing = Self {
             org_config: org_config::find(tx).await?,
             security_questions: security_question::find(tx).await?,
+            auth_org: auth_org::get(tx).await?,
             policies: password_policy::list(tx).await?,
             sources: source::list(tx).await?,
             groups: sync_group::list(tx).await?,

@@ -5,6 +5,7 @@
 //! here.
 
 mod access;
+mod auth_org;
 mod fields;
 mod identity;
 mod password_policy;
@@ -125,6 +126,7 @@ impl<'a> Planner<'a> {
         self.dictionary(wanted);
         self.org_config(wanted);
         self.security_questions(wanted);
+        self.auth_org(wanted);
         self.password_policies(wanted);
         self.sources(wanted);
         if wanted.prune {

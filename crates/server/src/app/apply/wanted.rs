@@ -31,6 +31,12 @@ pub struct Wanted {
     pub org_config: Option<Spanned<Fields>>,
     /// `[security-questions]`: how many a person answers, and `[[security-questions.questions]]` to choose from.
     pub security_questions: Option<Spanned<Fields>>,
+    /// `[network-config]`: where people are trusted, under the API's names (`range`, …).
+    pub network_config: Option<Spanned<Fields>>,
+    /// `[lockout-config]`: how many wrong tries lock, under the API's names (`maximumAttempts`, …).
+    pub lockout_config: Option<Spanned<Fields>>,
+    /// `[session-config]`: how long sessions go on, under the API's names (`maxIdleTime`, …).
+    pub session_config: Option<Spanned<Fields>>,
     /// `dictionary = { file = "words.txt" }`: words that may not be inside a password.
     pub dictionary: Option<Spanned<Reference>>,
     /// `[[password-policy]]`: a name and the rules, under the API's names (`minLength`, …). What a new policy does not

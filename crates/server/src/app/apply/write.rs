@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use lockstep_core::account::Account;
 use lockstep_core::application::Application;
 use lockstep_core::audit::{Action, Actor};
+use lockstep_core::auth_org::AuthOrg;
 use lockstep_core::change::{Intent, IntentKind};
 use lockstep_core::id::{
     AccountId, ApplicationId, ClientId, IdentityId, IntentId, PasswordPolicyId, SourceId, SyncGroupId,
@@ -22,9 +23,9 @@ use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{Result, Tx};
 use lockstep_store::{
-    account, aggregation, application, application_icon, client, dictionary, history, identity, intent, org_config,
-    password_policy, password_set, personal_access_token, security_question, sign_in_password, source, source_secret,
-    sync_group,
+    account, aggregation, application, application_icon, auth_org, client, dictionary, history, identity, intent,
+    org_config, password_policy, password_set, personal_access_token, security_question, sign_in_password, source,
+    source_secret, sync_group,
 };
 use lockstep_vault::secret::draw_id;
 use std::collections::BTreeSet;
@@ -37,6 +38,7 @@ pub(super) enum Write {
     Dictionary(Dictionary),
     OrgConfig(PasswordOrgConfig),
     SecurityQuestions(SecurityQuestions),
+    AuthOrg(AuthOrg),
     Policy(PasswordPolicy),
     Source(Source),
     SourceSecret {
@@ -125,6 +127,7 @@ async fn one(tx: &mut Tx<'_>, write: &Write, now: DateTime<Utc>) -> Result<()> {
         Write::Dictionary(words) => dictionary::put(tx, words.to_text(), now).await,
         Write::OrgConfig(config) => org_config::put(tx, config, now).await,
         Write::SecurityQuestions(questions) => security_question::put(tx, questions, now).await,
+        Write::AuthOrg(settings) => auth_org::put(tx, settings, now).await,
         Write::Policy(policy) => password_policy::put(tx, policy, now).await,
         Write::Source(source) => source::put(tx, source, now).await,
         Write::SourceSecret { source, name, sealed } => source_secret::put(tx, *source, name, sealed, now).await,

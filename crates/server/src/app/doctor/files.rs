@@ -1,4 +1,4 @@
-//! The configuration, who may read what it names, and the certificate.
+//! The configuration, who may read what it names, the certificate, and the database of countries.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,10 +9,12 @@ use url::Url;
 
 use super::{Findings, told};
 use crate::config::Config;
+use crate::geography::Geography;
 use crate::tls::{EXPIRES_SOON, Pair};
 
 const AREA: &str = "Configuration";
 const TLS: &str = "TLS";
+const COUNTRIES: &str = "Countries";
 
 /// What the file says, beyond that it can be read.
 pub(super) fn configuration(path: &Path, config: &Config, found: &mut Findings) {
@@ -100,4 +102,17 @@ pub(super) fn certificate(config: &Config, now: DateTime<Utc>, found: &mut Findi
         found.warning(TLS, text, "get one for that name, unless a proxy shows its own");
     }
     private(TLS, &files.key, 0o007, "640", found);
+}
+
+/// The database that says in which country somebody is, where one is named.
+pub(super) fn countries(config: &Config, found: &mut Findings) {
+    let Some(geography) = &config.geography else { return };
+    match Geography::load(Some(geography)) {
+        Ok(_) => found.good(COUNTRIES, format!("{} can be read", geography.database.display())),
+        Err(error) => {
+            let remedy =
+                "name a database in MaxMind's format that the server's user can read, or take [geography] away";
+            found.problem(COUNTRIES, told(&error), Some(remedy));
+        }
+    }
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_core::id::{ApplicationId, PasswordPolicyId, SourceId};
 use lockstep_core::source::Source;
 use lockstep_store::{
-    Tx, application, application_icon, client, dictionary, org_config, password_policy, security_question, source,
-    source_secret, sync_group,
+    Tx, application, application_icon, auth_org, client, dictionary, org_config, password_policy, security_question,
+    source, source_secret, sync_group,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -48,6 +48,12 @@ pub async fn settings(tx: &mut Tx<'_>, words_file: Option<&str>) -> Result<Setti
     if let Some(questions) = security_question::find(tx).await? {
         put(&mut text, "security-questions", &questions)?;
     }
+    let settings = auth_org::get(tx).await?;
+    if let Some(network) = &settings.network {
+        put(&mut text, "network-config", &without_nulls(network))?;
+    }
+    put(&mut text, "lockout-config", &without_nulls(settings.lockout))?;
+    put(&mut text, "session-config", &without_nulls(settings.session))?;
     let (policies, sources) = (password_policy::list(tx).await?, source::list(tx).await?);
     for policy in &policies {
         let mut rules = without_nulls(policy);

@@ -24,6 +24,16 @@ text = { en = "Who was your first teacher?", de = "Wer war Ihre erste Lehrerin?"
 name = "street"
 text = { en = "In which street did you grow up?" }
 
+[network-config]
+range = ["192.0.2.0/24"]
+whitelisted = true
+
+[lockout-config]
+maximumAttempts = 3
+
+[session-config]
+maxIdleTime = 15
+
 [[password-policy]]
 name = "Staff"
 minLength = 12
@@ -194,6 +204,9 @@ fn every_problem_is_told_with_its_place_and_nothing_is_written() {
     let wrong = STATE
         .replace("minLength = 12", "minLength = 12\nmaxLength = 8")
         .replace("digitTokenLength = 8", "digitTokenLength = 99\nnoSuchField = 1")
+        .replace("[\"192.0.2.0/24\"]", "[\"192.0.2.0/24\", \"the office\"]")
+        .replace("maximumAttempts = 3", "maximumAttempts = 16\nlockout = 5")
+        .replace("maxIdleTime = 15", "maxIdleTime = 720")
         .replace("sources = [\"Billing\", \"Directory\"]", "sources = [\"Billing\", \"Directori\"]")
         .replace("hash = \"bcrypt\"", "hash = \"rot13\"")
         .replace("source = \"Billing\"\nnative-id", "source = \"Biling\"\nnative-id")

@@ -145,6 +145,16 @@ text = { en = "Who was your first teacher?", de = "Wer war Ihre erste Lehrerin?"
 name = "street"
 text = { en = "In which street did you grow up?" }
 
+[network-config]
+range = ["192.0.2.0/24", "2001:db8::7"]
+geolocation = ["DE"]
+
+[lockout-config]
+maximumAttempts = 3
+
+[session-config]
+maxSessionTime = 60
+
 [[password-policy]]
 name = "Staff \"quoted\""
 description = "Zürich, #1"

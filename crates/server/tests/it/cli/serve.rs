@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::process::{ChildStderr, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -40,6 +40,52 @@ fn a_server_tells_its_address_answers_and_hands_over_when_it_stops() {
     let stopped = status();
     assert_eq!(stopped["orphanedBuckets"], 256);
     assert_eq!(stopped["nodes"][0]["state"], "stopped");
+}
+
+#[test]
+fn a_database_of_countries_is_read_when_the_server_starts_and_at_sighup() {
+    let installation = Installation::new();
+    let config = std::fs::read_to_string(installation.path().join("lockstep.toml")).unwrap();
+    installation.write("lockstep.toml", &format!("{config}\n[geography]\ndatabase = \"country.mmdb\"\n"));
+    let refused = installation.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("cannot read geography.database country.mmdb"), "{}", refused.stderr);
+    installation.write("country.mmdb", "no database");
+    let refused = installation.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("geography.database country.mmdb is no database"), "{}", refused.stderr);
+    let doctor = installation.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.stdout.contains("PROBLEM  geography.database"), "{}", doctor.stdout);
+
+    let file = installation.path().join("country.mmdb");
+    std::fs::write(&file, crate::countries::database(&[("192.0.2.0/24", "DE")])).unwrap();
+    assert!(installation.run(&["doctor"]).stdout.contains("country.mmdb can be read"));
+    let mut server = super::command(installation.path())
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    read_until(server.stdout.take().unwrap(), |line| line.contains("http://"));
+    let mut log = server.stderr.take().unwrap();
+    signal("HUP", server.id());
+    log = said(log, "the database of countries was read and is in use");
+    std::fs::write(&file, "no database").unwrap();
+    signal("HUP", server.id());
+    log = said(log, "the database of countries cannot be used; the one before stays in use");
+    signal("TERM", server.id());
+    assert_eq!(wait(&mut server, Duration::from_secs(60)), 0);
+    drop(log);
+}
+
+/// Reads a log until it says this.
+fn said(mut log: ChildStderr, text: &str) -> ChildStderr {
+    let (mut read, mut byte) = (Vec::new(), [0]);
+    while !String::from_utf8_lossy(&read).contains(text) {
+        assert_eq!(log.read(&mut byte).expect("a log"), 1, "not said: {text}\n{}", String::from_utf8_lossy(&read));
+        read.extend(byte);
+    }
+    log
 }
 
 #[test]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{NEW, PASSWORD, application, start};
 use crate::browser::Browser;
 use crate::harness::{FIRST_PASSWORD, Harness};
-use crate::sign_in::{Portal, set_password};
+use crate::sign_in::{Portal, TRIES, set_password};
 
 #[tokio::test]
 async fn a_person_sees_what_shares_a_password_and_nothing_of_others() {
@@ -258,7 +258,7 @@ async fn wrong_proofs_lock_as_wrong_sign_ins_do() {
     browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
     harness.outdate_proofs().await;
     let form = browser.visit("/prove?to=/passwords").await;
-    for _ in 0..lockstep_core::sign_in::TRIES {
+    for _ in 0..TRIES {
         assert_eq!(browser.submit(&form, "/prove", &[("current", "wrong")]).await.status, 400);
     }
     assert_eq!(browser.submit(&form, "/prove", &[("current", PASSWORD)]).await.status, 400, "locked for a while");
@@ -348,7 +348,7 @@ async fn an_expired_password_is_told_and_leads_to_a_new_one() {
     assert!(browser.visit(&watched).await.text.contains("was not changed"), "{}", browser.visit(&watched).await.text);
     assert_eq!(browser.visit("/passwords").await.sent_to(), own);
     // Right tries at a client keep nobody out.
-    for _ in 0..=lockstep_core::sign_in::TRIES {
+    for _ in 0..=TRIES {
         let page = elsewhere.open(&portal.asks()).await;
         assert_eq!(elsewhere.submit(&page, "/oauth/authorize", &filled).await.returned("code"), None);
     }

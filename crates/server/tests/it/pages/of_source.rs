@@ -13,16 +13,15 @@ use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
 use lockstep_core::scope::UserLevel;
 use lockstep_core::session::Origin;
-use lockstep_core::sign_in::TRIES;
 use lockstep_core::source::{Feature, Source};
 use lockstep_store::{account, identity, source};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{NEW, PASSWORD, draw_code, start};
+use super::{NEW, PASSWORD, draw_code, lock_after, start};
 use crate::browser::{Browser, Page};
 use crate::harness::{FIRST_PASSWORD, Harness};
-use crate::sign_in::Portal;
+use crate::sign_in::{Portal, TRIES};
 use crate::system::directory::{Directory, dn};
 
 const SESSION: &str = "__Host-lockstep-session";
@@ -144,6 +143,16 @@ async fn wrong_passwords_lock_and_a_source_that_is_away_is_told_and_counts_for_n
     let page = desk.come_in("Bea.Jones", PASSWORD, &place).await;
     assert!(page.text.contains("Locked"), "{}", page.text);
     desk.submit(&page, &format!("{place}/unlock"), &[]).await.sent_to();
+    assert_eq!(attempt(&mut browser, "Abby.Smith", FIRST_PASSWORD).await.sent_to(), "/passwords");
+
+    // With fewer tries fewer lock, and with more again what there was does not.
+    lock_after(&harness, 2).await;
+    let mut browser = Browser::new(&harness);
+    for password in ["wrong", "wrong", FIRST_PASSWORD] {
+        assert_eq!(attempt(&mut browser, "Abby.Smith", password).await.status, 400);
+    }
+    lock_after(&harness, TRIES).await;
+    assert!(!desk.visit(&place).await.text.contains("Locked"));
     assert_eq!(attempt(&mut browser, "Abby.Smith", FIRST_PASSWORD).await.sent_to(), "/passwords");
     harness.stop().await;
 }

@@ -10,7 +10,7 @@ use lockstep_vault::totp::TotpSecret;
 use super::{NEW, PASSWORD, application, start};
 use crate::browser::{Browser, Page};
 use crate::harness::Harness;
-use crate::sign_in::set_password;
+use crate::sign_in::{TRIES, set_password};
 
 async fn make(harness: &Harness, whom: IdentityId, level: UserLevel) {
     let now = harness.app.clock.utc();
@@ -102,7 +102,7 @@ async fn a_help_desk_lets_somebody_in_again_and_signs_them_out() {
     theirs.come_in("Bea.Jones", PASSWORD, "/passwords").await;
     let mut other = Browser::new(&harness);
     let page = other.visit("/sign-in").await;
-    for _ in 0..lockstep_core::sign_in::TRIES {
+    for _ in 0..TRIES {
         other.submit(&page, "/sign-in", &[("user_name", "Bea.Jones"), ("password", "wrong")]).await;
     }
     let right = [("user_name", "Bea.Jones"), ("password", PASSWORD)];
@@ -151,7 +151,7 @@ async fn nobody_is_helped_by_whom_they_should_not_be() {
     let mut theirs = Browser::new(&harness);
     let page = theirs.visit("/sign-in").await;
     let half = theirs.submit(&page, "/sign-in", &[("user_name", "Bea.Jones"), ("password", PASSWORD)]).await;
-    for _ in 0..=lockstep_core::sign_in::TRIES {
+    for _ in 0..=TRIES {
         theirs.submit(&half, "/sign-in", &[("second", "000000")]).await;
     }
     desk.help(bea, "unlock").await.sent_to();

@@ -7,13 +7,13 @@ use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::scope::UserLevel;
 use lockstep_core::security_question::{SecurityQuestion, SecurityQuestions};
 use lockstep_core::session::FRESH;
-use lockstep_core::sign_in::TRIES;
 use lockstep_store::{identity, password_policy, security_question};
 
 use super::second_factor::set_up;
 use super::{NEW, PASSWORD, start};
 use crate::browser::{Browser, Page};
 use crate::harness::Harness;
+use crate::sign_in::TRIES;
 
 const SESSION: &str = "__Host-lockstep-session";
 

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use lockstep_core::client::ClientKind;
-use lockstep_core::sign_in::TRIES;
 use lockstep_vault::totp::TotpSecret;
 
-use super::{NEW, PASSWORD, start};
+use super::{NEW, PASSWORD, lock_after, start};
 use crate::browser::{Browser, Page};
 use crate::harness::Harness;
-use crate::sign_in::Portal;
+use crate::sign_in::{Portal, TRIES};
 
 const SESSION: &str = "__Host-lockstep-session";
 
@@ -141,6 +140,13 @@ async fn guessing_the_second_factor_locks_it_and_the_right_password_does_not_hel
     assert_eq!(sign_in(&mut Browser::new(&harness), &code).await.status, 400, "locked for a while");
     assert_eq!(sign_in(&mut Browser::new(&harness), &kept.recovery_codes[0]).await.status, 400, "whatever it is");
     assert!(harness.audited().await.contains(&"AUTHENTICATION-245".to_owned()));
+    // With more tries, what there was does not lock.
+    lock_after(&harness, TRIES + 1).await;
+    assert_eq!(sign_in(&mut Browser::new(&harness), &code).await.status, 303);
+    lock_after(&harness, 2).await;
+    for wrong in ["000000", "000000", &kept.recovery_codes[0]] {
+        assert_eq!(sign_in(&mut Browser::new(&harness), wrong).await.status, 400, "two lock");
+    }
     harness.stop().await;
 }
 

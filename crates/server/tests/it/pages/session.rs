@@ -4,11 +4,13 @@ use chrono::TimeDelta;
 use lockstep::app::session::Proof;
 use lockstep::app::sign_in::{Purpose, sign_in};
 use lockstep::app::{Error, session};
+use lockstep_core::auth_org::{AuthOrg, SessionConfig};
 use lockstep_core::password::Password;
-use lockstep_store::identity;
+use lockstep_store::{auth_org, identity};
 
-use super::{NEW, PASSWORD, application, start};
+use super::{NEW, PASSWORD, application, start, with_passwords};
 use crate::browser::Browser;
+use crate::harness::Harness;
 
 const SESSION: &str = "__Host-lockstep-session";
 
@@ -124,6 +126,70 @@ async fn a_session_that_nobody_uses_ends_by_itself() {
         let found = session::find(&harness.app, &token).await.expect("a database");
         assert_eq!(found.is_some(), lives, "used {used} minutes ago");
     }
+    harness.stop().await;
+}
+
+/// Sets how long sessions go on, in minutes.
+async fn set_minutes(harness: &Harness, max_idle_time: i64, max_session_time: i64) {
+    let session = SessionConfig { max_idle_time, max_session_time, remember_me: false };
+    let (settings, now) = (AuthOrg { session, ..AuthOrg::default() }, harness.app.clock.utc());
+    harness.write(move |tx| Box::pin(async move { auth_org::put(tx, &settings, now).await })).await;
+}
+
+#[tokio::test]
+async fn a_session_goes_on_for_as_long_as_the_organisation_has_set_also_one_that_is_there_already() {
+    let harness = start().await;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+    let token = browser.cookies[SESSION].clone();
+    let open = session::find(&harness.app, &token).await.expect("a database").expect("open");
+    for (idle, longest, used, created, lives) in [
+        (5, 60, 4, 4, true),
+        (5, 60, 7, 7, false),
+        (10, 60, 7, 7, true),
+        (10, 60, 1, 61, false),
+        (1440, 10080, 1200, 1200, true),
+        (1440, 10080, 1, 10081, false),
+    ] {
+        set_minutes(&harness, idle, longest).await;
+        let now = harness.app.clock.utc();
+        let minutes = |ago| now - TimeDelta::minutes(ago);
+        harness.put_session_back(open.session.id, minutes(created), minutes(used)).await;
+        let settings = SessionConfig { max_idle_time: idle, max_session_time: longest, remember_me: false };
+        let listed = session::list(&harness.app, harness.world.abby, &settings).await.expect("a list");
+        let found = session::find(&harness.app, &token).await.expect("a database");
+        let told = format!("used {used} and begun {created} minutes ago, {idle} and {longest} minutes");
+        assert_eq!((found.is_some(), listed.len() == 1), (lives, lives), "{told}");
+    }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_may_still_go_on_is_not_forgotten() {
+    let mut harness = with_passwords(Harness::start_without_worker().await).await;
+    set_minutes(&harness, 1440, 10080).await;
+    let mut tokens = Vec::new();
+    for days in [6, 8] {
+        let mut browser = Browser::new(&harness);
+        browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
+        let token = browser.cookies[SESSION].clone();
+        let open = session::find(&harness.app, &token).await.expect("a database").expect("open");
+        let now = harness.app.clock.utc();
+        harness.put_session_back(open.session.id, now - TimeDelta::days(days), now).await;
+        tokens.push((token, open.session.id));
+    }
+    let [(token, young), (_, old)] = &tokens[..] else { panic!("two") };
+    let (young, old) = (*young, *old);
+    harness.start_worker().await;
+    for _ in 0..400 {
+        if !harness.read(move |tx| Box::pin(lockstep_store::session::is_open(tx, old))).await {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    assert!(!harness.read(move |tx| Box::pin(lockstep_store::session::is_open(tx, old))).await, "it is forgotten");
+    assert!(harness.read(move |tx| Box::pin(lockstep_store::session::is_open(tx, young))).await);
+    assert!(session::find(&harness.app, token).await.expect("a database").is_some());
     harness.stop().await;
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use lockstep_core::audit::Action;
 use lockstep_core::client::ClientKind;
-use lockstep_core::sign_in::{LOCKED_FOR, TRIES};
 use lockstep_store::{audit, identity, sign_in_password};
+use serde_json::json;
 
-use super::{PASSWORD, Portal, set_password, start};
+use super::{LOCKED_FOR, PASSWORD, Portal, TRIES, set_password, start};
 use crate::browser::{Browser, Page};
 use crate::harness::Harness;
 
@@ -76,5 +76,27 @@ async fn five_wrong_tries_lock_for_a_while_however_many_come_at_once() {
     assert_eq!(attempt(&harness, &portal, "Abby.Smith", PASSWORD).await.status, 303);
     let stored = harness.read(move |tx| Box::pin(sign_in_password::find(tx, abby))).await.expect("a password");
     assert_eq!((stored.failures, stored.failed_at), (0, None));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn as_many_wrong_tries_lock_as_the_organisation_has_set() {
+    let (harness, portal) = start(ClientKind::Confidential).await;
+    let (token, abby) = (harness.admin_token().await, harness.world.abby);
+    let most = async |tries: i64| {
+        let patch = json!([{"op": "replace", "path": "/maximumAttempts", "value": tries}]);
+        harness.patch("/v2024/auth-org/lockout-config", &token, &patch).await.with_status(200);
+    };
+    most(3).await;
+    for guess in 0..3 {
+        assert_eq!(attempt(&harness, &portal, "Abby.Smith", &format!("guess {guess}")).await.status, 400);
+    }
+    assert_eq!(attempt(&harness, &portal, "Abby.Smith", PASSWORD).await.status, 400, "locked");
+    let events = harness.read(move |tx| Box::pin(audit::list_of(tx, abby, 50))).await;
+    let count = |action| events.iter().filter(|event| event.action == action).count();
+    assert_eq!((count(Action::UserLock), count(Action::AuthenticationLocked)), (1, 1));
+    // It counts for the tries that there were.
+    most(4).await;
+    assert_eq!(attempt(&harness, &portal, "Abby.Smith", PASSWORD).await.status, 303);
     harness.stop().await;
 }

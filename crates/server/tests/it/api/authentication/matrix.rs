@@ -45,6 +45,14 @@ pub(super) const ROWS: &[Row] = &[
     ("createPasswordOrgConfig", "POST /password-org-config", "{}", &["idn:password-org-config:manage"], "----A-Q"),
     ("putPasswordOrgConfig", "PUT /password-org-config", "{}", &["idn:password-org-config:manage"], "----A-Q"),
 
+    ("getAuthOrgLockoutConfig", "GET /auth-org/lockout-config", "", &["sp:auth-org:read"], "----APQ"),
+    ("patchAuthOrgLockoutConfig", "PATCH /auth-org/lockout-config", "[]", &["sp:auth-org:manage"], "----A-Q"),
+    ("getAuthOrgNetworkConfig", "GET /auth-org/network-config", "", &["sp:auth-org:read"], "----APQ"),
+    ("createAuthOrgNetworkConfig", "POST /auth-org/network-config", "{}", &["sp:auth-org:manage"], "----A-Q"),
+    ("patchAuthOrgNetworkConfig", "PATCH /auth-org/network-config", "[]", &["sp:auth-org:manage"], "----A-Q"),
+    ("getAuthOrgSessionConfig", "GET /auth-org/session-config", "", &["sp:auth-org:read"], "----APQ"),
+    ("patchAuthOrgSessionConfig", "PATCH /auth-org/session-config", "[]", &["sp:auth-org:manage"], "----A-Q"),
+
     ("getPasswordDictionary", "GET /password-dictionary", "", &["idn:password-dictionary:read", "idn:password-dictionary:manage"], "----APQ"),
     ("putPasswordDictionary", "PUT /password-dictionary", "{}", &["idn:password-dictionary:manage"], "----A-Q"),
 
