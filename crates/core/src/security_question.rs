@@ -141,9 +141,15 @@ impl SecurityQuestions {
         !self.questions.is_empty() && levels.iter().all(|level| *level == UserLevel::User)
     }
 
-    /// Whether these are questions that a person could still have answered: each is there, and they are enough.
-    pub fn hold(&self, names: &[String]) -> bool {
-        names.len() as i64 == self.answers && names.iter().all(|name| self.question(name).is_some())
+    /// Whether so many answers are enough, where a policy asks for more than a password. Fewer are asked for all the same, before
+    /// somebody changes how they show who they are.
+    pub fn are_enough(&self, answers: usize) -> bool {
+        answers as i64 >= self.answers
+    }
+
+    /// What a person chose, as it reads now. What is not on the list any more reads as it did.
+    pub fn now<'a>(&'a self, chosen: &'a SecurityQuestion) -> &'a SecurityQuestion {
+        self.question(&chosen.name).unwrap_or(chosen)
     }
 
     /// The question of that name.
@@ -153,8 +159,9 @@ impl SecurityQuestions {
 
     /// Answers as they are kept, if they are fit to be. `known` is what everybody knows about the person.
     pub fn take(&self, given: &[(String, Zeroizing<String>)], known: &[&str]) -> Result<Password, Unfit> {
-        let names: Vec<String> = given.iter().map(|(name, _)| name.clone()).collect();
-        if !self.hold(&names) || names.iter().collect::<HashSet<_>>().len() != names.len() {
+        let names: HashSet<&String> = given.iter().map(|(name, _)| name).collect();
+        let are_known = names.iter().all(|name| self.question(name).is_some());
+        if names.len() != given.len() || given.len() as i64 != self.answers || !are_known {
             return Err(Unfit::Questions);
         }
         let answers: Vec<Zeroizing<String>> = given.iter().map(|(_, answer)| plain(answer)).collect();
@@ -165,7 +172,7 @@ impl SecurityQuestions {
         if distinct.len() != answers.len() {
             return Err(Unfit::Alike);
         }
-        for (name, answer) in names.iter().zip(&answers) {
+        for ((name, _), answer) in given.iter().zip(&answers) {
             let asked = self.question(name).into_iter().flat_map(|question| question.text.values());
             if asked.into_iter().any(|text| plain(text).contains(answer.as_str()))
                 || known.iter().any(|known| plain(known).as_str() == answer.as_str())
@@ -319,6 +326,16 @@ mod tests {
         ] {
             assert!(!again(other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn what_was_chosen_is_asked_for_although_the_list_changed() {
+        let all = questions();
+        assert!(all.are_enough(2) && all.are_enough(3) && !all.are_enough(1));
+        let pet = question("pet", &[("en", "What was your first pet called?")]);
+        assert_eq!(all.now(&pet), &pet);
+        let before = question("street", &[("en", "Which street?")]);
+        assert_eq!(all.now(&before), &all.questions[1]);
     }
 
     #[test]

@@ -322,3 +322,5 @@ answers-known = Die Antworten wurden nicht gespeichert: Eine steht in ihrer Frag
 wrong-answers = Nicht alle Antworten sind richtig. Warten Sie nach mehreren falschen Versuchen eine Weile.
 needs-second-factor-or-answers = Dieses Passwort ändert nur, wer mehr zeigt als ein Passwort. Richten Sie einen zweiten Faktor ein, oder beantworten Sie die Sicherheitsfragen; es dauert eine Minute.
 help-answers = Sicherheitsfragen sind beantwortet.
+worn = Das Passwort wurde nicht geändert: Mit diesem haben Sie sich angemeldet. Wählen Sie ein anderes.
+questions-not-enough = Sie haben welche beantwortet, aber inzwischen werden { $count } verlangt. Beantworten Sie andere.

@@ -322,3 +322,5 @@ answers-known = The answers were not kept: one stands in its question, or is you
 wrong-answers = Not all of these answers are right. After several wrong tries, wait a while.
 needs-second-factor-or-answers = This password is changed by those only who show more than a password. Set a second factor up, or answer the security questions; it takes a minute.
 help-answers = Security questions are answered.
+worn = The password was not changed: this is the one that you signed in with. Choose another.
+questions-not-enough = You answered some, but { $count } are asked for by now. Answer others.

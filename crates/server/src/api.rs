@@ -10,7 +10,7 @@ pub mod address;
 pub mod aggregation;
 mod auth_org;
 mod auth_users;
-mod boundary;
+pub(crate) mod boundary;
 mod caller;
 pub(crate) mod client_address;
 mod conditional;

@@ -31,6 +31,7 @@ pub mod level;
 pub mod link_account;
 pub mod list;
 pub mod load_accounts;
+mod must_change;
 pub mod oauth_clients;
 mod open;
 pub mod org_config;

@@ -10,7 +10,7 @@ CREATE TABLE security_questions (
 
 CREATE TABLE security_answers (
     identity UUID NOT NULL,
-    -- The names of the questions, in the order in which they were answered.
+    -- The questions as they were, in the order in which they were answered: they are asked although the list has changed.
     questions JSONB NOT NULL,
     -- Of all answers together: none can be guessed alone.
     hash BYTEA NOT NULL,

@@ -14,7 +14,7 @@ use crate::tx::{execute, fetch, row};
 use crate::{Tx, password_policy, source};
 
 /// Every migration, oldest first: its file's name and text.
-const MIGRATIONS: [(&str, &str); 17] = [
+const MIGRATIONS: [(&str, &str); 18] = [
     ("20261124000000_foundation", include_str!("../migrations/20261124000000_foundation.sql")),
     ("20261124010000_intent", include_str!("../migrations/20261124010000_intent.sql")),
     ("20261126020000_restore_mark", include_str!("../migrations/20261126020000_restore_mark.sql")),
@@ -32,6 +32,7 @@ const MIGRATIONS: [(&str, &str); 17] = [
     ("20261128110000_auth_org", include_str!("../migrations/20261128110000_auth_org.sql")),
     ("20261128120000_password_changed_at", include_str!("../migrations/20261128120000_password_changed_at.sql")),
     ("20261128130000_application_icon", include_str!("../migrations/20261128130000_application_icon.sql")),
+    ("20261128140000_worn_password", include_str!("../migrations/20261128140000_worn_password.sql")),
 ];
 
 /// The number of the advisory lock on PostgreSQL: "Lockstep" in ASCII.

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use lockstep_core::id::IdentityId;
-use lockstep_core::security_question::SecurityQuestions;
+use lockstep_core::security_question::{SecurityQuestion, SecurityQuestions};
 use sqlx::types::Json;
 
 use crate::configuration;
@@ -13,8 +13,8 @@ use crate::tx::{Tx, execute, fetch, row};
 /// What somebody answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecurityAnswers {
-    /// The names of the questions, in the order in which they were answered.
-    pub questions: Vec<String>,
+    /// The questions as they were, in the order in which they were answered.
+    pub questions: Vec<SecurityQuestion>,
     /// The hash of all answers together.
     pub hash: Vec<u8>,
     /// When they were.
@@ -23,7 +23,7 @@ pub struct SecurityAnswers {
 
 row! {
     struct SecurityAnswersRow {
-        questions: Json<Vec<String>>,
+        questions: Json<Vec<SecurityQuestion>>,
         hash: Vec<u8>,
         answered_at: DateTime<Utc>,
     }
@@ -40,7 +40,7 @@ pub async fn find(tx: &mut Tx<'_>) -> Result<Option<SecurityQuestions>> {
     Ok(row.map(|(questions,)| questions.0))
 }
 
-/// Stores the questions, in place of those before. What was answered stays: it counts for as long as its questions are there.
+/// Stores the questions, in place of those before. What was answered stays.
 pub async fn put(tx: &mut Tx<'_>, questions: &SecurityQuestions, now: DateTime<Utc>) -> Result<()> {
     configuration::changed(tx).await?;
     execute!(

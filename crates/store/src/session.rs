@@ -50,17 +50,24 @@ pub struct Standing {
     pub configuration: Option<Uuid>,
 }
 
-/// Stores a new session under the hash of its token.
+/// Stores a new session under the hash of its token. `worn` is the hash of the password that it began with, where that must be
+/// changed.
 ///
 /// # Errors
 /// A reference violation when the identity is gone.
-pub async fn insert(tx: &mut Tx<'_>, session: &Session, origin: &Origin, token: &[u8]) -> Result<()> {
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    origin: &Origin,
+    token: &[u8],
+    worn: Option<&[u8]>,
+) -> Result<()> {
     execute!(
         tx,
         "store a session",
         "INSERT INTO session (id, token, identity, created_at, used_at, proved_at, answered_at, ended_at, half_open,
-             must_change, address, browser)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             must_change, address, browser, worn)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         session.id.0,
         token,
         session.identity.0,
@@ -73,6 +80,7 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session, origin: &Origin, token: 
         session.must_change,
         origin.address.as_str(),
         origin.browser.as_str(),
+        worn,
     )?;
     Ok(())
 }
@@ -94,6 +102,18 @@ pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>>
         token
     )?;
     Ok(row.map(Standing::from))
+}
+
+/// The hash of the password that a session began with and that must be changed.
+pub async fn worn(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Vec<u8>>> {
+    let row = fetch!(
+        tx,
+        fetch_optional as (Option<Vec<u8>>,),
+        "find what a session began with",
+        "SELECT worn FROM session WHERE id = $1",
+        id.0
+    )?;
+    Ok(row.and_then(|(worn,)| worn))
 }
 
 /// Says that a session was used.
@@ -145,6 +165,18 @@ pub async fn answered(tx: &mut Tx<'_>, id: SessionId, renewal: &Renewal, now: Da
         renewal.held.as_slice()
     )?;
     Ok(answered == 1)
+}
+
+/// What was answered in the other sessions of an identity is good for nothing any more: there are other answers.
+pub async fn forget_answered(tx: &mut Tx<'_>, identity: IdentityId, kept: SessionId) -> Result<()> {
+    execute!(
+        tx,
+        "forget what was answered in sessions",
+        "UPDATE session SET answered_at = NULL WHERE identity = $1 AND id <> $2 AND answered_at IS NOT NULL",
+        identity.0,
+        kept.0
+    )?;
+    Ok(())
 }
 
 /// The person asks for a change: it names the session, which goes on under another token. Gives whether the session still
@@ -255,7 +287,12 @@ pub async fn end_of(tx: &mut Tx<'_>, identity: IdentityId, kept: Option<ChangeId
         None => None,
     };
     if let Some(kept) = kept {
-        execute!(tx, "say that a password was changed", "UPDATE session SET must_change = FALSE WHERE id = $1", kept)?;
+        execute!(
+            tx,
+            "say that a password was changed",
+            "UPDATE session SET must_change = FALSE, worn = NULL WHERE id = $1",
+            kept
+        )?;
     }
     end_others(tx, identity, kept.map(SessionId), now).await?;
     Ok(())

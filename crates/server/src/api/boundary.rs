@@ -70,13 +70,18 @@ impl ResponseForPanic for Panics {
     }
 }
 
+/// How long what never changes may be kept.
+pub(crate) const UNCHANGING: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
 fn dress(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
-    // Nothing is kept, unless whoever answers says that it never changes.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // Nothing is kept but what never changes.
+    if headers.get(header::CACHE_CONTROL) != Some(&UNCHANGING) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 

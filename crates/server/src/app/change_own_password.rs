@@ -14,6 +14,7 @@ use lockstep_store::{Tx, account, identity};
 use lockstep_vault::secret::{Secret, fill};
 
 use super::configuration::Configuration;
+use super::must_change::is_worn;
 use super::own_passwords::{self, OwnPassword, Place};
 use super::session::OpenSession;
 use super::set_password::{Within, encrypt_and_set};
@@ -40,6 +41,8 @@ pub enum Asked {
     Accepted(ChangeId, Secret),
     /// It breaks these rules. Nothing was changed.
     Broken(Vec<Violation>),
+    /// It is the one that must be changed.
+    Worn,
     /// It is too long to be carried.
     TooLong,
 }
@@ -183,6 +186,9 @@ pub async fn change_own_password(
     let broken = broken_rules(app, permit, source, Some(account), password).await?;
     if !broken.is_empty() {
         return Ok(Asked::Broken(broken));
+    }
+    if is_worn(app, open, source, password).await? {
+        return Ok(Asked::Worn);
     }
     let (token, renewal) = open.renew(app);
     let within = Some(Within::Session(open.session.id, renewal));

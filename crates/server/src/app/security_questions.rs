@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use lockstep_core::audit::Action;
+use lockstep_core::auth_org::LockoutConfig;
 use lockstep_core::password::Password;
 use lockstep_core::security_question::{SecurityQuestions, Unfit, together};
 use lockstep_core::sign_in::Tries;
@@ -30,12 +31,18 @@ pub type Given = Vec<(String, Zeroizing<String>)>;
 pub struct OwnQuestions {
     /// The organisation's; none where they are off, or not for this person.
     pub questions: Option<SecurityQuestions>,
-    /// What the person answered, where it counts.
+    /// What the person answered. Where the organisation asks for more by now, or for others, these are asked all the same.
     pub answered: Option<SecurityAnswers>,
 }
 
 impl OwnQuestions {
-    /// Whether the person has yet to answer some that they have answered before.
+    /// Whether what the person answered is enough where a policy asks for more than a password.
+    pub fn are_enough(&self) -> bool {
+        let both = self.questions.as_ref().zip(self.answered.as_ref());
+        both.is_some_and(|(all, answered)| all.are_enough(answered.questions.len()))
+    }
+
+    /// Whether the person has yet to answer those that they have answered before.
     pub fn are_asked(&self, app: &App, open: &OpenSession) -> bool {
         self.answered.is_some() && !open.has_second_factor && !open.session.has_answered(app.clock.utc())
     }
@@ -48,9 +55,7 @@ pub async fn own(app: &App, open: &OpenSession) -> Result<OwnQuestions, Error> {
         Box::pin(async move {
             let questions = security_question::find(tx).await?.filter(|questions| questions.are_for(&levels));
             let answers = security_question::answers_of(tx, identity).await?;
-            // What was asked once and is not any more is asked of nobody.
-            let holds = |answers: &SecurityAnswers| questions.as_ref().is_some_and(|all| all.hold(&answers.questions));
-            Ok(OwnQuestions { answered: answers.filter(holds), questions })
+            Ok(OwnQuestions { answered: answers.filter(|_| questions.is_some()), questions })
         })
     });
     read.await.map_err(Error::Store)
@@ -73,13 +78,14 @@ pub async fn answer(app: &App, open: &OpenSession, given: Given) -> Result<Resul
     let salt = salt_of(salting.await.map_err(Error::Store)?)?;
     let vault = app.vault.clone();
     let hash = app.compute(move || vault.passwords().hash(&taken, &salt)).await.map_err(|_| NO_HASHES)?;
-    let names = given.into_iter().map(|(name, _)| name).collect();
-    let answers = SecurityAnswers { questions: names, hash: hash.to_bytes(), answered_at: now };
+    let questions = given.iter().filter_map(|(name, _)| questions.question(name).cloned()).collect();
+    let answers = SecurityAnswers { questions, hash: hash.to_bytes(), answered_at: now };
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let answers = answers.clone();
         Box::pin(async move {
             held_by(tx, identity, session).await?;
             security_question::put_answers(tx, identity, &answers).await?;
+            session::forget_answered(tx, identity, session).await?;
             audited(tx, Action::SecurityQuestionsAnswered, identity, now).await
         })
     });
@@ -116,7 +122,9 @@ pub async fn show(app: &App, open: &OpenSession, given: &Given) -> Result<Option
     let right = is_right(app, open, &known, given).await?;
     let (id, identity) = (open.session.id, open.session.identity);
     let (token, renewal) = open.renew(app);
-    let (known, lockout) = (Arc::new(known), open.settings.lockout);
+    // Codes are others every time, answers are not: wrong ones are in a row for a day.
+    let lockout = LockoutConfig { lockout_window: 24 * 60, ..open.settings.lockout };
+    let known = Arc::new(known);
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let known = known.clone();
         Box::pin(async move {
@@ -157,7 +165,7 @@ async fn is_right(app: &App, open: &OpenSession, known: &SecurityAnswers, given:
     let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(history::find_salt(tx, identity)));
     let salt = salt_of(read.await.map_err(Error::Store)?.unwrap_or_default())?;
     let hash = PasswordHash::from_bytes(&known.hash).map_err(|_| Error::Lacking("a hash that can be read"))?;
-    let same = known.questions.iter().eq(given.iter().map(|(name, _)| name));
+    let same = known.questions.iter().map(|question| &question.name).eq(given.iter().map(|(name, _)| name));
     // What is too long to be kept is nobody's answer.
     let Some(tried): Option<Password> = together(given).filter(|_| same) else { return Ok(false) };
     let vault = app.vault.clone();

@@ -62,7 +62,7 @@ pub async fn begin(app: &App, signed_in: SignedIn, origin: Origin) -> Result<Opt
             let (signed_in, origin, session) = &*begun;
             let entered = sign_in::confirm(&within, tx, signed_in, origin, now).await?;
             if let Some(Entered::In(())) = entered {
-                session::insert(tx, session, origin, &hash).await?;
+                session::insert(tx, session, origin, &hash, signed_in.worn.as_deref()).await?;
             }
             Ok::<_, Error>(entered)
         })

@@ -17,7 +17,6 @@ use lockstep_core::password::Password;
 use lockstep_core::session::{Origin, Session};
 use lockstep_core::sign_in::Tries;
 use lockstep_core::source::Feature;
-use lockstep_store::history::Holder;
 use lockstep_store::sign_in_password::SignInPassword;
 use lockstep_store::{
     Tx, account, aggregation, audit, history, identity, session, sign_in_password, source, source_sign_in,
@@ -25,9 +24,10 @@ use lockstep_store::{
 use lockstep_vault::hash::{HashPurpose, PasswordHash, Salt};
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 
+use super::must_change::{is_to_be_changed, worn};
 use super::passkey::Assertion;
 use super::second_factor::{self, Second};
-use super::{App, Error, own_passwords, passed, passkey, password_set};
+use super::{App, Error, passed, passkey};
 
 /// A person who has shown a moment ago who they are.
 pub struct SignedIn {
@@ -35,6 +35,8 @@ pub struct SignedIn {
     pub identity: IdentityId,
     /// Whether their password must be changed before anything else.
     pub(super) must_change: bool,
+    /// The hash of that password, where it was shown.
+    pub(super) worn: Option<Vec<u8>>,
     /// What was shown.
     shown: Shown,
     /// What was shown besides.
@@ -148,29 +150,45 @@ async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpos
     let right_here = right_here.await.map_err(|_| Error::Lacking("what computes hashes"))?;
     let let_in = match (&attempt.person, &attempt.keeper) {
         (Some(person), Some(Keeper::Here { stored, .. })) if right_here && person.enabled => {
-            Some((person, stored.must_change, Shown::Password(stored.hash.clone())))
+            Some((person, stored.must_change, None, Shown::Password(stored.hash.clone())))
         }
         (Some(person), Some(Keeper::Source(account, since))) if attempt.tries.is_some() && person.enabled => {
             // Whoever does not wait for the answer must not leave a try behind that was none.
-            let asking = tokio::spawn(ask(app.clone(), person.id, account.clone(), password));
+            let asking = tokio::spawn(ask(app.clone(), person.id, account.clone(), password.clone()));
             let right = asking.await.map_err(|_| Error::Lacking("what asks a source"))??;
-            right.map(|Right { must_change }| (person, must_change, Shown::OfSource(account.clone(), *since)))
+            right.map(|Said(why)| (person, false, why, Shown::OfSource(account.clone(), *since)))
         }
         _ => None,
     };
-    let Some((person, must_change, shown)) = let_in else {
+    let Some((person, is_wanted, said, shown)) = let_in else {
         refuse(app, attempt, Action::AuthenticationFailed, purpose).await?;
         return Ok(None);
     };
     // Asked of nobody whose password was wrong: it takes longer for whoever is known. Whoever knows the password comes in on the pages.
-    let must_change = must_change || has_expired(app, person.clone()).await?;
+    let asking = async {
+        let must_change = is_wanted || is_to_be_changed(app, person.clone(), said, Some(password.clone())).await?;
+        let worn = match &shown {
+            _ if !must_change => None,
+            Shown::Password(hash) => Some(hash.clone()),
+            _ => Some(worn(app, person.id, password).await?),
+        };
+        Ok((must_change, worn))
+    };
+    let (must_change, worn) = match asking.await {
+        Ok(known) => known,
+        Err(error) => {
+            // It was right.
+            take_back(app, person).await?;
+            return Err(error);
+        }
+    };
     if must_change && purpose == Purpose::Client {
         // It was right: a client that tries again and again keeps nobody out of where they change it.
         take_back(app, person).await?;
         refuse(app, attempt, Action::AuthenticationExpired, purpose).await?;
         return Ok(None);
     }
-    Ok(Some(SignedIn { identity: person.id, must_change, shown, second: None }))
+    Ok(Some(SignedIn { identity: person.id, must_change, worn, shown, second: None }))
 }
 
 /// Takes a try back that was no wrong one.
@@ -187,49 +205,13 @@ async fn take_back(app: &App, person: &Identity) -> Result<(), Error> {
     written.await.map_err(Error::Store)
 }
 
-/// Whether the password that somebody signs in with was set longer ago than the policy for it allows, and they can change it. What
-/// a source thinks of that is another matter, and what Lockstep never set does not expire here. A source's time of its latest change
-/// lets somebody in for longer, and never keeps anybody out.
-async fn has_expired(app: &App, person: Identity) -> Result<bool, Error> {
-    let (now, within) = (app.clock.utc(), app.clone());
-    let read = app.store.read(move |tx: &mut Tx<'_>| {
-        Box::pin(async move {
-            let configuration = within.configuration.read(tx).await?;
-            let source = person.sign_in_source;
-            let account = keeper(tx, &person).await?.map(|own| own.id);
-            let passwords = own_passwords::load(&within, &configuration, tx, &person).await?;
-            let stored = sign_in_password::find(tx, person.id).await?;
-            let mut changeable = passwords.into_iter().filter(|password| password.source == source);
-            let own = changeable.find_map(|password| {
-                password.accounts.into_iter().find(|own| account.is_none_or(|account| account == own.id))
-            });
-            // Of what was set before that was written down, the built-in source knows the date.
-            let known = stored.map(|stored| stored.changed_at).filter(|_| account.is_none());
-            let Some(since) = own.and_then(|own| own.since.or(known)) else { return Ok(false) };
-            let expiry = own_passwords::expiry(&configuration, tx, &person, source, since, now).await?;
-            Ok::<_, Error>(expiry.is_some_and(|expiry| expiry.is_over))
-        })
-    });
-    read.await
-}
-
-/// What a source says of a right password.
-struct Right {
-    must_change: bool,
-}
-
-/// Asks the source of an account whether the password is its. What it did not compare is no wrong try.
-async fn ask(app: App, whose: IdentityId, account: Account, password: Password) -> Result<Option<Right>, Error> {
-    let source = account.source;
-    let there = AccountRef { native_id: account.native_id.clone(), name: account.name.clone() };
-    let error = match app.sources.sign_in(source, &there, &password).await {
-        Ok(Answer::Right) => return Ok(Some(Right { must_change: false })),
-        Ok(Answer::MustChange(MustChange::Expired)) => return Ok(Some(Right { must_change: true })),
-        // What its person has chosen here is what a source calls reset as well, where it does so of all that others write.
-        Ok(Answer::MustChange(MustChange::Reset)) => {
-            let must_change = !is_of_here(&app, whose, &account, password).await?;
-            return Ok(Some(Right { must_change }));
-        }
+/// Asks the source of an account whether the password is its, and what it says of a right one. What it did not compare is no wrong
+/// try.
+async fn ask(app: App, whose: IdentityId, account: Account, password: Password) -> Result<Option<Said>, Error> {
+    let (source, account) = (account.source, AccountRef { native_id: account.native_id, name: account.name });
+    let error = match app.sources.sign_in(source, &account, &password).await {
+        Ok(Answer::Right) => return Ok(Some(Said(None))),
+        Ok(Answer::MustChange(why)) => return Ok(Some(Said(Some(why)))),
         // Not accepted counts, too: where a right password would have been, not to count the others is to let them be guessed.
         Ok(Answer::Wrong | Answer::NotAccepted(_)) => return Ok(None),
         Ok(Answer::Unable(failure)) => failure.to_string(),
@@ -243,27 +225,8 @@ async fn ask(app: App, whose: IdentityId, account: Account, password: Password) 
     Err(Error::Unavailable("the system that knows the password cannot be asked now".to_owned()))
 }
 
-/// Whether a password that its source calls reset is the one that was last set through Lockstep, as far as is known: its hash
-/// tells where the policy keeps a history, else that nobody is known to have changed it since.
-async fn is_of_here(app: &App, whose: IdentityId, account: &Account, password: Password) -> Result<bool, Error> {
-    let (within, source, id, now) = (app.clone(), account.source, account.id, app.clock.utc());
-    let read = app.store.read(move |tx: &mut Tx<'_>| {
-        Box::pin(async move {
-            let group = within.configuration.read(tx).await?.group_of(tx, source).await?;
-            let holder = group.map_or(Holder::Source(source), |group| Holder::SyncGroup(group.id));
-            let newest = history::last(tx, whose, holder, 1).await?.pop();
-            let set = password_set::Known::read(tx, whose, now, within.config.engine.grace).await?;
-            let is_set_here = set.set_at(id).is_some() && set.changed_outside_at(id).is_none();
-            Ok((newest.zip(history::find_salt(tx, whose).await?), is_set_here))
-        })
-    });
-    let (kept, is_set_here) = read.await.map_err(Error::Store)?;
-    let Some((hash, salt)) = kept else { return Ok(is_set_here) };
-    let (Ok(hash), Ok(salt)) = (PasswordHash::from_bytes(&hash), salt.try_into().map(Salt)) else { return Ok(false) };
-    let vault = app.vault.clone();
-    let comparing = app.compute(move || vault.passwords().verify(&password, &salt, &hash));
-    comparing.await.map_err(|_| Error::Lacking("what computes hashes"))
-}
+/// What a source says of a right password: why it must be changed, if it must.
+struct Said(Option<MustChange>);
 
 /// Whoever has shown a passkey, as a page with this form token sends it on. None: not let in.
 pub async fn with_passkey(
@@ -277,20 +240,25 @@ pub async fn with_passkey(
         Err(whose) => return not_let_in(app, whose, Action::AuthenticationFailed).await,
     };
     let identity = assertion.identity;
-    let Some(Known { person, must_change }) = person(app, identity).await?.filter(|known| known.person.enabled) else {
+    let Some(Known { person, must_change, worn }) = person(app, identity).await?.filter(|known| known.person.enabled)
+    else {
         return not_let_in(app, Some(identity), Action::AuthenticationFailed).await;
     };
-    let must_change = must_change || has_expired(app, person).await?;
+    // Its source is not asked: without a password there is nothing to ask it for.
+    let must_change = must_change || is_to_be_changed(app, person, None, None).await?;
     if must_change && purpose == Purpose::Client {
         return not_let_in(app, Some(identity), Action::AuthenticationExpired).await;
     }
-    Ok(Some(SignedIn { identity, must_change, shown: Shown::Passkey(assertion), second: None }))
+    let worn = worn.filter(|_| must_change);
+    Ok(Some(SignedIn { identity, must_change, worn, shown: Shown::Passkey(assertion), second: None }))
 }
 
 /// Somebody as they are now, and whether an administrator wants their built-in password changed.
 struct Known {
     person: Identity,
     must_change: bool,
+    /// The hash of that one.
+    worn: Option<Vec<u8>>,
 }
 
 async fn person(app: &App, identity: IdentityId) -> Result<Option<Known>, Error> {
@@ -302,9 +270,9 @@ async fn person(app: &App, identity: IdentityId) -> Result<Option<Known>, Error>
                 return Ok(None);
             }
             let stored = sign_in_password::find(tx, identity).await?;
-            let must_change =
-                person.sign_in_source == SourceId::IDENTITY_NOW && stored.is_some_and(|stored| stored.must_change);
-            Ok(Some(Known { person, must_change }))
+            let stored = stored.filter(|_| person.sign_in_source == SourceId::IDENTITY_NOW);
+            let must_change = stored.as_ref().is_some_and(|stored| stored.must_change);
+            Ok(Some(Known { person, must_change, worn: stored.map(|stored| stored.hash) }))
         })
     });
     read.await.map_err(Error::Store)
@@ -316,14 +284,15 @@ pub struct Halfway {
     pub identity: IdentityId,
     half: SessionId,
     must_change: bool,
+    worn: Option<Vec<u8>>,
     shown: Shown,
 }
 
 impl Halfway {
     /// All the way, with their second factor. Whether it is right is asked when it is used up.
     pub fn with(self, second: Second) -> SignedIn {
-        let Self { identity, half, must_change, shown } = self;
-        SignedIn { identity, must_change, shown, second: Some(Besides { half, second }) }
+        let Self { identity, half, must_change, worn, shown } = self;
+        SignedIn { identity, must_change, worn, shown, second: Some(Besides { half, second }) }
     }
 }
 
@@ -343,16 +312,17 @@ pub async fn halfway(app: &App, token: &str, purpose: Purpose) -> Result<Option<
             if must_change && purpose == Purpose::Client {
                 return Ok(None);
             }
+            let worn = session::worn(tx, half).await?;
             let person = identity::get(tx, identity).await?;
             if person.sign_in_source != SourceId::IDENTITY_NOW {
                 // Whoever signs in with another since was signed out, half-open sessions too.
                 let since = identity::tokens_valid_from(tx, identity).await?;
                 let shown = keeper(tx, &person).await?.map(|account| Shown::OfSource(account, since));
-                return Ok(shown.map(|shown| Halfway { identity, half, must_change, shown }));
+                return Ok(shown.map(|shown| Halfway { identity, half, must_change, worn, shown }));
             }
             let stored = sign_in_password::find(tx, identity).await?;
             let shown = stored.map(|stored| Shown::Password(stored.hash));
-            Ok(shown.map(|shown| Halfway { identity, half, must_change, shown }))
+            Ok(shown.map(|shown| Halfway { identity, half, must_change, worn, shown }))
         })
     });
     read.await.map_err(Error::Store)
@@ -386,7 +356,7 @@ pub(super) async fn confirm(
             let token = draw_token();
             let half = Session { half_open: true, ..session_of(signed_in, now) };
             let hash = app.vault.keyed_hash(HashPurpose::Session, token.expose().as_bytes());
-            session::insert(tx, &half, origin, &hash).await?;
+            session::insert(tx, &half, origin, &hash, signed_in.worn.as_deref()).await?;
             return Ok(Some(Entered::Halfway(token)));
         }
         (_, true, Some(besides)) => {

@@ -45,7 +45,7 @@ pub async fn follow(app: &App, code: &str, origin: Origin) -> Result<Option<Secr
                 return Ok(false);
             }
             let session = Session::begin(SessionId(draw_id_at(now)), identity, now);
-            session::insert(tx, &session, &origin, &hash).await?;
+            session::insert(tx, &session, &origin, &hash, None).await?;
             audited(tx, Action::AuthenticationPassed, identity, now).await?;
             Ok::<_, Error>(true)
         })

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use lockstep_core::picture::Picture;
 use lockstep_store::{Tx, application_icon};
 
+use crate::api::boundary::UNCHANGING;
 use crate::app::App;
 use crate::config::Organisation;
 
@@ -78,7 +79,9 @@ impl Brand {
 
 /// The icon of an application, by its digest. Under the same address it never changes: a browser asks once.
 pub(super) async fn icon(State(app): State<App>, Path(digest): Path<String>) -> Response {
-    const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+    if digest.len() != 32 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         let digest = digest.clone();
         Box::pin(async move { application_icon::find(tx, &digest).await })
@@ -94,7 +97,7 @@ pub(super) async fn icon(State(app): State<App>, Path(digest): Path<String>) -> 
         return StatusCode::NOT_FOUND.into_response();
     };
     let mut response = picture(kind, bytes);
-    response.headers_mut().insert(header::CACHE_CONTROL, FOREVER);
+    response.headers_mut().insert(header::CACHE_CONTROL, UNCHANGING);
     response
 }
 

@@ -124,6 +124,7 @@ pub(super) async fn submit(
         let Some(account) = account_of(&changeable.password, chosen) else { return refuse("choose-account") };
         match change_own_password(&web.app, &permit, &open, source, account, &password).await? {
             Asked::Accepted(change, token) => Ok(session::keep(session::go_to(&format!("{CHANGES}/{change}")), &token)),
+            Asked::Worn => refuse("worn"),
             Asked::TooLong => refuse("too-long"),
             Asked::Broken(broken) => again("broken", &broken),
         }
@@ -283,10 +284,12 @@ async fn more_first(
     if let asked @ Some(_) = questions::first(web, open, &own, &address_of(changeable.password.source)) {
         return Ok(asked);
     }
-    let about = match (own.answered, own.questions) {
-        (Some(_), _) => return Ok(None),
-        (None, Some(_)) => "needs-second-factor-or-answers",
-        (None, None) => "needs-second-factor-about",
+    if own.are_enough() {
+        return Ok(None);
+    }
+    let about = match own.questions {
+        Some(_) => "needs-second-factor-or-answers",
+        None => "needs-second-factor-about",
     };
     let text = web.languages.of(headers);
     Ok(Some(then(text, StatusCode::FORBIDDEN, "needs-second-factor", about, (SECURITY, "security"))))

@@ -110,7 +110,7 @@ pub(super) async fn submit_again(
         let Some(answered) = security_questions::own(&web.app, &open).await?.answered else {
             return Ok(session::go_to(to));
         };
-        let given = given(&fields, answered.questions.iter().map(String::as_str));
+        let given = given(&fields, answered.questions.iter().map(|question| question.name.as_str()));
         match web.attempt(address, security_questions::show(&web.app, &open, &given)).await? {
             Tried::TooMany => ask(&web, &headers, &open, to, StatusCode::TOO_MANY_REQUESTS, Some("too-many")).await,
             Tried::Wrong => ask(&web, &headers, &open, to, StatusCode::BAD_REQUEST, Some("wrong-answers")).await,
@@ -183,7 +183,7 @@ async fn ask(
         visitor: session::visitor(web, &cookie, open),
         to,
         form_token: &cookie.token(&web.app, &session::about(&id, &ABOUT)),
-        asked: answered.questions.iter().filter_map(|name| all.question(name)).map(|one| shown(text, one)).collect(),
+        asked: answered.questions.iter().map(|one| shown(text, all.now(one))).collect(),
         refused: refused.map(|id| text.text(id)),
     };
     Ok(cookie.keep(page(status, &shown, &Leave::default())))

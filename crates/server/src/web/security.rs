@@ -330,6 +330,7 @@ fn of_questions(text: &Language, own: &OwnQuestions, open: &OpenSession) -> Opti
     let questions = own.questions.as_ref()?;
     let about = match &own.answered {
         Some(_) if open.has_second_factor => text.text("questions-not-asked"),
+        Some(_) if !own.are_enough() => text.counted("questions-not-enough", "count", questions.answers),
         Some(answers) => text.with("questions-answered", "date", &answers.answered_at.format("%Y-%m-%d").to_string()),
         // Whoever has something better needs none.
         None if open.has_second_factor => return None,

@@ -97,7 +97,7 @@ on_both_engines! {
         database.write(|tx| Box::pin(raw(tx, "
             DROP TABLE spent_challenge; DROP TABLE passkey; DROP TABLE totp; DROP TABLE second_factor;
             DROP TABLE source_sign_in; DROP TABLE password_set; DROP TABLE auth_org; DROP TABLE application_icon; DROP TABLE security_answers; DROP TABLE security_questions;
-            ALTER TABLE session DROP COLUMN answered_at;
+            ALTER TABLE session DROP COLUMN answered_at; ALTER TABLE session DROP COLUMN worn;
             DROP INDEX identity_sign_in_source; ALTER TABLE account DROP COLUMN password_changed_at;
             DELETE FROM migration WHERE name >= '20261128';
             CREATE TABLE second_factor (

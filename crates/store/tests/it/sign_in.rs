@@ -162,7 +162,7 @@ on_both_engines! {
 
     async fn a_session_goes_on_under_another_token_after_a_proof_until_it_is_ended(database) {
         populate(&database).await;
-        database.write(|tx| Box::pin(async move { session::insert(tx, &session_of(1, 1), &Origin::default(), &[1; 32]).await })).await;
+        database.write(|tx| Box::pin(async move { session::insert(tx, &session_of(1, 1), &Origin::default(), &[1; 32], Some(b"hash")).await })).await;
         let standing = async |token: u8| database.read(move |tx| Box::pin(async move { session::standing(tx, &[token; 32]).await })).await;
         let there = standing(1).await.expect("there");
         assert_eq!((there.session, there.enabled), (session_of(1, 1), true));
@@ -170,6 +170,7 @@ on_both_engines! {
         assert_eq!(standing(2).await, None);
 
         let id = SessionId(uuid(1));
+        assert_eq!(database.read(move |tx| Box::pin(session::worn(tx, id))).await.as_deref(), Some(&b"hash"[..]));
         database.write(move |tx| Box::pin(session::used(tx, id, at(5)))).await;
         database.write(move |tx| Box::pin(session::used(tx, id, at(4)))).await;
         assert_eq!(standing(1).await.expect("there").session.used_at, at(5), "a late one counts for nothing");
@@ -203,7 +204,7 @@ on_both_engines! {
             let row = row.clone();
             Box::pin(async move {
                 for (n, person) in [(1, 1), (2, 1), (3, 1), (4, 2)] {
-                    session::insert(tx, &session_of(n, person), &Origin::default(), &[n as u8; 32]).await?;
+                    session::insert(tx, &session_of(n, person), &Origin::default(), &[n as u8; 32], None).await?;
                 }
                 change::insert(tx, &row, "identity:1", "", &payload()).await?;
                 // It asks for others too: they keep nothing.

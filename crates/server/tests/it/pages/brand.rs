@@ -51,7 +51,7 @@ async fn an_application_is_known_by_its_icon_which_does_nothing_and_is_asked_for
         .write(|tx| {
             Box::pin(async move {
                 for one in application::list(tx).await? {
-                    application_icon::put(tx, one.id, &format!("d{}", one.name.len()), DRAWN.as_bytes()).await?;
+                    application_icon::put(tx, one.id, &format!("{:032x}", one.name.len()), DRAWN.as_bytes()).await?;
                 }
                 Ok(())
             })
@@ -59,16 +59,17 @@ async fn an_application_is_known_by_its_icon_which_does_nothing_and_is_asked_for
         .await;
     let mut browser = Browser::new(&harness);
     let page = browser.come_in("Abby.Smith", PASSWORD, "/passwords").await;
-    let alone = "<img class=\"icon\" src=\"/assets/icons/d4\" alt=\"\"";
-    let shared =
-        "<img class=\"beside\" src=\"/assets/icons/d8\" alt=\"\" width=\"16\" height=\"16\"> <bdi>Invoices</bdi>";
+    let alone = "<img class=\"icon\" src=\"/assets/icons/00000000000000000000000000000004\" alt=\"\"";
+    let shared = "<img class=\"beside\" src=\"/assets/icons/00000000000000000000000000000008\" alt=\"\" width=\"16\" height=\"16\"> <bdi>Invoices</bdi>";
     assert!(page.text.contains(alone) && page.text.contains(shared), "{}", page.text);
-    let icon = Browser::new(&harness).get(&harness.url("/assets/icons/d4")).await;
+    let icon = Browser::new(&harness).get(&harness.url("/assets/icons/00000000000000000000000000000004")).await;
     assert_eq!((icon.status, icon.text.as_str()), (200, DRAWN));
     assert_eq!(icon.headers["content-type"], "image/svg+xml");
     assert!(icon.headers["content-security-policy"].to_str().expect("text").contains("sandbox"));
     assert_eq!(icon.headers["cache-control"], "public, max-age=31536000, immutable");
     assert_eq!(icon.headers["x-content-type-options"], "nosniff");
-    assert_eq!(browser.get(&harness.url("/assets/icons/d5")).await.status, 404);
+    for none in ["00000000000000000000000000000005", "d4", "%00"] {
+        assert_eq!(browser.get(&harness.url(&format!("/assets/icons/{none}"))).await.status, 404, "{none}");
+    }
     harness.stop().await;
 }

@@ -339,13 +339,16 @@ async fn an_expired_password_is_told_and_leads_to_a_new_one() {
     // The same one again is no new one, and does not make the old one younger.
     set_before(31).await;
     let filled = [("user_name", "Abby.Smith"), ("password", NEW)];
-    let mut browser = Browser::new(&harness);
-    let page = browser.visit("/sign-in").await;
-    browser.submit(&page, "/sign-in", &filled).await.sent_to();
     let form = browser.visit(&own).await;
     let watched = browser.submit(&form, &own, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
     harness.settled().await;
     assert!(browser.visit(&watched).await.text.contains("was not changed"), "{}", browser.visit(&watched).await.text);
+    let mut browser = Browser::new(&harness);
+    let page = browser.visit("/sign-in").await;
+    browser.submit(&page, "/sign-in", &filled).await.sent_to();
+    let form = browser.visit(&own).await;
+    let refused = browser.submit(&form, &own, &[("new_password", NEW), ("repeated", NEW)]).await;
+    assert_eq!((refused.status, refused.alert().is_some()), (400, true), "{}", refused.text);
     assert_eq!(browser.visit("/passwords").await.sent_to(), own);
     // Right tries at a client keep nobody out.
     for _ in 0..=TRIES {

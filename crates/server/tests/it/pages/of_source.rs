@@ -11,17 +11,18 @@ use lockstep_core::client::ClientKind;
 use lockstep_core::id::{IdentityId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
+use lockstep_core::password_policy::PasswordPolicy;
 use lockstep_core::scope::UserLevel;
 use lockstep_core::session::Origin;
 use lockstep_core::source::{Feature, Source};
-use lockstep_store::{account, identity, source};
+use lockstep_store::{account, identity, password_policy, source};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::{NEW, PASSWORD, draw_code, lock_after, start};
 use crate::browser::{Browser, Page};
 use crate::harness::{FIRST_PASSWORD, Harness};
-use crate::sign_in::{Portal, TRIES};
+use crate::sign_in::{Portal, TRIES, set_password};
 use crate::system::directory::{Directory, dn};
 
 const SESSION: &str = "__Host-lockstep-session";
@@ -266,6 +267,8 @@ async fn a_new_password_of_the_source_is_the_one_here_and_ends_the_other_session
     harness.stop().await;
 }
 
+const GIVEN: &str = "Given-By-An-Administrator-9";
+
 /// A server where somebody signs in with the password of a directory.
 async fn with_directory(history: u8) -> (Harness, Directory) {
     let (harness, directory) = (start().await, Directory::own().await);
@@ -295,7 +298,6 @@ async fn a_password_that_must_be_changed_at_its_source_leads_to_a_new_one_unless
 
 async fn leads_to_a_new_one(history: u8) {
     let (harness, mut directory) = with_directory(history).await;
-    const GIVEN: &str = "Given-By-An-Administrator-9";
     directory.reset([9], GIVEN).await;
     let came = attempt(&mut Browser::new(&harness), "user00009", GIVEN).await;
     assert_eq!(came.sent_to(), "/passwords");
@@ -312,6 +314,8 @@ async fn leads_to_a_new_one(history: u8) {
     let filled = [("user_name", "user00009"), ("password", GIVEN)];
     assert_eq!(client.submit(&page, "/oauth/authorize", &filled).await.returned("code"), None);
 
+    let same = browser.change(source, &[("new_password", GIVEN), ("repeated", GIVEN)]).await;
+    assert_eq!((same.status, same.alert().is_some()), (400, true), "it is no new one: {}", same.text);
     let watched = browser.change(source, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
     harness.settled().await;
     assert!(browser.visit(&watched).await.text.contains("Your password is changed"));
@@ -333,4 +337,88 @@ async fn leads_to_a_new_one(history: u8) {
     }
     harness.stop().await;
     directory.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_cannot_change_it_here_comes_in_with_a_password_that_its_source_wants_changed() {
+    let (harness, mut directory) = with_directory(3).await;
+    directory.reset([9], GIVEN).await;
+    directory.must_change(9).await;
+    let now = harness.app.clock.utc();
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut row = source::find_by_name(tx, "Directory").await?.expect("applied");
+                row.features = BTreeSet::from([Feature::Authenticate]);
+                source::put(tx, &row, now).await
+            })
+        })
+        .await;
+    let mut browser = Browser::new(&harness);
+    attempt(&mut browser, "user00009", GIVEN).await.sent_to();
+    assert_eq!(browser.visit("/passwords").await.status, 200);
+    harness.stop().await;
+    directory.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_chosen_here_is_not_reset_whatever_became_of_the_history() {
+    let (harness, mut directory) = with_directory(3).await;
+    directory.reset([9, 10], GIVEN).await;
+    let text = format!(
+        "[[identity]]\nalias = \"user00009\"\n\
+         [[identity.account]]\nsource = \"Directory\"\nnative-id = \"{}\"\nname = \"other\"\n",
+        dn(10)
+    );
+    let wanted = toml::from_str(&text).expect("a file");
+    let follow = Arc::new(|_: &Reference| Ok(Zeroizing::new(b"svcsecret".to_vec())));
+    apply::apply(&harness.app, Arc::new(wanted), follow).await.expect("applied");
+    let source = harness.read(|tx| Box::pin(source::find_by_name(tx, "Directory"))).await.expect("applied").id;
+    let mut browser = Browser::new(&harness);
+    browser.come_in("user00009", GIVEN, "/passwords").await;
+    for (account, password) in [(dn(9), NEW), (dn(10), "Of-The-Other-Account-77")] {
+        let filled = [("account", account.as_str()), ("new_password", password), ("repeated", password)];
+        browser.change(source, &filled).await.sent_to();
+        harness.settled().await;
+    }
+    let comes_in = async |password: &str| {
+        directory.must_change(9).await;
+        let mut again = Browser::new(&harness);
+        attempt(&mut again, "user00009", password).await.sent_to();
+        assert_eq!(again.visit("/passwords").await.status, 200, "{password} was chosen here");
+    };
+    comes_in(NEW).await;
+
+    // A history that is kept no more is that of older passwords.
+    let now = harness.app.clock.utc();
+    harness
+        .write(move |tx| {
+            Box::pin(async move {
+                let all = password_policy::list(tx).await?;
+                let kept = all.into_iter().find(|policy| policy.name == "Kept").expect("applied");
+                password_policy::put(tx, &PasswordPolicy { history: 0, ..kept }, now).await
+            })
+        })
+        .await;
+    let (account, next) = (dn(9), "Chosen-Without-A-History-9");
+    let filled = [("account", account.as_str()), ("new_password", next), ("repeated", next)];
+    browser.change(source, &filled).await.sent_to();
+    harness.settled().await;
+    comes_in(next).await;
+    harness.stop().await;
+    directory.stop().await;
+}
+
+#[tokio::test]
+async fn the_built_in_password_that_must_be_changed_is_no_new_one() {
+    let harness = start().await;
+    set_password(&harness, harness.world.abby, PASSWORD, true).await;
+    let mut browser = Browser::new(&harness);
+    attempt(&mut browser, "Abby.Smith", PASSWORD).await.sent_to();
+    let same = browser.change(SourceId::IDENTITY_NOW, &[("new_password", PASSWORD), ("repeated", PASSWORD)]).await;
+    assert_eq!((same.status, same.alert().is_some()), (400, true), "{}", same.text);
+    browser.change(SourceId::IDENTITY_NOW, &[("new_password", NEW), ("repeated", NEW)]).await.sent_to();
+    harness.settled().await;
+    assert_eq!(browser.visit("/passwords").await.status, 200);
+    harness.stop().await;
 }

@@ -264,16 +264,49 @@ async fn they_are_asked_only_where_there_is_nothing_better_and_never_of_who_has_
     harness.outdate_answers().await;
     assert_eq!(browser.visit(&change).await.sent_to(), format!("/prove/questions?to={change}"));
 
-    // A question that is asked no more takes the answers with it, and so does a level.
-    ask(&harness, questions(&["street", "dish"])).await;
-    assert!(browser.visit(&change).await.text.contains("answer the security questions"));
+    // What was chosen is asked although the list has changed; but where it is not enough by now, it leads nowhere.
+    let asked = format!("/prove/questions?to={change}");
+    for changed in
+        [questions(&["street", "dish"]), SecurityQuestions { answers: 3, ..questions(&["teacher", "street", "dish"]) }]
+    {
+        let is_enough = changed.answers == 2;
+        ask(&harness, changed).await;
+        assert_eq!(browser.answer(&change, ["Mrs. Quillfeather", "Larkspur Row"]).await.sent_to(), change);
+        let page = browser.visit(&change).await;
+        assert_eq!(
+            (page.status, page.text.contains("answer the security questions")),
+            if is_enough { (200, false) } else { (403, true) }
+        );
+        harness.outdate_answers().await;
+        let page = browser.visit("/security").await;
+        let sent = browser.submit_bare(&page, "/security/totp", &[]).await.sent_to();
+        assert_eq!(sent, "/prove/questions?to=/security", "whoever has the password alone comes no further");
+    }
+    assert!(browser.visit("/security").await.text.contains("are asked for by now"));
     ask(&harness, questions(&["teacher", "street"])).await;
-    assert_eq!(browser.visit(&change).await.sent_to(), format!("/prove/questions?to={change}"));
+    assert_eq!(browser.visit(&change).await.sent_to(), asked);
     make(&harness, harness.world.abby, UserLevel::HelpDesk).await;
     let refused = browser.visit(&change).await;
     assert_eq!((refused.status, refused.text.contains("answer the security questions")), (403, false));
     assert!(!browser.visit("/security").await.text.contains("Security questions"));
     assert_eq!(browser.visit("/security/questions").await.sent_to(), "/security");
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_answered_opens_nothing_once_there_are_other_answers() {
+    let harness = strict().await;
+    let mut abby = answered(&harness).await;
+    let mut thief = Browser::new(&harness);
+    let page = thief.come_in("Abby.Smith", PASSWORD, "/security").await;
+    thief.answer("/security/questions", ["Mrs. Quillfeather", "Larkspur Row"]).await.sent_to();
+    abby.answer("/security/questions", ["Mrs. Quillfeather", "Larkspur Row"]).await.sent_to();
+    let form = abby.visit("/security/questions").await;
+    let others =
+        [("question_1", "teacher"), ("answer_1", "Mr. Oakum"), ("question_2", "street"), ("answer_2", "Elm Row")];
+    assert_eq!(abby.submit(&form, "/security/questions", &others).await.sent_to(), "/security");
+    let sent = thief.submit_bare(&page, "/security/totp", &[]).await.sent_to();
+    assert_eq!(sent, "/prove/questions?to=/security");
     harness.stop().await;
 }
 
