@@ -1,8 +1,12 @@
 //! When the password of each account was last set: by Lockstep, and as the account's source says.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use lockstep_core::id::{AccountId, Bucket, IdentityId};
+use lockstep_core::account::Account;
+use lockstep_core::id::{AccountId, Bucket, IdentityId, SourceId};
 use lockstep_core::password_set::PasswordSet;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -78,34 +82,58 @@ pub(crate) async fn remove(tx: &mut Tx<'_>, identity: IdentityId, account: Accou
     Ok(())
 }
 
-/// What is known of when the passwords of an identity's accounts were set.
-pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<(AccountId, PasswordSet)>> {
+/// Every account of an identity, tombstones too, in the order of source and name, each with what is known of when its password was
+/// set. In one statement: it is asked for every page of the Password Manager.
+pub async fn list_of(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<(Account, PasswordSet)>> {
     let rows = fetch!(
         tx,
         fetch_all as SetRow,
-        "find when passwords were set",
-        "SELECT account.id, known.set_at, known.written_at, account.password_changed_at
+        "list the accounts of an identity, and when their passwords were set",
+        "SELECT account.id, account.source, account.stable_id, account.native_id, account.name, account.password_sync,
+             account.attributes, account.vanished, account.password_changed_at, known.set_at, known.written_at
          FROM account LEFT JOIN password_set known
              ON known.bucket = $1 AND known.identity = $2 AND known.account = account.id
          WHERE account.identity = $2",
         identity.bucket().number(),
         identity.0
     )?;
-    Ok(rows.into_iter().map(SetRow::split).collect())
+    let mut accounts: Vec<(Account, PasswordSet)> = rows.into_iter().map(|row| row.split(identity)).collect();
+    // They are few, as in `account::list_of`.
+    accounts
+        .sort_by(|(one, _), (other, _)| (one.source, &one.name, one.id).cmp(&(other.source, &other.name, other.id)));
+    Ok(accounts)
 }
 
 row! {
     struct SetRow {
         id: Uuid,
+        source: Uuid,
+        stable_id: String,
+        native_id: String,
+        name: String,
+        password_sync: bool,
+        attributes: Json<BTreeMap<String, String>>,
+        vanished: bool,
+        password_changed_at: Option<DateTime<Utc>>,
         set_at: Option<DateTime<Utc>>,
         written_at: Option<DateTime<Utc>>,
-        password_changed_at: Option<DateTime<Utc>>,
     }
 }
 
 impl SetRow {
-    fn split(self) -> (AccountId, PasswordSet) {
-        let Self { id, set_at, written_at, password_changed_at: said_at } = self;
-        (AccountId(id), PasswordSet { set_at, written_at, said_at })
+    fn split(self, identity: IdentityId) -> (Account, PasswordSet) {
+        let account = Account {
+            id: AccountId(self.id),
+            identity: Some(identity),
+            source: SourceId(self.source),
+            stable_id: self.stable_id,
+            native_id: self.native_id,
+            name: self.name,
+            password_sync: self.password_sync,
+            attributes: self.attributes.0,
+            vanished: self.vanished,
+        };
+        let (set_at, written_at, said_at) = (self.set_at, self.written_at, self.password_changed_at);
+        (account, PasswordSet { set_at, written_at, said_at })
     }
 }

@@ -15,8 +15,7 @@ use lockstep_core::sign_in::Tries;
 use lockstep_store::change::{self, Failing};
 use lockstep_store::listing::{self, ListedIdentity, Start};
 use lockstep_store::{
-    Tx, account, aggregation, identity, intent, second_factor, security_question, sign_in_password, source,
-    source_sign_in,
+    Tx, aggregation, identity, intent, second_factor, security_question, sign_in_password, source, source_sign_in,
 };
 use lockstep_vault::secret::draw_id;
 
@@ -99,8 +98,8 @@ pub async fn look(app: &App, permit: &Permit, id: IdentityId) -> Result<Helped, 
         Box::pin(async move {
             let sources = source::list(tx).await?;
             let name = |id| sources.iter().find(|source| source.id == id).map(|source| source.name.clone());
-            let set = Known::read(tx, id, now, grace).await?;
-            let accounts = account::list_of(tx, id).await?.into_iter().filter(|account| !account.vanished);
+            let (accounts, set) = Known::read(tx, id, now, grace).await?;
+            let accounts = accounts.into_iter().filter(|account| !account.vanished);
             let accounts = accounts.map(|account| {
                 let source = name(account.source).unwrap_or_default();
                 HelpedAccount { source, name: account.name, changed_outside_at: set.changed_outside_at(account.id) }

@@ -85,7 +85,7 @@ async fn reset(
     let policy = configuration.policy_on(tx, &place, person).await?;
     let kept = policy.map_or(0, |policy| policy.history).clamp(0, i64::from(u32::MAX)) as u32;
     if kept == 0 {
-        let set = password_set::Known::read(tx, person.id, now, app.config.engine.grace).await?;
+        let (_, set) = password_set::Known::read(tx, person.id, now, app.config.engine.grace).await?;
         let is_ours = set.set_at(account).is_some() && set.changed_outside_at(account).is_none();
         return Ok(if is_ours { Due::No } else { Due::Yes });
     }

@@ -16,7 +16,7 @@ use lockstep_core::identity::Identity;
 use lockstep_core::operation::Operation;
 use lockstep_core::source::Source;
 use lockstep_core::sync_group::SyncGroup;
-use lockstep_store::{Tx, account, application, application_icon, identity, source, sync_group};
+use lockstep_store::{Tx, application, application_icon, identity, source, sync_group};
 
 use super::configuration::Configuration;
 use super::password_set::Known;
@@ -153,11 +153,11 @@ pub(super) async fn load(
     person: &Identity,
 ) -> Result<Vec<OwnPassword>, Error> {
     let systems = configuration.systems(tx).await?;
-    let accounts = account::list_of(tx, person.id).await?;
+    let (accounts, set) = Known::read(tx, person.id, app.clock.utc(), app.config.engine.grace).await?;
     let owns = Owns {
         systems: &systems,
         accounts: accounts.into_iter().filter(|account| !account.vanished).collect(),
-        set: Known::read(tx, person.id, app.clock.utc(), app.config.engine.grace).await?,
+        set,
         here: person.sign_in_source,
     };
     Ok(owns.passwords())

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use lockstep_core::account::Account;
 use lockstep_core::id::{AccountId, IdentityId};
 use lockstep_core::password_set::PasswordSet;
 use lockstep_store::{Result, Tx, lane, password_set};
@@ -18,9 +19,19 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// As `tx` sees it. `grace` is how long a write whose answer was lost may still land.
-    pub(super) async fn read(tx: &mut Tx<'_>, of: IdentityId, now: DateTime<Utc>, grace: Duration) -> Result<Self> {
-        let sets: HashMap<AccountId, PasswordSet> = password_set::list_of(tx, of).await?.into_iter().collect();
+    /// The accounts of somebody, tombstones too, and what is known of them, as `tx` sees it. `grace` is how long a write whose answer
+    /// was lost may still land.
+    pub(super) async fn read(
+        tx: &mut Tx<'_>,
+        of: IdentityId,
+        now: DateTime<Utc>,
+        grace: Duration,
+    ) -> Result<(Vec<Account>, Self)> {
+        let (mut accounts, mut sets) = (Vec::new(), HashMap::new());
+        for (account, set) in password_set::list_of(tx, of).await? {
+            sets.insert(account.id, set);
+            accounts.push(account);
+        }
         let mut known = Self { sets, now, grace };
         // Asked only where it matters, which is seldom.
         if known.sets.values().any(|set| set.changed_outside_at(now, grace).is_some()) {
@@ -28,7 +39,7 @@ impl Known {
                 known.sets.entry(account).and_modify(|set| set.said_at = None);
             }
         }
-        Ok(known)
+        Ok((accounts, known))
     }
 
     fn of(&self, account: AccountId) -> PasswordSet {

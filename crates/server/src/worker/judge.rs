@@ -182,12 +182,12 @@ impl Facts {
     async fn has_expired(&self, app: &App, change: &Change) -> anyhow::Result<bool> {
         let identity = change.identity;
         let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(password_set::list_of(tx, identity)));
-        let set: lockstep_store::Result<Vec<(AccountId, PasswordSet)>> = read.await;
+        let set: lockstep_store::Result<Vec<(Account, PasswordSet)>> = read.await;
         let set = set.context("cannot read when passwords were set")?;
         // One that was set outside since does not make the one of before younger, and that one is asked for again.
         let expires = set
             .iter()
-            .find(|(account, _)| *account == change.account)
+            .find(|(account, _)| account.id == change.account)
             .and_then(|(_, known)| self.policy.as_ref().and_then(|policy| policy.expires_at(known.set_at?)));
         Ok(expires.is_some_and(|at| at <= change.created_at))
     }

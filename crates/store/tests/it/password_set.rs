@@ -33,9 +33,10 @@ async fn populate(database: &Database) {
 }
 
 async fn of(database: &Database, identity: IdentityId) -> Vec<(AccountId, PasswordSet)> {
-    let mut list = database.read(move |tx| Box::pin(password_set::list_of(tx, identity))).await;
-    list.sort_by_key(|(account, _)| *account);
-    list
+    let list = database.read(move |tx| Box::pin(password_set::list_of(tx, identity))).await;
+    let accounts = database.read(move |tx| Box::pin(account::list_of(tx, identity))).await;
+    assert_eq!(list.iter().map(|(account, _)| account.clone()).collect::<Vec<_>>(), accounts);
+    list.into_iter().map(|(account, set)| (account.id, set)).collect()
 }
 
 fn set(set: Option<i64>, written: Option<i64>, said: Option<i64>) -> PasswordSet {
