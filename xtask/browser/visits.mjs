@@ -1,6 +1,6 @@
 // The way from the front page to a changed password and out again.
 import assert from "node:assert/strict";
-import { OWN, PATIENCE_MILLISECONDS, base, fill, heading, look, open, openChange, press, sendPassword } from "./browser.mjs";
+import { OWN, PATIENCE_MILLISECONDS, base, changeElsewhere, fill, heading, look, open, openChange, press, sendPassword, setting } from "./browser.mjs";
 
 /** Goes all the way. Gives the new password. */
 export async function goThrough(browser, visit, person, group, number) {
@@ -43,6 +43,10 @@ export async function goThrough(browser, visit, person, group, number) {
   await look(page, visit, "the finished change");
   await press(page, visit, 'main a[href="/passwords"]');
   await look(page, visit, "the passwords afterwards");
+  changeElsewhere(setting("LOCKSTEP_TEST_ELSEWHERE"));
+  await page.reload();
+  assert.equal(await page.locator(".apart").count(), 1, "what was changed elsewhere is told");
+  await look(page, visit, "a password that was changed elsewhere");
   await press(page, visit, 'main a[href="/passwords/changes"]');
   await look(page, visit, "the latest changes");
   await press(page, visit, "header button");

@@ -113,6 +113,7 @@ fn go_through(bench: &Bench<'_>, log: &Path, screenshots: Option<&Path>) -> Resu
         .env("LOCKSTEP_TEST_HELPER_LINK", link(state::HELPER)?)
         .env("LOCKSTEP_TEST_GROUP", state::GROUP)
         .env("LOCKSTEP_TEST_GUARDED", state::GUARDED)
+        .env("LOCKSTEP_TEST_ELSEWHERE", state::TABLE)
         .env("LOCKSTEP_TEST_DEMO_LINK", &demo.link)
         .env("LOCKSTEP_TEST_SIGNALS", &signals);
     if let Some(screenshots) = screenshots {

@@ -19,6 +19,16 @@ pub(super) const GROUP: &str = "Everyday";
 /// What asks for more than the sign-in password.
 pub(super) const GUARDED: &str = "Payslips";
 
+/// The application that may have another password of its own.
+pub(super) const TABLE: &str = "Intranet";
+
+/// The pictures of the applications.
+const ICONS: [(&str, &str); 3] = [
+    ("mail.svg", include_str!("../../../crates/server/src/cli/demo/icons/helpdesk.svg")),
+    ("sheets.svg", include_str!("../../../crates/server/src/cli/demo/icons/wiki.svg")),
+    ("payslips.svg", include_str!("../../../crates/server/src/cli/demo/icons/billing.svg")),
+];
+
 /// The database of the application.
 const DATABASE: &str = "pages";
 
@@ -62,6 +72,9 @@ pub(super) fn write(folder: &Path, slapd: &Slapd, postgres: &Postgres) -> Result
     let (table, secret) = postgres.address(DATABASE);
     write_secret(folder, "directory.password", "svcsecret")?;
     write_secret(folder, "table.password", secret)?;
+    for (file, picture) in ICONS {
+        fs::write(folder.join(file), picture).with_context(|| format!("writing {file}"))?;
+    }
     let state = format!(
         r#"[org-config]
 digitTokenEnabled = true
@@ -92,7 +105,7 @@ config = {{ url = "{url}", ca_file = "{authority}", bind_dn = "cn=svc,dc=example
 secrets = {{ password = {{ file = "directory.password" }} }}
 
 [[source]]
-name = "Intranet"
+name = "{TABLE}"
 connector = "sql"
 secrets = {{ password = {{ file = "table.password" }} }}
 [source.config]
@@ -124,19 +137,22 @@ verify = "SELECT password_hash FROM payroll WHERE login = :account"
 [[sync-group]]
 name = "{GROUP}"
 policy = "Everyday"
-sources = ["Corporate Directory", "Intranet"]
+sources = ["Corporate Directory", "{TABLE}"]
 
 [[application]]
 name = "{GUARDED}"
 source = "Payroll"
+icon = {{ file = "payslips.svg" }}
 
 [[application]]
 name = "Mail and files"
 source = "Corporate Directory"
+icon = {{ file = "mail.svg" }}
 
 [[application]]
 name = "Time sheets"
-source = "Intranet"
+source = "{TABLE}"
+icon = {{ file = "sheets.svg" }}
 
 [[identity]]
 alias = "{PERSON}"
@@ -146,7 +162,7 @@ email = "abby.smith@example.test"
 source = "Corporate Directory"
 native-id = "{native_id}"
 [[identity.account]]
-source = "Intranet"
+source = "{TABLE}"
 native-id = "{PERSON}"
 [[identity.account]]
 source = "Payroll"
