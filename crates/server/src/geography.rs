@@ -9,6 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ struct Database {
     in_use: RwLock<Arc<Reader<Vec<u8>>>>,
     /// The file that was looked at last, also where it was not taken.
     seen: Mutex<Option<Mark>>,
+    /// Whether it is to be read although it is the same.
+    again: AtomicBool,
     reload: Notify,
 }
 
@@ -81,7 +84,8 @@ impl Geography {
         let Some(GeographyConfig { database: file }) = config else { return Ok(Self::none()) };
         let (mark, reader) = read(file)?;
         let (in_use, seen) = (RwLock::new(Arc::new(reader)), Mutex::new(Some(mark)));
-        Ok(Self(Some(Database { file: file.clone(), in_use, seen, reload: Notify::new() })))
+        let (again, reload) = (AtomicBool::new(false), Notify::new());
+        Ok(Self(Some(Database { file: file.clone(), in_use, seen, again, reload })))
     }
 
     /// Whether there is a database.
@@ -93,28 +97,31 @@ impl Geography {
     pub fn country(&self, address: IpAddr) -> Option<String> {
         let database = self.0.as_ref()?;
         let reader = Arc::clone(&database.in_use.read().unwrap_or_else(PoisonError::into_inner));
-        // A place that is damaged says nothing.
+        // A place that cannot be read says nothing.
         reader.lookup(address.to_canonical()).ok()?.decode_path(&path!["country", "iso_code"]).ok()?
     }
 
     /// Has the file looked at now, and what is wrong with it said again.
     pub fn reload(&self) {
         if let Some(database) = &self.0 {
-            *database.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            database.again.store(true, Ordering::Relaxed);
             database.reload.notify_one();
         }
     }
 
     /// Looks at the file, and takes it when it is another one.
     pub fn look(&self) -> Looked {
-        let Some(Database { file, in_use, seen, .. }) = &self.0 else { return Looked::Unchanged };
+        let Some(Database { file, in_use, seen, again, .. }) = &self.0 else { return Looked::Unchanged };
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match mark(file) {
+        if again.swap(false, Ordering::Relaxed) {
+            *seen = None;
+        }
+        let mark = match mark(file) {
             Ok(mark) if *seen == Some(mark) => return Looked::Unchanged,
-            Ok(mark) => *seen = Some(mark),
+            Ok(mark) => mark,
             // Said each time that it is looked at: nothing else reminds of a file that is gone.
             Err(error) => return Looked::Refused(error),
-        }
+        };
         match read(file) {
             Ok((mark, reader)) => {
                 // It may have been replaced once more since.
@@ -122,7 +129,13 @@ impl Geography {
                 *in_use.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(reader);
                 Looked::Taken
             }
-            Err(error) => Looked::Refused(error),
+            Err(error) => {
+                // What could not be read may be another time, without another mark.
+                if matches!(error, GeographyError::Broken { .. }) {
+                    *seen = Some(mark);
+                }
+                Looked::Refused(error)
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use sqlx::types::Json;
 
 use crate::configuration;
 use crate::error::Result;
+use crate::session;
 use crate::tx::{Tx, execute, fetch};
 
 /// The settings; the defaults before anything was set.
@@ -19,8 +20,12 @@ pub async fn get(tx: &mut Tx<'_>) -> Result<AuthOrg> {
     Ok(row.map(|(settings,)| settings.0).unwrap_or_default())
 }
 
-/// Stores the settings.
+/// Stores the settings. The sessions whose time has run out under those before stay over.
 pub async fn put(tx: &mut Tx<'_>, settings: &AuthOrg, now: DateTime<Utc>) -> Result<()> {
+    let before = get(tx).await?.session;
+    if before != settings.session {
+        session::end_dead(tx, &before, now).await?;
+    }
     configuration::changed(tx).await?;
     execute!(
         tx,

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use lockstep_core::auth_org::SessionConfig;
 use lockstep_core::id::{ChangeId, IdentityId, SessionId, SourceId};
 use lockstep_core::scope::UserLevel;
-use lockstep_core::session::{Origin, Session};
+use lockstep_core::session::{NOTED_EVERY, Origin, Session};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -213,7 +214,7 @@ pub async fn end(tx: &mut Tx<'_>, id: SessionId, now: DateTime<Utc>) -> Result<b
     let ended = execute!(
         tx,
         "end a session",
-        "UPDATE session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+        "UPDATE session SET ended_at = $2, worn = NULL WHERE id = $1 AND ended_at IS NULL",
         id.0,
         now
     )?;
@@ -225,7 +226,7 @@ pub async fn end_own(tx: &mut Tx<'_>, identity: IdentityId, id: SessionId, now: 
     let ended = execute!(
         tx,
         "end a session of an identity",
-        "UPDATE session SET ended_at = $3 WHERE identity = $1 AND id = $2 AND ended_at IS NULL",
+        "UPDATE session SET ended_at = $3, worn = NULL WHERE identity = $1 AND id = $2 AND ended_at IS NULL",
         identity.0,
         id.0,
         now
@@ -243,7 +244,7 @@ pub async fn end_others(
     execute!(
         tx,
         "end the other sessions of an identity",
-        "UPDATE session SET ended_at = $3 WHERE identity = $1 AND ended_at IS NULL AND id <> $2",
+        "UPDATE session SET ended_at = $3, worn = NULL WHERE identity = $1 AND ended_at IS NULL AND id <> $2",
         identity.0,
         kept.map_or(Uuid::nil(), |kept| kept.0),
         now
@@ -312,7 +313,32 @@ async fn session_of(tx: &mut Tx<'_>, change: ChangeId) -> Result<Option<Uuid>> {
 
 /// Ends every session.
 pub async fn end_all(tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<()> {
-    execute!(tx, "end the sessions", "UPDATE session SET ended_at = $1 WHERE ended_at IS NULL", now)?;
+    execute!(tx, "end the sessions", "UPDATE session SET ended_at = $1, worn = NULL WHERE ended_at IS NULL", now)?;
+    Ok(())
+}
+
+/// Ends the sessions that these settings have ended: under others they do not begin to live again.
+pub async fn end_dead(tx: &mut Tx<'_>, settings: &SessionConfig, now: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "end the sessions whose time has run out",
+        "UPDATE session SET ended_at = $1, worn = NULL
+         WHERE ended_at IS NULL AND NOT half_open AND (created_at <= $2 OR used_at <= $3)",
+        now,
+        now - settings.longest(),
+        now - settings.idle() - NOTED_EVERY
+    )?;
+    Ok(())
+}
+
+/// Forgets the passwords that sessions began with before that and that must be changed: whoever has not done it by then is gone.
+pub async fn forget_worn(tx: &mut Tx<'_>, before: DateTime<Utc>) -> Result<()> {
+    execute!(
+        tx,
+        "forget what sessions began with",
+        "UPDATE session SET worn = NULL WHERE worn IS NOT NULL AND created_at < $1",
+        before
+    )?;
     Ok(())
 }
 

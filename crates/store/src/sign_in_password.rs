@@ -153,7 +153,8 @@ pub async fn take_back(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
     execute!(
         tx,
         "take a sign-in back",
-        "UPDATE sign_in_password SET failures = failures - 1 WHERE bucket = $1 AND identity = $2 AND failures > 0",
+        "UPDATE sign_in_password SET failures = failures - 1,
+             failed_at = CASE WHEN failures > 1 THEN failed_at END WHERE bucket = $1 AND identity = $2 AND failures > 0",
         identity.bucket().number(),
         identity.0,
     )?;

@@ -53,7 +53,8 @@ pub async fn take_back(tx: &mut Tx<'_>, identity: IdentityId) -> Result<()> {
     execute!(
         tx,
         "take a sign-in back",
-        "UPDATE source_sign_in SET failures = failures - 1 WHERE identity = $1 AND failures > 0",
+        "UPDATE source_sign_in SET failures = failures - 1,
+             failed_at = CASE WHEN failures > 1 THEN failed_at END WHERE identity = $1 AND failures > 0",
         identity.0
     )?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::InvalidAuthOrg;
 
@@ -18,9 +18,9 @@ pub struct NetworkConfig {
     pub range: Option<Vec<String>>,
     /// Countries (ISO 3166, two upper-case letters).
     pub geolocation: Option<Vec<String>>,
-    /// Whether what is listed is what is trusted; otherwise everything else is.
-    #[serde(deserialize_with = "null_is_false")]
-    pub whitelisted: bool,
+    /// Whether what is listed is what is trusted; otherwise everything else is. It must be said where anything is listed: one
+    /// that was left out would turn the list into its opposite.
+    pub whitelisted: Option<bool>,
 }
 
 /// How far somebody is trusted for where they are.
@@ -41,12 +41,12 @@ impl NetworkConfig {
         let in_country =
             said(&self.geolocation).zip(country).map(|(all, country)| all.iter().any(|one| one == country));
         Trust {
-            network: in_range.is_some_and(|listed| listed == self.whitelisted),
-            country: in_country.is_some_and(|listed| listed == self.whitelisted),
+            network: in_range.is_some() && in_range == self.whitelisted,
+            country: in_country.is_some() && in_country == self.whitelisted,
         }
     }
 
-    /// Refuses what is no network, and what is no country.
+    /// Refuses what is no network, what is no country, and lists that nobody says the meaning of.
     ///
     /// # Errors
     /// The first that is wrong: in which list, and at which place.
@@ -56,9 +56,15 @@ impl NetworkConfig {
             return Err(wrong("range", at, "an address or a network, as 192.0.2.0/24, is expected"));
         }
         let is_country = |one: &String| one.len() == 2 && one.bytes().all(|letter| letter.is_ascii_uppercase());
-        match self.geolocation.iter().flatten().position(|one| !is_country(one)) {
-            Some(at) => Err(wrong("geolocation", at, "a country's two upper-case letters are expected")),
-            None => Ok(()),
+        if let Some(at) = self.geolocation.iter().flatten().position(|one| !is_country(one)) {
+            return Err(wrong("geolocation", at, "a country's two upper-case letters are expected"));
+        }
+        let says_anything = said(&self.range).is_some() || said(&self.geolocation).is_some();
+        match says_anything && self.whitelisted.is_none() {
+            true => {
+                Err(InvalidAuthOrg::new("whitelisted", "must say whether what is listed is trusted, or all else is"))
+            }
+            false => Ok(()),
         }
     }
 }
@@ -78,10 +84,6 @@ fn network(text: &str) -> Option<IpNet> {
     Some(narrow.map_or(network, IpNet::V4))
 }
 
-fn null_is_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -90,7 +92,7 @@ mod tests {
 
     fn config(range: &[&str], geolocation: &[&str], whitelisted: bool) -> NetworkConfig {
         let list = |list: &[&str]| Some(list.iter().map(|one| (*one).to_owned()).collect());
-        NetworkConfig { range: list(range), geolocation: list(geolocation), whitelisted }
+        NetworkConfig { range: list(range), geolocation: list(geolocation), whitelisted: Some(whitelisted) }
     }
 
     #[test]
@@ -100,7 +102,7 @@ mod tests {
             assert_eq!(read, NetworkConfig::default());
             assert_eq!(
                 serde_json::to_value(&read).expect("written"),
-                json!({"range": null, "geolocation": null, "whitelisted": false})
+                json!({"range": null, "geolocation": null, "whitelisted": null})
             );
         }
     }
@@ -147,6 +149,19 @@ mod tests {
             assert_eq!(trust.country, trusted, "{listed:?} {whitelisted} {country:?}");
             assert_eq!(trust.network, !whitelisted, "networks are another matter");
         }
+    }
+
+    #[test]
+    fn a_list_says_what_it_is_a_list_of() {
+        let from = "192.0.2.1".parse().expect("an address");
+        for (range, geolocation) in [(&["198.51.100.0/24"][..], &[][..]), (&[], &["DE"]), (&["192.0.2.0/24"], &["DE"])]
+        {
+            let unsaid = NetworkConfig { whitelisted: None, ..config(range, geolocation, false) };
+            let told = unsaid.validate().expect_err("it must be said").to_string();
+            assert_eq!(told, "whitelisted must say whether what is listed is trusted, or all else is");
+            assert_eq!(unsaid.trust(from, Some("AT")), Trust::default());
+        }
+        assert_eq!(NetworkConfig { whitelisted: None, ..config(&[], &[], false) }.validate(), Ok(()));
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub(super) async fn get_network_config(State(api): State<Api>, permit: Permit) -
 
 /// Say for the first time where people are trusted
 ///
-/// What is left out or null has its default. If it was said already, change it.
+/// Where anything is listed, `whitelisted` must be said. If it was said already, change it.
 #[utoipa::path(
     post,
     path = "/auth-org/network-config",
@@ -225,7 +225,7 @@ impl From<LockoutConfig> for LockoutView {
 impl From<NetworkConfig> for NetworkView {
     fn from(config: NetworkConfig) -> Self {
         let NetworkConfig { range, geolocation, whitelisted } = config;
-        Self { range, geolocation, whitelisted }
+        Self { range, geolocation, whitelisted: whitelisted.unwrap_or_default() }
     }
 }
 

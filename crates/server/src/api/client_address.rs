@@ -72,8 +72,9 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, proxy: &ProxyConfig) -> IpA
     };
     let lines: Vec<_> = headers.get_all(name).iter().collect();
     for line in lines.into_iter().rev() {
-        // What is no text cannot be read, like anything else.
-        for hop in line.to_str().map_or_else(|_| vec![None], read).into_iter().rev() {
+        // What is no text cannot be read, like anything else; but what a client sent itself, before a proxy added to it, does not
+        // keep that from being read.
+        for hop in read(&String::from_utf8_lossy(line.as_bytes())).into_iter().rev() {
             let Some(hop) = hop else { return known };
             known = hop;
             if !is_trusted(known) {
@@ -196,6 +197,9 @@ mod tests {
         }
         let unreadable: [(&str, &[u8]); 2] = [("X-Forwarded-For", b"198.51.100.1"), ("X-Forwarded-For", b"\xff")];
         assert_eq!(seen(ForwardingHeader::XForwardedFor, PROXY, &unreadable), PROXY);
+        for (line, client) in [(&b"\xff, 198.51.100.1"[..], "198.51.100.1"), (b"198.51.100.1, \xc3\xa9", PROXY)] {
+            assert_eq!(seen(ForwardingHeader::XForwardedFor, PROXY, &[("X-Forwarded-For", line)]), client);
+        }
     }
 
     #[test]

@@ -126,8 +126,12 @@ pub async fn sign_in(app: &App, alias: &str, password: Password, purpose: Purpos
     let attempting =
         app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { attempt(&within, tx, &sought, now).await }));
     let attempt: Attempt = attempting.await.map_err(Error::Store)?;
-    let answer = judge(app, &attempt, password, purpose).await;
-    if attempt.asks_sources {
+    let asks_sources = attempt.asks_sources;
+    // Whoever does not wait for the answer must not leave a try behind that was none.
+    let within = app.clone();
+    let judging = tokio::spawn(async move { judge(&within, &attempt, password, purpose).await });
+    let answer = judging.await.map_err(|_| Error::Lacking("what judges a sign-in"))?;
+    if asks_sources {
         let past = app.clock.monotonic().saturating_sub(begun).as_micros() % GRAIN.as_micros();
         tokio::time::sleep(GRAIN - Duration::from_micros(past as u64)).await;
     }
@@ -153,9 +157,7 @@ async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpos
             Some((person, stored.must_change, None, Shown::Password(stored.hash.clone())))
         }
         (Some(person), Some(Keeper::Source(account, since))) if attempt.tries.is_some() && person.enabled => {
-            // Whoever does not wait for the answer must not leave a try behind that was none.
-            let asking = tokio::spawn(ask(app.clone(), person.id, account.clone(), password.clone()));
-            let right = asking.await.map_err(|_| Error::Lacking("what asks a source"))??;
+            let right = ask(app, person.id, account, &password).await?;
             right.map(|Said(why)| (person, false, why, Shown::OfSource(account.clone(), *since)))
         }
         _ => None,
@@ -168,7 +170,7 @@ async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpos
     let asking = async {
         let must_change = is_wanted || is_to_be_changed(app, person.clone(), said, Some(password.clone())).await?;
         let worn = match &shown {
-            _ if !must_change => None,
+            _ if !must_change || purpose != Purpose::Session => None,
             Shown::Password(hash) => Some(hash.clone()),
             _ => Some(worn(app, person.id, password).await?),
         };
@@ -207,9 +209,10 @@ async fn take_back(app: &App, person: &Identity) -> Result<(), Error> {
 
 /// Asks the source of an account whether the password is its, and what it says of a right one. What it did not compare is no wrong
 /// try.
-async fn ask(app: App, whose: IdentityId, account: Account, password: Password) -> Result<Option<Said>, Error> {
-    let (source, account) = (account.source, AccountRef { native_id: account.native_id, name: account.name });
-    let error = match app.sources.sign_in(source, &account, &password).await {
+async fn ask(app: &App, whose: IdentityId, account: &Account, password: &Password) -> Result<Option<Said>, Error> {
+    let source = account.source;
+    let there = AccountRef { native_id: account.native_id.clone(), name: account.name.clone() };
+    let error = match app.sources.sign_in(source, &there, password).await {
         Ok(Answer::Right) => return Ok(Some(Said(None))),
         Ok(Answer::MustChange(why)) => return Ok(Some(Said(Some(why)))),
         // Not accepted counts, too: where a right password would have been, not to count the others is to let them be guessed.

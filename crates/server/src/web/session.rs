@@ -130,6 +130,10 @@ fn called(agent: &str) -> String {
 
 /// How far the person is trusted for where they are.
 pub(super) fn trust(web: &Web, open: &OpenSession, address: IpAddr) -> Trust {
+    // A proxy's own address stands where it did not say for whom it asks, or what it said cannot be read: that is nowhere.
+    if web.app.config.proxy.trusted_proxies.iter().any(|network| network.contains(&address.to_canonical())) {
+        return Trust::default();
+    }
     open.settings.trust(address, web.app.geography.country(address).as_deref())
 }
 

@@ -82,6 +82,7 @@ async fn forget_tokens(app: &App) -> anyhow::Result<()> {
             token_family::forget(tx, before).await?;
             authorization_code::forget(tx, before).await?;
             revoked_token::forget(tx, before).await?;
+            session::forget_worn(tx, before).await?;
             session::forget(tx, before.min(now - settings.session.longest())).await?;
             recovery::forget(tx, before).await?;
             passkey::forget_spent(tx, now).await?;

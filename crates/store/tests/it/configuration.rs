@@ -210,7 +210,7 @@ on_both_engines! {
         assert_eq!(get().await, AuthOrg::default());
         let range = Some(vec!["192.0.2.0/24".to_owned()]);
         let first = AuthOrg {
-            network: Some(NetworkConfig { range, geolocation: None, whitelisted: true }),
+            network: Some(NetworkConfig { range, geolocation: None, whitelisted: Some(true) }),
             lockout: LockoutConfig { maximum_attempts: 3, lockout_duration: 60, lockout_window: 10 },
             session: SessionConfig { max_idle_time: 5, remember_me: false, max_session_time: 60 },
         };

@@ -1,18 +1,20 @@
 //! Sign-ins at clients: codes, families, refresh tokens, revoked tokens, enrolments, and what is asked at every request.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use lockstep_core::auth_org::{AuthOrg, SessionConfig};
 use lockstep_core::client::ClientSettings;
 use lockstep_core::id::{ChangeId, ClientId, FamilyId, PersonalAccessTokenId, SessionId};
 use lockstep_core::scope::{Scope, UserLevel};
 use lockstep_core::session::{Origin, Session};
+use lockstep_core::sign_in::Tries;
 use lockstep_store::authorization_code::AuthorizationCode;
 use lockstep_store::client::Client;
 use lockstep_store::personal_access_token::PersonalAccessToken;
 use lockstep_store::session::Renewal;
 use lockstep_store::token_family::TokenFamily;
 use lockstep_store::{
-    Error, Tx, authorization_code, change, client, configuration, enrolment, identity, personal_access_token,
-    refresh_token, revoked_token, session, sign_in_password, signing_key, token_family,
+    Error, Tx, auth_org, authorization_code, change, client, configuration, enrolment, identity, personal_access_token,
+    refresh_token, revoked_token, session, sign_in_password, signing_key, source_sign_in, token_family,
 };
 
 use crate::harness::{Database, on_both_engines};
@@ -194,6 +196,62 @@ on_both_engines! {
         assert!(!database.write(move |tx| Box::pin(async move { session::proved(tx, id, &renewal(2, 3), at(8)).await })).await, "it has ended");
         database.write(|tx| Box::pin(session::forget(tx, at(2)))).await;
         assert_eq!(standing(2).await, None);
+    }
+
+    async fn a_try_that_is_taken_back_leaves_no_trace(database) {
+        populate(&database).await;
+        let whose = identity_id(1);
+        let tries = database.write(move |tx| Box::pin(async move {
+            let mut tries = vec![source_sign_in::hold(tx, whose).await?];
+            for (count, second) in [(1, 5), (2, 6)] {
+                source_sign_in::tried(tx, whose, count, at(second)).await?;
+            }
+            for _ in 0..3 {
+                source_sign_in::take_back(tx, whose).await?;
+                tries.push(source_sign_in::find(tx, whose).await?);
+            }
+            Ok(tries)
+        })).await;
+        let of = |failures, failed_at| Tries { failures, failed_at };
+        assert_eq!(tries, [of(0, None), of(1, Some(at(6))), of(0, None), of(0, None)]);
+    }
+
+    async fn other_settings_bring_no_session_back_whose_time_had_run_out(database) {
+        populate(&database).await;
+        let settings = AuthOrg { session: SessionConfig { max_idle_time: 5, max_session_time: 60, remember_me: false }, ..AuthOrg::default() };
+        let longer = AuthOrg { session: SessionConfig { max_idle_time: 1440, max_session_time: 10080, remember_me: false }, ..AuthOrg::default() };
+        let now = at(1) + TimeDelta::minutes(61);
+        let put = async |settings: AuthOrg, now| database.write(move |tx| {
+            let settings = settings.clone();
+            Box::pin(async move { auth_org::put(tx, &settings, now).await })
+        }).await;
+        put(settings, at(1)).await;
+        database.write(move |tx| Box::pin(async move {
+            let begun = |n, created: DateTime<Utc>, used| Session { created_at: created, used_at: used, ..session_of(n, 1) };
+            let minutes = TimeDelta::minutes;
+            for session in [
+                begun(1, now - minutes(61), now),
+                begun(2, now - minutes(30), now - minutes(7)),
+                begun(3, now - minutes(30), now - minutes(5)),
+                Session { half_open: true, ..begun(4, now - minutes(1), now - minutes(1)) },
+            ] {
+                session::insert(tx, &session, &Origin::default(), &[session.id.0.as_bytes()[15]; 32], Some(b"hash")).await?;
+            }
+            Ok(())
+        })).await;
+        put(longer, now).await;
+        let mut ended = Vec::new();
+        for n in 1..=4_u8 {
+            let id = SessionId(uuid(u128::from(n)));
+            let token = [id.0.as_bytes()[15]; 32];
+            let there = database.read(move |tx| Box::pin(async move { session::standing(tx, &token).await })).await.expect("there");
+            let worn = database.read(move |tx| Box::pin(session::worn(tx, id))).await;
+            ended.push((there.session.ended_at.is_some(), worn.is_none()));
+        }
+        assert_eq!(ended, [(true, true), (true, true), (false, false), (false, false)]);
+        database.write(move |tx| Box::pin(session::forget_worn(tx, now))).await;
+        let id = SessionId(uuid(3));
+        assert_eq!(database.read(move |tx| Box::pin(session::worn(tx, id))).await, None);
     }
 
     async fn another_password_ends_every_session_but_the_one_that_asked_for_it(database) {

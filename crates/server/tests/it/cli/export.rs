@@ -148,6 +148,7 @@ text = { en = "In which street did you grow up?" }
 [network-config]
 range = ["192.0.2.0/24", "2001:db8::7"]
 geolocation = ["DE"]
+whitelisted = true
 
 [lockout-config]
 maximumAttempts = 3

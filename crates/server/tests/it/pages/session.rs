@@ -151,8 +151,9 @@ async fn a_session_goes_on_for_as_long_as_the_organisation_has_set_also_one_that
         (1440, 10080, 1200, 1200, true),
         (1440, 10080, 1, 10081, false),
     ] {
-        set_minutes(&harness, idle, longest).await;
         let now = harness.app.clock.utc();
+        harness.put_session_back(open.session.id, now, now).await;
+        set_minutes(&harness, idle, longest).await;
         let minutes = |ago| now - TimeDelta::minutes(ago);
         harness.put_session_back(open.session.id, minutes(created), minutes(used)).await;
         let settings = SessionConfig { max_idle_time: idle, max_session_time: longest, remember_me: false };
@@ -161,6 +162,12 @@ async fn a_session_goes_on_for_as_long_as_the_organisation_has_set_also_one_that
         let told = format!("used {used} and begun {created} minutes ago, {idle} and {longest} minutes");
         assert_eq!((found.is_some(), listed.len() == 1), (lives, lives), "{told}");
     }
+    // Nobody sits down before a browser that was left alone, because somebody else had longer ones set.
+    set_minutes(&harness, 5, 60).await;
+    let now = harness.app.clock.utc();
+    harness.put_session_back(open.session.id, now, now - TimeDelta::minutes(7)).await;
+    set_minutes(&harness, 1440, 10080).await;
+    assert!(session::find(&harness.app, &token).await.expect("a database").is_none());
     harness.stop().await;
 }
 

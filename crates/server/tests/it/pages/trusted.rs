@@ -27,7 +27,8 @@ async fn strict(settings: &str, stranger_by: fn(&mut PasswordPolicy)) -> Harness
 
 async fn trust(harness: &Harness, range: &[&str], geolocation: &[&str], whitelisted: bool) {
     let list = |list: &[&str]| Some(list.iter().map(|one| (*one).to_owned()).collect());
-    let network = Some(NetworkConfig { range: list(range), geolocation: list(geolocation), whitelisted });
+    let network =
+        Some(NetworkConfig { range: list(range), geolocation: list(geolocation), whitelisted: Some(whitelisted) });
     let (settings, now) = (AuthOrg { network, ..AuthOrg::default() }, harness.app.clock.utc());
     harness.write(move |tx| Box::pin(async move { auth_org::put(tx, &settings, now).await })).await;
 }
@@ -65,6 +66,13 @@ async fn from_the_organisations_network_a_password_changes_without_a_second_fact
     trust(&harness, &["192.0.2.0/24"], &[], false).await;
     let outside = inside.iter().map(|(address, inside)| (*address, !inside)).collect();
     assert_eq!(let_in(&mut browser, &ADDRESSES).await, outside);
+
+    // A proxy that does not say for whom it asks, or so that nobody can read it, is not on a network where people are.
+    trust(&harness, &["127.0.0.0/8", "192.0.2.0/24"], &[], true).await;
+    let own = BTreeMap::from([("", false), ("unknown", false), ("x, 192.0.2.7", true)]);
+    assert_eq!(let_in(&mut browser, &["", "unknown", "x, 192.0.2.7"]).await, own);
+    trust(&harness, &["198.51.100.0/24"], &[], false).await;
+    assert_eq!(let_in(&mut browser, &["", "unknown", "x, 192.0.2.7"]).await, own);
 
     // The form was got inside, and comes back from outside.
     trust(&harness, &["192.0.2.0/24"], &[], true).await;
