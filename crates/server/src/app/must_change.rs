@@ -37,22 +37,23 @@ pub(super) async fn is_to_be_changed(
                 password.accounts.into_iter().find(|own| account.is_none_or(|account| account == own.id))
             });
             let Some(own) = own else { return Ok(Due::No) };
-            match (said, account) {
-                (Some(MustChange::Expired), _) => return Ok(Due::Yes),
-                (Some(MustChange::Reset), Some(account)) => {
-                    return reset(&within, &configuration, tx, &person, account, now).await;
-                }
-                _ => {}
-            }
             // Of what was set before that was written down, the built-in source knows the date.
             let stored = sign_in_password::find(tx, person.id).await?;
             let known = stored.map(|stored| stored.changed_at).filter(|_| account.is_none());
             // What Lockstep never set does not expire here. A source's time of its latest change lets somebody in for longer, and
             // never keeps anybody out.
-            let Some(since) = own.since.or(known) else { return Ok(Due::No) };
-            let expiry = own_passwords::expiry(&configuration, tx, &person, source, since, now).await?;
-            let is_over = expiry.is_some_and(|expiry| expiry.is_over);
-            Ok::<_, Error>(if is_over { Due::Yes } else { Due::No })
+            let expiry = match own.since.or(known) {
+                Some(since) => own_passwords::expiry(&configuration, tx, &person, source, since, now).await?,
+                None => None,
+            };
+            match (said, account) {
+                _ if expiry.is_some_and(|expiry| expiry.is_over) => Ok(Due::Yes),
+                (Some(MustChange::Expired), _) => Ok(Due::Yes),
+                (Some(MustChange::Reset), Some(account)) => {
+                    reset(&within, &configuration, tx, &person, account, now).await
+                }
+                _ => Ok::<_, Error>(Due::No),
+            }
         })
     });
     match (read.await?, tried) {
