@@ -36,6 +36,7 @@ pub mod oauth_clients;
 mod open;
 pub mod org_config;
 pub mod own_change;
+mod own_hash;
 pub mod own_passwords;
 pub mod passkey;
 pub mod password_change_status;

@@ -94,7 +94,8 @@ pub async fn standing(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<Standing>>
         fetch_optional as StandingRow,
         "find a session",
         "SELECT session.id, session.identity, session.created_at, session.used_at, session.proved_at,
-             session.answered_at, session.ended_at, session.half_open, session.must_change, identity.enabled, identity.levels, identity.display_name,
+             session.answered_at, session.ended_at, session.half_open, session.must_change, identity.enabled,
+             identity.levels, identity.display_name,
              identity.alias, identity.sign_in_source, EXISTS (SELECT 1 FROM totp WHERE totp.identity = session.identity
                  AND totp.confirmed_at IS NOT NULL)
              OR EXISTS (SELECT 1 FROM passkey WHERE passkey.identity = session.identity) AS has_second_factor,

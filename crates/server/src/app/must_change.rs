@@ -5,17 +5,16 @@
 
 use chrono::{DateTime, Utc};
 use lockstep_connectors::MustChange;
-use lockstep_core::id::{AccountId, IdentityId, SourceId};
+use lockstep_core::id::{AccountId, SourceId};
 use lockstep_core::identity::Identity;
 use lockstep_core::password::Password;
 use lockstep_store::history::Holder;
 use lockstep_store::{Tx, history, session, sign_in_password};
-use lockstep_vault::hash::{PasswordHash, Salt};
 
 use super::configuration::Configuration;
 use super::session::OpenSession;
 use super::sign_in::keeper;
-use super::{App, Error, own_passwords, password_set};
+use super::{App, Error, own_hash, own_passwords, password_set};
 
 /// Whether somebody whose password was right has to change it: what its source said of it is `said`, and what they signed in with,
 /// if it was a password, is `tried`.
@@ -25,7 +24,7 @@ pub(super) async fn is_to_be_changed(
     said: Option<MustChange>,
     tried: Option<Password>,
 ) -> Result<bool, Error> {
-    let (now, within) = (app.clock.utc(), app.clone());
+    let (now, within, whose) = (app.clock.utc(), app.clone(), person.id);
     let read = app.store.read(move |tx: &mut Tx<'_>| {
         let person = person.clone();
         Box::pin(async move {
@@ -58,8 +57,8 @@ pub(super) async fn is_to_be_changed(
     });
     match (read.await?, tried) {
         (Due::Yes, _) => Ok(true),
-        (Due::No, _) | (Due::UnlessOneOf(..), None) => Ok(false),
-        (Due::UnlessOneOf(hashes, salt), Some(tried)) => Ok(!is_one_of(app, tried, hashes, salt).await?),
+        (Due::No, _) | (Due::UnlessOneOf(_), None) => Ok(false),
+        (Due::UnlessOneOf(hashes), Some(tried)) => Ok(!own_hash::is_one_of(app, whose, tried, hashes).await?),
     }
 }
 
@@ -67,8 +66,8 @@ pub(super) async fn is_to_be_changed(
 enum Due {
     Yes,
     No,
-    /// Unless it is one that was set through Lockstep: one of these hashes, with this salt.
-    UnlessOneOf(Vec<Vec<u8>>, Vec<u8>),
+    /// Unless it is one that was set through Lockstep: of one of these hashes.
+    UnlessOneOf(Vec<Vec<u8>>),
 }
 
 /// What its source calls reset: by somebody else, or by Lockstep, since some sources say so of all that is not their person's own
@@ -93,22 +92,7 @@ async fn reset(
     let group = configuration.group_of(tx, source).await?;
     let holder = group.map_or(Holder::Source(source), |group| Holder::SyncGroup(group.id));
     // All of them: several accounts on one source share a history.
-    let hashes = history::last(tx, person.id, holder, kept).await?;
-    Ok(match history::find_salt(tx, person.id).await? {
-        Some(salt) => Due::UnlessOneOf(hashes, salt),
-        None => Due::Yes,
-    })
-}
-
-/// The hash of a password that must be changed, by which it is known to be no new one.
-pub(super) async fn worn(app: &App, whose: IdentityId, password: Password) -> Result<Vec<u8>, Error> {
-    let fresh = Salt::draw();
-    let salting =
-        app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { history::salt(tx, whose, &fresh.0).await }));
-    let salt = salt_of(salting.await.map_err(Error::Store)?)?;
-    let vault = app.vault.clone();
-    let hash = app.compute(move || vault.passwords().hash(&password, &salt)).await.map_err(|_| NO_HASHES)?;
-    Ok(hash.to_bytes())
+    Ok(Due::UnlessOneOf(history::last(tx, person.id, holder, kept).await?))
 }
 
 /// Whether this is the password that the session waits to be rid of, on this source.
@@ -122,24 +106,9 @@ pub(super) async fn is_worn(
         return Ok(false);
     }
     let (id, identity) = (open.session.id, open.session.identity);
-    let read = app.store.read(move |tx: &mut Tx<'_>| {
-        Box::pin(async move { Ok(session::worn(tx, id).await?.zip(history::find_salt(tx, identity).await?)) })
-    });
+    let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(session::worn(tx, id)));
     match read.await.map_err(Error::Store)? {
-        Some((hash, salt)) => is_one_of(app, password.clone(), vec![hash], salt).await,
+        Some(hash) => own_hash::is_one_of(app, identity, password.clone(), vec![hash]).await,
         None => Ok(false),
     }
-}
-
-const NO_HASHES: Error = Error::Lacking("what computes hashes");
-
-async fn is_one_of(app: &App, password: Password, hashes: Vec<Vec<u8>>, salt: Vec<u8>) -> Result<bool, Error> {
-    let (vault, salt) = (app.vault.clone(), salt_of(salt)?);
-    let hashes: Vec<PasswordHash> = hashes.iter().filter_map(|hash| PasswordHash::from_bytes(hash).ok()).collect();
-    let comparing = app.compute(move || vault.passwords().hash_and_find(&password, &salt, &hashes).1.is_some());
-    comparing.await.map_err(|_| NO_HASHES)
-}
-
-fn salt_of(stored: Vec<u8>) -> Result<Salt, Error> {
-    stored.try_into().map(Salt).map_err(|_| Error::Lacking("the salt of a person"))
 }

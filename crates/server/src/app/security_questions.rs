@@ -9,19 +9,17 @@ use std::sync::Arc;
 
 use lockstep_core::audit::Action;
 use lockstep_core::auth_org::LockoutConfig;
-use lockstep_core::password::Password;
 use lockstep_core::security_question::{SecurityQuestions, Unfit, together};
 use lockstep_core::sign_in::Tries;
 use lockstep_store::security_question::{self, SecurityAnswers};
-use lockstep_store::{Tx, aggregation, history, second_factor, session};
-use lockstep_vault::hash::{PasswordHash, Salt};
+use lockstep_store::{Tx, aggregation, second_factor, session};
 use lockstep_vault::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::second_factor::{held_by, is_asked_for, refused};
 use super::session::OpenSession;
 use super::sign_in::audited;
-use super::{App, Error};
+use super::{App, Error, own_hash};
 
 /// What somebody answers: the name of each question, and the answer.
 pub type Given = Vec<(String, Zeroizing<String>)>;
@@ -72,14 +70,9 @@ pub async fn answer(app: &App, open: &OpenSession, given: Given) -> Result<Resul
         Err(unfit) => return Ok(Err(unfit)),
     };
     let (now, identity, session) = (app.clock.utc(), open.session.identity, open.session.id);
-    let fresh = Salt::draw();
-    let salting =
-        app.store.write(move |tx: &mut Tx<'_>| Box::pin(async move { history::salt(tx, identity, &fresh.0).await }));
-    let salt = salt_of(salting.await.map_err(Error::Store)?)?;
-    let vault = app.vault.clone();
-    let hash = app.compute(move || vault.passwords().hash(&taken, &salt)).await.map_err(|_| NO_HASHES)?;
+    let hash = own_hash::hash(app, identity, taken).await?;
     let questions = given.iter().filter_map(|(name, _)| questions.question(name).cloned()).collect();
-    let answers = SecurityAnswers { questions, hash: hash.to_bytes(), answered_at: now };
+    let answers = SecurityAnswers { questions, hash, answered_at: now };
     let written = app.store.write(move |tx: &mut Tx<'_>| {
         let answers = answers.clone();
         Box::pin(async move {
@@ -157,21 +150,12 @@ pub async fn show(app: &App, open: &OpenSession, given: &Given) -> Result<Option
     Ok(written.await?.then_some(token))
 }
 
-const NO_HASHES: Error = Error::Lacking("what computes hashes");
-
 /// Whether these are the answers, to these questions and in this order.
 async fn is_right(app: &App, open: &OpenSession, known: &SecurityAnswers, given: &Given) -> Result<bool, Error> {
-    let identity = open.session.identity;
-    let read = app.store.read(move |tx: &mut Tx<'_>| Box::pin(history::find_salt(tx, identity)));
-    let salt = salt_of(read.await.map_err(Error::Store)?.unwrap_or_default())?;
-    let hash = PasswordHash::from_bytes(&known.hash).map_err(|_| Error::Lacking("a hash that can be read"))?;
     let same = known.questions.iter().map(|question| &question.name).eq(given.iter().map(|(name, _)| name));
     // What is too long to be kept is nobody's answer.
-    let Some(tried): Option<Password> = together(given).filter(|_| same) else { return Ok(false) };
-    let vault = app.vault.clone();
-    app.compute(move || vault.passwords().verify(&tried, &salt, &hash)).await.map_err(|_| NO_HASHES)
-}
-
-fn salt_of(stored: Vec<u8>) -> Result<Salt, Error> {
-    stored.try_into().map(Salt).map_err(|_| Error::Lacking("the salt of a person"))
+    match together(given).filter(|_| same) {
+        Some(tried) => own_hash::is_one_of(app, open.session.identity, tried, vec![known.hash.clone()]).await,
+        None => Ok(false),
+    }
 }

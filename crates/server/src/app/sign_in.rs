@@ -24,10 +24,10 @@ use lockstep_store::{
 use lockstep_vault::hash::{HashPurpose, PasswordHash, Salt};
 use lockstep_vault::secret::{Secret, draw_id_at, draw_token};
 
-use super::must_change::{is_to_be_changed, worn};
+use super::must_change::is_to_be_changed;
 use super::passkey::Assertion;
 use super::second_factor::{self, Second};
-use super::{App, Error, passed, passkey};
+use super::{App, Error, own_hash, passed, passkey};
 
 /// A person who has shown a moment ago who they are.
 pub struct SignedIn {
@@ -172,7 +172,7 @@ async fn judge(app: &App, attempt: &Attempt, password: Password, purpose: Purpos
         let worn = match &shown {
             _ if !must_change || purpose != Purpose::Session => None,
             Shown::Password(hash) => Some(hash.clone()),
-            _ => Some(worn(app, person.id, password).await?),
+            _ => Some(own_hash::hash(app, person.id, password).await?),
         };
         Ok((must_change, worn))
     };

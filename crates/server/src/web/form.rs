@@ -142,6 +142,12 @@ fn sent(headers: &HeaderMap) -> Option<String> {
     cookie(headers, COOKIE)
 }
 
+/// A field of the address that somebody came by; empty where it is missing.
+pub(super) fn in_address(query: Option<&str>, name: &str) -> String {
+    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
 /// What a browser sent as this cookie, if it looks like one of our tokens.
 pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());

@@ -1,7 +1,6 @@
 //! `/passwords`: the Password Manager. A person sees their passwords and changes one.
 
 use std::collections::BTreeMap;
-
 use std::net::IpAddr;
 
 use axum::Json;
@@ -38,8 +37,7 @@ const MANY: usize = 8;
 
 /// The Password Manager.
 pub(super) async fn list(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
-    let sought = pairs.find(|(name, _)| name == "q").map(|(_, sought)| sought.trim().to_owned()).unwrap_or_default();
+    let sought = form::in_address(query.as_deref(), "q").trim().to_owned();
     let shown = async {
         let found = match session::token(&headers) {
             Some(token) => own_passwords(&web.app, &token).await?,

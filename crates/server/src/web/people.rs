@@ -30,8 +30,7 @@ pub(super) fn helps(open: &OpenSession) -> bool {
 
 /// Finds people.
 pub(super) async fn find(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
-    let sought = pairs.find(|(name, _)| name == "q").map(|(_, sought)| sought).unwrap_or_default();
+    let sought = form::in_address(query.as_deref(), "q");
     let shown = async {
         let open = match session::enter(&web, &headers, PEOPLE).await? {
             Ok(open) => open,

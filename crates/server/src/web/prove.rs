@@ -20,8 +20,7 @@ const ABOUT: [&str; 1] = ["prove"];
 
 /// The page with the form.
 pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
-    let to = pairs.find(|(name, _)| name == "to").map(|(_, to)| to).unwrap_or_default();
+    let to = form::in_address(query.as_deref(), "to");
     let shown = async {
         let open = match session::enter(&web, &headers, own(&to)).await? {
             Ok(open) => open,

@@ -76,8 +76,7 @@ pub(super) async fn remove(State(web): State<Web>, headers: HeaderMap, body: Byt
 
 /// The questions that a person has answered before.
 pub(super) async fn show_again(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
-    let to = pairs.find(|(name, _)| name == "to").map(|(_, to)| to).unwrap_or_default();
+    let to = form::in_address(query.as_deref(), "to");
     let shown = async {
         let open = match session::enter_again(&web, &headers, own(&to)).await? {
             Ok(open) => open,

@@ -29,8 +29,7 @@ pub(super) const SECURITY: &str = "/security";
 
 /// The page with the form.
 pub(super) async fn show(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
-    let to = pairs.find(|(name, _)| name == "to").map(|(_, to)| to).unwrap_or_default();
+    let to = form::in_address(query.as_deref(), "to");
     match session::find(&web, &headers).await {
         Ok(Some(_)) => session::go_to(own(&to)),
         Ok(None) => form(&web, &headers, StatusCode::OK, own(&to), Credentials::default()).await,
