@@ -137,6 +137,11 @@ export async function sendPassword(page, visit, password) {
   await press(page, visit, "main button[type=submit]");
 }
 
+/** Writes into the server's database, waiting while the server itself does. */
+function write(statement) {
+  execFileSync("sqlite3", ["-cmd", ".timeout 10000", setting("LOCKSTEP_TEST_DATABASE"), statement]);
+}
+
 /** As if Lockstep had set every password two days ago, and the application's own page another one since. */
 export function changeElsewhere(source) {
   const ago = (days) => `'${new Date(Date.now() - days * 86_400_000).toISOString().replace("Z", "+00:00")}'`;
@@ -144,10 +149,10 @@ export function changeElsewhere(source) {
     `UPDATE password_set SET set_at = ${ago(2)}, written_at = ${ago(2)}`,
     `UPDATE account SET password_changed_at = ${ago(1)} WHERE source = (SELECT id FROM source WHERE name = '${source}')`,
   ];
-  execFileSync("sqlite3", [setting("LOCKSTEP_TEST_DATABASE"), statements.join(";")]);
+  write(statements.join(";"));
 }
 
 /** As if nobody had shown for a day who they are. */
 export function outdateProofs() {
-  execFileSync("sqlite3", [setting("LOCKSTEP_TEST_DATABASE"), "UPDATE session SET proved_at = '2000-01-01T00:00:00+00:00'"]);
+  write("UPDATE session SET proved_at = '2000-01-01T00:00:00+00:00'");
 }
